@@ -1,0 +1,50 @@
+# Everything a newcomer needs: `make demo`, `make test`, `make check`. Only Python with venv is assumed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := build/demo
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test check format wheel clean help
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /: /'
+
+# One stamp an extra: a larger extra contains the smaller ones.
+$(VENV)/installed-core: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(INSTALL) --editable .
+	touch $@
+
+$(VENV)/installed-test: $(VENV)/installed-core
+	$(INSTALL) --editable '.[test]'
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed-test
+	$(INSTALL) --editable '.[dev]'
+	touch $@
+
+demo: $(VENV)/installed-core ## pretrain on the bundled digits, then compare with PCA
+	rm -rf $(DEMO)
+	$(BIN)/stackae pretrain digits --layer 256 --layer 32 --random-state 0 --out $(DEMO)
+	$(BIN)/stackae evaluate $(DEMO) digits
+	@echo "The model lies in $(DEMO)/model.safetensors"
+
+test: $(VENV)/installed-test ## run the whole suite, doctests included
+	$(BIN)/python -m pytest
+
+check: $(VENV)/installed-dev ## format, lint, types and import order
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/installed-dev ## rewrite the tree in the agreed format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+wheel: $(VENV)/installed-dev ## build the wheel into dist/
+	$(BIN)/python -m build --wheel
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,38 @@
+"""``stackae reconstruct``: what a model makes of rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from stackae_cli.options import (
+    common_options,
+    data_argument,
+    data_options,
+    device_option,
+    out_option,
+    run_argument,
+)
+
+
+@click.command()
+@run_argument
+@data_argument
+@out_option
+@device_option
+@data_options
+@common_options
+def reconstruct(
+    run: str, data: str, out: Path, device: str, data_home: Path | None, drop: tuple[str, ...]
+) -> None:
+    """Write the reconstructions of the rows of DATA, in their own units."""
+    from stackae.data.writers import check_destination, write_table
+    from stackae_cli.options import as_given, load_run, read_rows
+
+    check_destination(out)
+    model = load_run(run, device)
+    dataset = read_rows(data, data_home, drop)
+    rows = model.reconstruct(as_given(dataset))
+    write_table(out, rows, dataset.feature_names or [f"x{i}" for i in range(rows.shape[1])])
+    click.echo(f"{rows.shape[0]:,} rows × {rows.shape[1]} features: {out}")

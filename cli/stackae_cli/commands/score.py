@@ -1,0 +1,40 @@
+"""``stackae score``: how well rows are reconstructed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from stackae_cli.options import common_options, data_argument, data_options, device_option, run_argument
+
+
+@click.command()
+@run_argument
+@data_argument
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write each row's squared error to .npy, .csv or .parquet. It must not exist.",
+)
+@device_option
+@data_options
+@common_options
+def score(
+    run: str, data: str, out: Path | None, device: str, data_home: Path | None, drop: tuple[str, ...]
+) -> None:
+    """Print the mean squared error a row and R²; with --out, write every row's error."""
+    from stackae.data.writers import check_destination, write_table
+    from stackae_cli.options import as_given, load_run, read_rows
+
+    if out is not None:
+        check_destination(out)
+    model = load_run(run, device)
+    rows = as_given(read_rows(data, data_home, drop))
+    errors = -model.score_samples(rows)
+    if out is not None:
+        write_table(out, errors[:, None], ["squared_error"])
+    click.echo(f"rows                {len(errors):,}")
+    click.echo(f"squared error a row {errors.mean():.5g}")
+    click.echo(f"R²                  {model.score(rows):.5f}")

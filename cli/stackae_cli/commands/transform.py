@@ -1,0 +1,37 @@
+"""``stackae transform``: rows to codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from stackae_cli.options import (
+    common_options,
+    data_argument,
+    data_options,
+    device_option,
+    out_option,
+    run_argument,
+)
+
+
+@click.command()
+@run_argument
+@data_argument
+@out_option
+@device_option
+@data_options
+@common_options
+def transform(
+    run: str, data: str, out: Path, device: str, data_home: Path | None, drop: tuple[str, ...]
+) -> None:
+    """Write the codes of the rows of DATA."""
+    from stackae.data.writers import check_destination, write_table
+    from stackae_cli.options import as_given, load_run, read_rows
+
+    check_destination(out)
+    model = load_run(run, device)
+    codes = model.transform(as_given(read_rows(data, data_home, drop)))
+    write_table(out, codes, [str(name) for name in model.get_feature_names_out()])
+    click.echo(f"{codes.shape[0]:,} rows × {codes.shape[1]} codes: {out}")

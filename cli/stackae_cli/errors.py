@@ -1,0 +1,101 @@
+"""From an error to one line on standard error and an exit code.
+
+==== ==========================================
+0    done
+2    usage: options and parameters
+3    data
+4    model or checkpoint
+5    input/output
+6    training diverged
+130  interrupted (SIGINT)
+143  terminated (SIGTERM)
+==== ==========================================
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from stackae.exceptions import DataError, DivergedError, ModelFileError, ParameterError
+
+_CODES: tuple[tuple[type[BaseException], int], ...] = (
+    (ModelFileError, 4),
+    (DivergedError, 6),
+    (DataError, 3),
+    (ParameterError, 2),
+    (OSError, 5),
+    (MemoryError, 5),
+    (ValueError, 2),  # what is left are scikit-learn's parameter errors
+)
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived."""
+
+
+def run(command: click.Command, args: Sequence[str]) -> int:
+    """Run a command and return its exit code; every error becomes one line, unless ``--debug`` is given.
+
+    Parameters
+    ----------
+    command : click.Command
+    args : sequence of str
+        What stood behind the program's name.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+    warnings.showwarning = _show_warning
+    try:
+        result = command.main(args=list(args), prog_name="stackae", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.UsageError as error:
+        hint = f" (see '{error.ctx.command_path} --help')" if error.ctx is not None else ""
+        return _report(f"{' '.join(error.format_message().split())}{hint}", 2)
+    except (KeyboardInterrupt, click.Abort):
+        return _report("interrupted; no model was written", 130)
+    except Terminated:
+        return _report("terminated; no model was written", 143)
+    except BrokenPipeError:
+        # The reader of standard output has left, as `head` does: nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if "--debug" in args:
+            raise
+        for kind, code in _CODES:
+            if isinstance(error, kind):
+                return _report(_one_line(error), code)
+        raise
+    return result if isinstance(result, int) else 0
+
+
+def _report(message: str, code: int) -> int:
+    print(f"stackae: error: {message}", file=sys.stderr)
+    return code
+
+
+def _one_line(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        return (
+            f"out of memory ({error}); give fewer rows or narrower layers" if str(error) else "out of memory"
+        )
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise Terminated
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    print(f"stackae: warning: {' '.join(str(message).split())}", file=sys.stderr)

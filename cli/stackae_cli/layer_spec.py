@@ -1,0 +1,103 @@
+"""The ``--layer`` option: ``256``, ``256:masking=0.25``, ``1000:kl=0.05,weight=3:activation=sigmoid``."""
+
+from __future__ import annotations
+
+from inspect import signature
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stackae.corruption import CORRUPTIONS
+from stackae.losses import LOSSES
+from stackae.networks.activations import ACTIVATIONS
+from stackae.parts import PartTable
+from stackae.penalties import PENALTIES
+
+if TYPE_CHECKING:
+    from stackae import Autoencoder
+
+#: The parts that a specification may name, by the parameter of ``Autoencoder`` that takes them.
+TABLES: dict[str, PartTable[Any]] = {"corruption": CORRUPTIONS, "penalty": PENALTIES, "loss": LOSSES}
+
+
+class LayerSpec(click.ParamType[str]):
+    """WIDTH, then parts joined by colons."""
+
+    name = "SPEC"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the form; the parts are made later, by :func:`parse_layer`, where torch may be loaded."""
+        width, *parts = str(value).split(":")
+        if not width.isdigit() or int(width) < 1:
+            self.fail(
+                f"must begin with a width of at least 1, got {value!r}; write 256 or 256:masking=0.25",
+                param,
+                ctx,
+            )
+        for part in parts:
+            name = part.partition("=")[0].partition(",")[0]
+            if name not in known_words():
+                self.fail(f"{name!r} in {value!r} must be one of {', '.join(known_words())}", param, ctx)
+        return str(value)
+
+
+def known_words() -> list[str]:
+    """Every word that may begin a part."""
+    return [*(name for table in TABLES.values() for name in table), "activation", "tied"]
+
+
+def parse_layer(spec: str) -> int | Autoencoder:
+    """The layer that a specification means: a bare width is the default layer.
+
+    Raises
+    ------
+    click.BadParameter
+        A part has a parameter that it does not know, or a value that is no number.
+    """
+    width, *parts = spec.split(":")
+    if not parts:
+        return int(width)
+    from stackae import Autoencoder
+
+    chosen: dict[str, Any] = {}
+    for part in parts:
+        parameter, value = _parse_part(part, spec)
+        if parameter in chosen:
+            raise click.BadParameter(f"{spec!r} names {parameter} twice", param_hint="--layer")
+        chosen[parameter] = value
+    return Autoencoder(int(width), **chosen)
+
+
+def _parse_part(part: str, spec: str) -> tuple[str, Any]:
+    head, *rest = part.split(",")
+    name, _, first = head.partition("=")
+    if name == "tied":
+        return "tied_weights", True
+    if name == "activation":
+        if first not in ACTIVATIONS:
+            raise click.BadParameter(
+                f"activation in {spec!r} must be one of {', '.join(ACTIVATIONS)}, got {first!r}",
+                param_hint="--layer",
+            )
+        return "activation", first
+    parameter, table = next((p, t) for p, t in TABLES.items() if name in t)
+    kind = table[name]
+    known = list(signature(kind).parameters)
+    settings = [f"{known[0]}={first}", *rest] if first and known else [*([first] if first else []), *rest]
+    values: dict[str, float] = {}
+    for setting in settings:
+        key, _, text = setting.partition("=")
+        if key not in known:
+            raise click.BadParameter(
+                f"{name!r} in {spec!r} takes {', '.join(known) or 'no parameter'}, got {key!r}",
+                param_hint="--layer",
+            )
+        try:
+            values[key] = float(text)
+        except ValueError:
+            raise click.BadParameter(
+                f"{key} in {spec!r} must be a number, got {text!r}", param_hint="--layer"
+            ) from None
+    made = kind(**values)
+    made.check_parameters()
+    return parameter, made

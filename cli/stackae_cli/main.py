@@ -1,0 +1,43 @@
+"""The group of commands, and the entry point."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+import stackae
+from stackae_cli.commands.evaluate import evaluate
+from stackae_cli.commands.info import info
+from stackae_cli.commands.pretrain import pretrain
+from stackae_cli.commands.reconstruct import reconstruct
+from stackae_cli.commands.score import score
+from stackae_cli.commands.transform import transform
+from stackae_cli.errors import run
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(stackae.__version__, prog_name="stackae")
+def cli() -> None:
+    """Nonlinear features where people now write PCA.
+
+    Autoencoders are pretrained greedily, stacked and fine-tuned. Begin with "stackae pretrain digits",
+    then "stackae evaluate runs/digits digits".
+    """
+
+
+cli.add_command(pretrain)
+cli.add_command(transform)
+cli.add_command(reconstruct)
+cli.add_command(score)
+cli.add_command(info)
+cli.add_command(evaluate)
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(run(cli, sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

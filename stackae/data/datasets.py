@@ -1,0 +1,228 @@
+"""Data sets by name, and the one function that turns what a user names into rows."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from stackae.data._table import StrPath, refusal
+from stackae.data.readers import read_labels, read_table
+from stackae.exceptions import DataFileError, ParameterError
+
+__all__ = ["DATA_SETS", "DataSet", "fingerprint", "load_data"]
+
+_BLOCK = 2**22  # bytes hashed at once
+_HOME = "STACKAE_DATA_HOME"
+_TRAIN_ROWS = 60_000  # OpenML's copies of MNIST and Fashion-MNIST hold these first, then the test rows
+
+
+@dataclass(frozen=True, eq=False)
+class DataSet:
+    """Rows, and what is known about them.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n_rows, n_features), float32 or float64
+        The rows, perhaps a read-only memory map.
+    y : ndarray of shape (n_rows,) or None
+        The labels.
+    feature_names : list of str or None
+        The columns' names.
+    name : str
+        The data set's name as it was given, or the file's without its folder.
+    """
+
+    X: np.ndarray
+    y: np.ndarray | None
+    feature_names: list[str] | None
+    name: str
+
+
+def _digits(name: str, train: bool, data_home: StrPath | None) -> DataSet:
+    """Return scikit-learn's 8 x 8 digits in [0, 1], split once and for all."""
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    digits = load_digits()
+    rows = np.arange(len(digits.target))
+    rows = train_test_split(rows, test_size=0.2, stratify=digits.target, random_state=0)[0 if train else 1]
+    X = (digits.data[rows] / 16).astype(np.float32)  # 16 grey levels: exact
+    return DataSet(X, digits.target[rows].astype(np.int64), list(digits.feature_names), name)
+
+
+def _mnist(name: str, train: bool, data_home: StrPath | None) -> DataSet:
+    return _like_mnist(name, "mnist", "mnist_784", train, data_home)
+
+
+def _fashion_mnist(name: str, train: bool, data_home: StrPath | None) -> DataSet:
+    return _like_mnist(name, "fashion-mnist", "Fashion-MNIST", train, data_home)
+
+
+DATA_SETS: dict[str, Callable[[str, bool, StrPath | None], DataSet]] = {
+    "digits": _digits,
+    "mnist": _mnist,
+    "fashion-mnist": _fashion_mnist,
+}
+
+
+def load_data(
+    source: StrPath,
+    *,
+    data_home: StrPath | None = None,
+    drop: Sequence[str] = (),
+    labels: StrPath | None = None,
+) -> DataSet:
+    """Load a data file, or a data set by its name.
+
+    ========================= ======= ======= ======== ==========================================
+    name                      train   test    features
+    ========================= ======= ======= ======== ==========================================
+    ``digits``                1,437   360     64       comes with scikit-learn; stratified split
+    ``mnist``                 60,000  10,000  784      the official split
+    ``fashion-mnist``         60,000  10,000  784      the official split
+    ========================= ======= ======= ======== ==========================================
+
+    The bare name means the training rows, the same as ``digits:train``; ``digits:test`` means the test rows.
+    All three are grey images in [0, 1], float32. A name wins over a file in the current folder that is called
+    the same: write ``./digits`` for the file.
+
+    MNIST and Fashion-MNIST are read from their IDX files (``train-images-idx3-ubyte``, ``.idx3-ubyte``, with
+    or without ``.gz``, ...) in ``data_home/NAME`` or ``data_home``, or else fetched from OpenML, once, by
+    scikit-learn.
+
+    Parameters
+    ----------
+    source : str or path-like
+        File or name.
+    data_home : str or path-like, default=None
+        Folder of the IDX files, which must be there. None: the folder in the environment variable
+        ``STACKAE_DATA_HOME``, if it is set and has them, else OpenML.
+    drop : sequence of str, default=()
+        Columns of a file to leave out.
+    labels : str or path-like, default=None
+        A file's column that holds the labels, or an existing file of labels. Data sets bring their own.
+
+    Returns
+    -------
+    data : DataSet
+        ``X`` of shape (n_rows, n_features), ``y``, ``feature_names`` and ``name``.
+
+    Raises
+    ------
+    FileNotFoundError
+        ``source`` is neither file nor name, or the data set is not in ``data_home``.
+    OSError
+        A file cannot be opened, or the data set cannot be fetched.
+    DataFileError
+        A file is malformed, or its rows and labels differ in number.
+    ParameterError
+        ``drop`` or ``labels`` were given for a data set.
+
+    Examples
+    --------
+    >>> data = load_data("digits")
+    >>> data.X.shape, data.X.dtype, data.feature_names[:2]
+    ((1437, 64), dtype('float32'), ['pixel_0_0', 'pixel_0_1'])
+    """
+    text = os.fspath(source)
+    name, _, split = text.partition(":")
+    named = name in DATA_SETS and text in (name, f"{name}:train", f"{name}:test")
+    # a Path cannot say "./digits", so that for a Path an existing file wins
+    if named and (isinstance(source, str) or not os.path.exists(text)):
+        if drop or labels is not None:
+            raise ParameterError(f"drop and labels are for files; {name!r} has its own columns and labels")
+        return DATA_SETS[name](text, split != "test", data_home)
+    if not os.path.exists(text):
+        known = ", ".join(DATA_SETS)
+        raise FileNotFoundError(f"{text}: neither a file nor a data set; the data sets are {known}")
+    if labels is None or not os.path.isfile(labels):
+        table = read_table(source, drop=drop, labels=None if labels is None else os.fspath(labels))
+        return DataSet(table.X, table.y, table.feature_names, os.path.basename(text))
+    table = read_table(source, drop=drop)
+    y = read_labels(labels)
+    _check_lengths(labels, y, text, table.X)
+    return DataSet(table.X, y, table.feature_names, os.path.basename(text))
+
+
+def fingerprint(X: np.ndarray) -> str:
+    """Return the SHA-256 of an array: of its type, shape and numbers, however they lie in memory.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, ...), of numbers
+        Read in blocks of rows, so that a memory map need not fit in memory.
+
+    Returns
+    -------
+    digest : str
+        64 hexadecimal digits.
+
+    Examples
+    --------
+    >>> a = np.arange(6.0).reshape(2, 3)
+    >>> fingerprint(a) == fingerprint(np.asfortranarray(a)) != fingerprint(a.reshape(3, 2))
+    True
+    """
+    dtype = X.dtype.newbyteorder("<")
+    digest = hashlib.sha256(f"{dtype.str} {X.shape}".encode())
+    rows = max(1, _BLOCK * len(X) // max(1, X.nbytes))
+    for start in range(0, len(X), rows):
+        digest.update(X[start : start + rows].astype(dtype, copy=False).tobytes())
+    return digest.hexdigest()
+
+
+def _check_lengths(labels: StrPath, y: np.ndarray, source: str, X: np.ndarray) -> None:
+    if len(y) != len(X):
+        raise refusal(labels, f"{len(y):,} labels for the {len(X):,} rows of {source}")
+
+
+def _like_mnist(name: str, folder: str, openml: str, train: bool, data_home: StrPath | None) -> DataSet:
+    """Load a data set laid out like MNIST from IDX files, or else from OpenML."""
+    home = data_home if data_home is not None else os.environ.get(_HOME) or None
+    if home is not None:
+        part = "train" if train else "t10k"
+        images = _find(Path(home), folder, f"{part}-images", "idx3-ubyte")
+        labels = _find(Path(home), folder, f"{part}-labels", "idx1-ubyte")
+        if images is not None and labels is not None:
+            X, y = read_table(images).X, read_labels(labels)
+            _check_lengths(labels, y, os.fspath(images), X)
+            return DataSet(X, y.astype(np.int64), None, name)
+        if data_home is not None:
+            wanted = f"{part}-images-idx3-ubyte[.gz] and {part}-labels-idx1-ubyte[.gz]"
+            looked = f"{wanted} were looked for in {Path(home) / folder} and {Path(home)}"
+            raise FileNotFoundError(f"{os.fspath(home)}: {folder} is not there; {looked}")
+    X, y = _fetch(folder, openml)
+    rows = slice(None, _TRAIN_ROWS) if train else slice(_TRAIN_ROWS, None)
+    return DataSet(X[rows].astype(np.float32) / np.float32(255), y[rows].astype(np.int64), None, name)
+
+
+def _find(home: Path, folder: str, stem: str, kind: str) -> Path | None:
+    """Return the first file of the names under which MNIST is handed around."""
+    for place in (home / folder, home):
+        for joint in "-.":
+            for packing in ("", ".gz"):
+                if (path := place / f"{stem}{joint}{kind}{packing}").is_file():
+                    return path
+    return None
+
+
+def _fetch(name: str, openml: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return all rows and labels of a data set on OpenML; scikit-learn keeps them for the next time."""
+    from sklearn.datasets import fetch_openml
+
+    parser = "liac-arff" if find_spec("pandas") is None else "pandas"  # the second is faster, and an extra
+    try:
+        X, y = fetch_openml(openml, version=1, as_frame=False, return_X_y=True, parser=parser)
+    except Exception as error:  # no network, a wrong checksum, a half page of HTML: all mean that it failed
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        mend = f"pass --data-home (data_home=) or set {_HOME} to a folder with its IDX files"
+        raise OSError(f"{name}: could not be fetched from OpenML ({reason}); {mend}") from error
+    if X.shape != (70_000, 784) or y.shape != (70_000,):
+        raise DataFileError(f"{name}: OpenML sent {X.shape} where 70,000 rows of 784 are expected")
+    return X, y

@@ -1,0 +1,158 @@
+"""Data files as float tables: the formats, and the choice among them by the file's name.
+
+A format is one function here, or two where it can hold labels too, and one line in ``FORMATS``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from stackae.data._csv import read_csv, read_csv_labels
+from stackae.data._idx import read_idx, read_idx_labels
+from stackae.data._npy import read_npy, read_npy_labels, read_npz, read_npz_labels
+from stackae.data._parquet import read_parquet
+from stackae.data._table import StrPath, Table, refusal
+
+__all__ = ["FORMATS", "Format", "Table", "read_labels", "read_table"]
+
+
+class Format(NamedTuple):
+    """How one kind of file is recognised and read."""
+
+    shown: str  # its endings, for messages
+    ending: str  # a pattern that the end of the name matches, in lower case
+    table: Callable[[StrPath, Sequence[str], str | None], Table]
+    labels: Callable[[StrPath], np.ndarray] | None
+
+
+FORMATS = (
+    Format(".npy", r"\.npy", read_npy, read_npy_labels),
+    Format(".npz", r"\.npz", read_npz, read_npz_labels),
+    Format(".csv", r"\.csv", read_csv, read_csv_labels),
+    Format(".parquet", r"\.parquet", read_parquet, None),
+    Format("-ubyte[.gz], .idx*[.gz]", r"(-ubyte|\.idx\d*)(\.gz)?", read_idx, read_idx_labels),
+)
+
+
+def read_table(path: StrPath, *, drop: Sequence[str] = (), labels: str | None = None) -> Table:
+    """Read a data file.
+
+    ``.npy``
+        A 2-dimensional array. Native, C-ordered float32 and float64 are mapped, not loaded.
+    ``.npz``
+        The array ``X``, or else the only 2-dimensional one. ``labels`` names another array.
+    ``.csv``
+        Numbers between commas, UTF-8, as float64. The first row is a header when one of its cells is not a
+        number (``nan`` and ``inf`` are numbers). Blank lines are skipped.
+    ``.parquet``
+        Columns of numbers, through pyarrow. The unnamed row index that pandas stores is no column. Damaged
+        pages are found where the file has page checksums, as those written by stackae do.
+    IDX (``-ubyte``, ``.idx``, ``.idx3``, ..., with or without ``.gz``)
+        MNIST's format, packed by gzip or not. Arrays of 3 dimensions and more are images: they become rows
+        x pixels, and images of unsigned bytes are divided by 255, into [0, 1]. Tables stay as they are.
+
+    Arrays become float32 where that is exact for their type (float16, float32, booleans, integers of 8 and 16
+    bits), else float64. CSV becomes float64, and so does Parquet unless all its columns are float16 or
+    float32. NaN and infinity are left for the estimator to refuse.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file; the end of its name decides the format.
+    drop : sequence of str, default=()
+        Columns to leave out, in formats with column names. They may hold anything.
+    labels : str, default=None
+        The column (in ``.npz`` the array) that holds the labels; it is no feature.
+
+    Returns
+    -------
+    table : Table
+        ``X`` of shape (n_rows, n_columns), ``feature_names`` and ``y``.
+
+    Raises
+    ------
+    DataFileError
+        The content cannot be used; the message names the file, the place and the remedy.
+    ParameterError
+        A column is both dropped and the labels.
+    OSError
+        The file cannot be opened.
+
+    Warns
+    -----
+    StackaeWarning
+        Integers over 2**53 were rounded.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "plants.csv"
+    ...     _ = path.write_text("height,width,kind\\n1,2,rose\\n3,4,lily\\n")
+    ...     table = read_table(path, labels="kind")
+    >>> table.X.tolist(), table.feature_names, table.y.tolist()
+    ([[1.0, 2.0], [3.0, 4.0]], ['height', 'width'], ['rose', 'lily'])
+    """
+    return _format_of(path).table(path, [drop] if isinstance(drop, str) else drop, labels)
+
+
+def read_labels(path: StrPath) -> np.ndarray:
+    """Read a file of labels: 1-dimensional, in the type that the file gives them.
+
+    Known are ``.npy``, ``.npz`` of one array, IDX, and ``.csv`` of one column. In the last, a first cell that
+    is not a number is the header if only numbers follow it or if it never occurs again.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    labels : ndarray of shape (n_rows,)
+        Integers, floats, booleans or text; integers stay integers.
+
+    Raises
+    ------
+    DataFileError
+        The content cannot be used as labels.
+    OSError
+        The file cannot be opened.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "labels.csv"
+    ...     _ = path.write_text("kind\\n2\\n0\\n")
+    ...     read_labels(path)
+    array([2, 0])
+    """
+    read = _format_of(path).labels
+    if read is None:
+        known = ", ".join(known.shown for known in FORMATS if known.labels is not None)
+        raise refusal(path, "labels are not read from this format", f"they are from {known}")
+    return read(path)
+
+
+def _format_of(path: StrPath) -> Format:
+    """Return the format of a file that exists and is no folder, pipe or device."""
+    mode = os.stat(path).st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(f"{os.fspath(path)}: a folder, not a file; name a file in it")
+    if not stat.S_ISREG(mode):  # opening a pipe would wait for its other end
+        raise refusal(path, "a pipe or a device, not a file", mend="save it as a file first")
+    name = os.path.basename(os.fspath(path)).lower()
+    for known in FORMATS:
+        if re.search(known.ending + r"\Z", name):
+            return known
+    endings = ", ".join(known.shown for known in FORMATS)
+    raise refusal(path, "unknown kind of file", f"known endings: {endings}", "convert or rename it")

@@ -1,0 +1,7 @@
+"""The scikit-learn estimators."""
+
+from stackae.estimators._persistence import load
+from stackae.estimators.autoencoder import Autoencoder
+from stackae.estimators.stacked import StackedAutoencoder
+
+__all__ = ["Autoencoder", "StackedAutoencoder", "load"]

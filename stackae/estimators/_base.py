@@ -1,0 +1,315 @@
+"""What every estimator shares: rows in, the fitted module applied to them, arrays out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from os import PathLike
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.metrics import r2_score
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from stackae.constraints import Constrained, StrOptions
+from stackae.estimators._rows import check_rows
+from stackae.greedy import Machine
+from stackae.parts import PartTable
+from stackae.scaling import blocks
+from stackae.shallow import ShallowAutoencoder
+from stackae.stack import UnrolledStack
+from stackae.training.history import EpochRecord
+from stackae.training.precision import computing, resolve_device, uses_bfloat16
+from stackae.training.progress import make_progress
+
+Rows = npt.NDArray[np.floating]
+
+#: ``"auto"`` among training parameters, by its other spelling: ``training__max_epochs`` can be set on it.
+TRAININGS: PartTable[Any] = PartTable("training", "stackae.training", {"auto": "parameters:Training"})
+
+#: Constraints of the parameters that every estimator has.
+COMMON_CONSTRAINTS: dict[str, Any] = {
+    "scale": [StrOptions({"auto", "standard", "minmax"}), None],
+    "device": [str, torch.device],
+    "precision": [StrOptions({"auto", "float32", "bfloat16"})],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+}
+
+
+class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constrained):
+    """Everything after ``fit``: the fitted module turned into scikit-learn's methods."""
+
+    #: Parameters whose value may be a name, and the table of what the names mean.
+    _named_parts: Mapping[str, PartTable[Any]] = {}
+
+    scale: str | None
+    device: str | torch.device
+    precision: str
+    random_state: Any
+    verbose: int
+    module_: ShallowAutoencoder | UnrolledStack
+    history_: list[EpochRecord]
+    n_iter_: int
+    n_features_in_: int
+
+    # Parameters --------------------------------------------------------------------------------------
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; ``corruption__level`` reaches into a part, also where the part is given by name.
+
+        Parameters
+        ----------
+        **params
+            Names and values, as :meth:`get_params` lists them.
+
+        Returns
+        -------
+        self
+        """
+        for name in {key.partition("__")[0] for key in params if "__" in key} - params.keys():
+            value = getattr(self, name, None)
+            if isinstance(value, str):
+                part = self._part_named(name, value)
+                if part is not None:
+                    setattr(self, name, part)
+        super().set_params(**params)
+        return self
+
+    def _part_named(self, parameter: str, name: str) -> Any:
+        """What a parameter given by name stands for, or None where names mean nothing to it."""
+        table = self._named_parts.get(parameter)
+        return table[name]() if table is not None and name in table else None
+
+    def _part(self, parameter: str) -> Any:
+        value = getattr(self, parameter)
+        return self._part_named(parameter, value) if isinstance(value, str) else value
+
+    # Fitting -----------------------------------------------------------------------------------------
+
+    def _machine(self) -> Machine:
+        """Device, number format and the one source of random draws."""
+        device = resolve_device(self.device)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        return Machine(
+            device,
+            uses_bfloat16(self.precision, device),
+            torch.Generator(device).manual_seed(seed),
+            make_progress(int(self.verbose)),
+        )
+
+    # Applying ----------------------------------------------------------------------------------------
+
+    def transform(self, X: Any) -> Rows:
+        """Encode rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            In the units of the data given to ``fit``.
+
+        Returns
+        -------
+        array of shape (n_rows, n_components)
+            Of the input's precision: float64 input is computed in float64 (on a processor, and unless
+            ``precision`` says otherwise), anything narrower in float32.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        DataError, ValueError
+            Rows of another width, other column names, or values that are not finite.
+        """
+        return self._apply(self._rows(X), self._features, self._n_features_out)
+
+    def inverse_transform(self, X: Any) -> Rows:
+        """Decode codes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_components)
+            Codes, as :meth:`transform` gives them.
+
+        Returns
+        -------
+        array of shape (n_rows, n_features)
+            In the units of the data given to ``fit``.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        DataError, ValueError
+            Codes of another width, or values that are not finite.
+        """
+        check_is_fitted(self)
+        codes = check_rows(_Width(self._n_features_out), X, reset=False)
+        return self._apply(codes, self._decode_features, self.n_features_in_)
+
+    def reconstruct(self, X: Any) -> Rows:
+        """Encode and decode rows: what the model makes of them, in their own units.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+
+        Returns
+        -------
+        array of shape (n_rows, n_features)
+        """
+        return self._apply(self._rows(X), lambda module, x: module(x), self.n_features_in_)
+
+    def score_samples(self, X: Any) -> Rows:
+        """The negative squared reconstruction error of each row: higher is more like the training data.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+
+        Returns
+        -------
+        array of shape (n_rows,)
+            Minus the sum over features of the squared error, in the units in which the model works: data
+            within [0, 1] as they are, columns in standard deviations otherwise (see ``scale``).
+        """
+
+        def negative_error(module: Any, x: Tensor) -> Tensor:
+            scaling = (module if isinstance(module, ShallowAutoencoder) else module.layers[0]).scaling
+            error: Tensor = scaling(module(x)) - scaling(x)
+            return error.square().sum(1, keepdim=True).neg()
+
+        return self._apply(self._rows(X), negative_error, 1)[:, 0]
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """R² of the reconstruction, as one compares with PCA: 1 - Σ(x - x̂)² / Σ(x - mean)².
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+        y : ignored
+
+        Returns
+        -------
+        float
+            At most 1; not a number for a single row.
+        """
+        rows = self._rows(X)
+        return float(r2_score(rows, self.reconstruct(X), multioutput="variance_weighted"))
+
+    @property
+    def components_(self) -> Rows:
+        """The first layer's encoder weights, (units × features)."""
+        check_is_fitted(self)
+        weights: Rows = self._first_layer.network.filters.detach().cpu().numpy()
+        return weights
+
+    @property
+    def _n_features_out(self) -> int:
+        return self._layer_widths[-1]
+
+    @property
+    def _shallow(self) -> list[ShallowAutoencoder]:
+        module = self.module_
+        return [module] if isinstance(module, ShallowAutoencoder) else list(module.layers)  # type: ignore[arg-type]
+
+    @property
+    def _first_layer(self) -> ShallowAutoencoder:
+        return self._shallow[0]
+
+    @property
+    def _layer_widths(self) -> list[int]:
+        return [layer.parts.n_components for layer in self._shallow]
+
+    def _features(self, module: Any, x: Tensor) -> Tensor:
+        """What ``transform`` answers for a block of rows."""
+        result: Tensor = module.encode(x)
+        return result
+
+    def _decode_features(self, module: Any, features: Tensor) -> Tensor:
+        """What ``inverse_transform`` answers for a block of codes."""
+        result: Tensor = module.decode(features)
+        return result
+
+    def _rows(self, X: Any) -> Rows:
+        check_is_fitted(self)
+        return check_rows(self, X, reset=False)
+
+    @torch.no_grad()
+    def _apply(self, rows: Rows, function: Callable[[Any, Tensor], Tensor], width: int) -> Rows:
+        """A function of the module and a block of rows, over all blocks, in the rows' precision."""
+        device = next(self.module_.parameters()).device
+        double = rows.dtype == np.float64 and device.type == "cpu" and self.precision == "auto"
+        module = deepcopy(self.module_).double() if double else self.module_
+        answer = np.empty((len(rows), width), rows.dtype)
+        n_weights = sum(p.numel() for p in module.parameters())
+        with computing(device, work=n_weights * min(len(rows), 1024)):
+            start = 0
+            for block in blocks(rows, dtype=np.float64 if double else np.float32):
+                answer[start : start + len(block)] = (
+                    function(module, torch.from_numpy(block).to(device)).cpu().numpy()
+                )
+                start += len(block)
+        return answer
+
+    # Keeping -----------------------------------------------------------------------------------------
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the fitted model to one ``.safetensors`` file, which :func:`stackae.load` reads.
+
+        The file holds tensors and JSON, no code. It is written atomically: a file that stood there is
+        replaced whole or not at all. A ``random_state`` that is a generator object is saved as None.
+
+        Parameters
+        ----------
+        path : path-like
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        OSError
+            The file cannot be written.
+        """
+        from stackae.estimators._persistence import save
+
+        check_is_fitted(self)
+        save(self, path)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()
+        if "module_" in state and next(self.module_.parameters()).device.type != "cpu":
+            state = {**state, "module_": deepcopy(self.module_).cpu()}
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "module_" in state:
+            self._place(self.device)
+
+    def _place(self, device: str | torch.device) -> None:
+        """Put the module on a device, or on the processor where that device is not there."""
+        try:
+            self.module_.to(resolve_device(device))
+        except ValueError:
+            self.module_.cpu()
+
+    def _set_fitted(
+        self, module: ShallowAutoencoder | UnrolledStack, history: list[EpochRecord], n_features_in: int
+    ) -> None:
+        self.module_ = module.requires_grad_(False).eval()
+        self.history_ = history
+        self.n_iter_ = len(history)
+        self.n_features_in_ = n_features_in
+
+
+class _Width(Constrained):
+    """Stands in for an estimator where codes are checked: only their width is known."""
+
+    def __init__(self, n_features_in: int) -> None:
+        self.n_features_in_ = n_features_in

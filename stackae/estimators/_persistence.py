@@ -1,0 +1,212 @@
+"""A fitted estimator to a model file and back: JSON that names known classes only, and tensors."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import fields
+from itertools import pairwise
+from os import PathLike
+from typing import Any, TypeVar
+
+import numpy as np
+import sklearn
+import torch
+
+import stackae
+from stackae.codes import CODES
+from stackae.constraints import Constrained
+from stackae.corruption import CORRUPTIONS
+from stackae.estimators._base import BaseAutoencoder
+from stackae.estimators.autoencoder import Autoencoder
+from stackae.estimators.stacked import StackedAutoencoder
+from stackae.exceptions import ModelFileError
+from stackae.losses import LOSSES
+from stackae.model_file import read_model, write_model
+from stackae.networks import ACTIVATIONS, NETWORKS
+from stackae.penalties import PENALTIES
+from stackae.shallow import Composition, ShallowAutoencoder, build
+from stackae.stack import UnrolledStack
+from stackae.training.parameters import Training
+
+T = TypeVar("T")
+
+ESTIMATORS: dict[str, type[BaseAutoencoder]] = {
+    "Autoencoder": Autoencoder,
+    "StackedAutoencoder": StackedAutoencoder,
+}
+
+
+def save(estimator: BaseAutoencoder, path: str | PathLike[str]) -> None:
+    """Write a fitted estimator; see :meth:`BaseAutoencoder.save`."""
+    names = getattr(estimator, "feature_names_in_", None)
+    header = {
+        "estimator": type(estimator).__name__,
+        "params": {name: _encode(value) for name, value in estimator.get_params(deep=False).items()},
+        "layers": [
+            {"n_inputs": layer.scaling.shift.shape[0], "parts": _encode_parts(layer.parts)}
+            for layer in estimator._shallow
+        ],
+        "fitted": {
+            "n_features_in_": estimator.n_features_in_,
+            "feature_names_in_": None if names is None else [str(name) for name in names],
+            "history_": estimator.history_,
+            "layers_": [_encode(layer) for layer in getattr(estimator, "layers_", [])],
+        },
+        "versions": {
+            "stackae": stackae.__version__,
+            "torch": torch.__version__,
+            "scikit-learn": sklearn.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+    }
+    write_model(path, header, estimator.module_.state_dict())
+
+
+def load(path: str | PathLike[str], *, device: str | torch.device | None = None) -> BaseAutoencoder:
+    """Read a fitted estimator that ``save`` wrote.
+
+    No code from the file is run: it holds tensors, and JSON that may name only classes that stackae knows.
+
+    Parameters
+    ----------
+    path : path-like
+    device : str, torch.device or None, default=None
+        Where the model is put, and its new ``device`` parameter; None: where its own parameter says, or the
+        processor where that device is not there.
+
+    Returns
+    -------
+    Autoencoder or StackedAutoencoder
+
+    Raises
+    ------
+    ModelFileError
+        The file is damaged, not stackae's, or of a newer format.
+    ParameterError
+        The device asked for is not there.
+    OSError
+        The file cannot be opened.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from sklearn.datasets import load_iris
+    >>> from stackae import Autoencoder, Training, load
+    >>> X = load_iris().data
+    >>> model = Autoencoder(2, training=Training(max_epochs=1), random_state=0).fit(X)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model.safetensors")
+    ...     model.save(path)
+    ...     again = load(path)
+    >>> bool((again.transform(X) == model.transform(X)).all())
+    True
+    """
+    header, tensors = read_model(path)
+    try:
+        estimator = _rebuild(header, tensors)
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from None
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ModelFileError(f"{path}: the header describes no model ({reason}); save it again") from None
+    if device is not None:
+        estimator.device = device
+        from stackae.training.precision import resolve_device
+
+        resolve_device(device)
+    estimator._place(estimator.device)
+    return estimator
+
+
+def _rebuild(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> BaseAutoencoder:
+    kind = _known(ESTIMATORS, header["estimator"], "estimator")
+    estimator = kind(**{name: _decode(value) for name, value in header["params"].items()})
+    estimator.check_parameters()
+    shallow = [build(_decode_parts(layer["parts"]), int(layer["n_inputs"])) for layer in header["layers"]]
+    module = UnrolledStack(shallow) if isinstance(estimator, StackedAutoencoder) else shallow[0]
+    if len(shallow) != 1 and not isinstance(estimator, StackedAutoencoder):
+        raise ModelFileError(f"an {header['estimator']} has one layer, got {len(shallow)}")
+    _check_chain(shallow)
+    expected = module.state_dict()
+    for name, tensor in tensors.items():
+        if name in expected and expected[name].dtype != tensor.dtype:
+            raise ModelFileError(f"tensor {name!r} must be {expected[name].dtype}, got {tensor.dtype}")
+    module.load_state_dict(tensors, strict=True, assign=True)
+
+    fitted = header["fitted"]
+    if fitted["n_features_in_"] != shallow[0].scaling.shift.shape[0]:
+        raise ModelFileError("n_features_in_ is not the width of the first layer")
+    estimator._set_fitted(module, list(fitted["history_"]), int(fitted["n_features_in_"]))
+    if fitted["feature_names_in_"] is not None:
+        estimator.feature_names_in_ = np.asarray(fitted["feature_names_in_"], dtype=object)
+    if isinstance(estimator, StackedAutoencoder):
+        estimator._set_layers([_decode(layer) for layer in fitted["layers_"]])
+    return estimator
+
+
+def _check_chain(shallow: list[ShallowAutoencoder]) -> None:
+    for below, above in pairwise(shallow):
+        if below.parts.n_components != above.scaling.shift.shape[0]:
+            raise ModelFileError("a layer's width is not that of the codes below it")
+
+
+# Values ----------------------------------------------------------------------------------------------
+
+
+def _encode(value: Any) -> Any:
+    """A parameter as JSON; an object becomes its class's name and its parameters."""
+    if isinstance(value, Constrained):
+        params = {name: _encode(inner) for name, inner in value.get_params(deep=False).items()}
+        return {"class": type(value).__name__, "params": params}
+    if isinstance(value, tuple):
+        return {"tuple": [_encode(inner) for inner in value]}
+    if isinstance(value, (list, np.ndarray)):
+        return [_encode(inner) for inner in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, torch.device):
+        return str(value)
+    if isinstance(value, (np.random.RandomState, np.random.Generator)):
+        return None
+    return value
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_decode(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    if "tuple" in value:
+        return tuple(_decode(inner) for inner in value["tuple"])
+    kind = _known(_classes(), value["class"], "part")
+    return kind(**{name: _decode(inner) for name, inner in value["params"].items()})
+
+
+def _classes() -> dict[str, type[Constrained]]:
+    """Every class that a file may name."""
+    tables = (NETWORKS, CORRUPTIONS, CODES, PENALTIES, LOSSES)
+    parts = {kind.__name__: kind for table in tables for kind in table.values()}
+    return {**parts, "Training": Training, "Autoencoder": Autoencoder}
+
+
+def _known(table: dict[str, T], name: Any, what: str) -> T:
+    if name not in table:
+        raise ModelFileError(
+            f"needs the {what} {str(name)[:80]!r}, which this stackae does not know; upgrade it"
+        )
+    return table[name]
+
+
+def _encode_parts(parts: Composition) -> dict[str, Any]:
+    return {field.name: _encode(getattr(parts, field.name)) for field in fields(parts)}
+
+
+def _decode_parts(encoded: dict[str, Any]) -> Composition:
+    parts = Composition(**{name: _decode(value) for name, value in encoded.items()})
+    for activation in (parts.activation, parts.output):
+        _known(ACTIVATIONS, activation, "activation")
+    for part in (parts.network, parts.corruption, parts.code, parts.penalty, parts.loss):
+        if part is not None:
+            part.check_parameters()
+    return parts

@@ -1,0 +1,126 @@
+"""The rows that an estimator is given: refused with row and column, or returned as a float matrix."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+from stackae.exceptions import DataError, DataTypeError, StackaeWarning
+from stackae.scaling import blocks
+
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
+_EXACT_INTEGERS = 2**53
+
+
+def check_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> npt.NDArray[np.floating]:
+    """Validate ``X`` as scikit-learn does, and refuse what scikit-learn would silently convert.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Its ``n_features_in_`` and ``feature_names_in_`` are set (``reset=True``) or compared.
+    X : array-like of shape (n_rows, n_features)
+    reset : bool
+
+    Returns
+    -------
+    array of shape (n_rows, n_features)
+        float32 or float64, the user's own memory where it was of that type already; never to be written.
+
+    Raises
+    ------
+    DataTypeError
+        Text, dates, categories, masked cells or sparse matrices.
+    DataError
+        Values that are infinite, missing, or over float32's range, with row and column; and whatever else
+        scikit-learn refuses: shapes, complex values, other column names.
+    """
+    X = _detach(X)
+    _refuse_silent_conversions(X)
+    try:
+        rows: npt.NDArray[np.floating] = validate_data(
+            estimator, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite=False
+        )
+    except TypeError as error:
+        raise DataTypeError(str(error)) from None
+    except ValueError as error:
+        raise DataError(str(error)) from None
+    _refuse_non_finite(rows, getattr(estimator, "feature_names_in_", None))
+    return rows
+
+
+def _detach(X: Any) -> Any:
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(X, torch.Tensor):
+        return X.detach().cpu().numpy()
+    return X
+
+
+def _refuse_silent_conversions(X: Any) -> None:
+    if isinstance(X, np.ma.MaskedArray):
+        raise DataTypeError(
+            "masked arrays are not accepted; fill the masked cells first, with X.filled(value)"
+        )
+    if hasattr(X, "columns") and hasattr(X, "dtypes"):
+        for name, dtype in zip(X.columns, X.dtypes, strict=True):
+            if not _is_numeric(dtype, X, name):
+                raise DataTypeError(f"column {name!r} must be numeric, got {dtype}; encode or drop it")
+        return
+    array = X if isinstance(X, np.ndarray) else None
+    if array is None and isinstance(X, (list, tuple)):
+        try:
+            array = np.asarray(X)
+        except ValueError:  # ragged: scikit-learn says so in its own words
+            return
+    if array is None:
+        return
+    if array.dtype.kind == "c":
+        raise DataError("Complex data not supported; give real and imaginary parts as columns")
+    if array.dtype.kind in "USMm":
+        raise DataTypeError(f"rows must be numeric, got {array.dtype}; convert or encode them first")
+    if array.dtype.kind == "O" and array.ndim == 2:
+        for (row, column), value in np.ndenumerate(array):
+            if isinstance(value, (str, bytes)):
+                raise DataTypeError(f"rows must be numeric, got text {value!r} in row {row}, column {column}")
+    if array.dtype.kind in "iu" and array.dtype.itemsize == 8 and array.size:
+        largest = max(abs(int(array.max())), abs(int(array.min())))
+        if largest > _EXACT_INTEGERS:
+            warnings.warn(
+                f"integers over 2**53 are rounded, got {largest}; shift or encode identifiers first",
+                StackaeWarning,
+                stacklevel=5,
+            )
+
+
+def _is_numeric(dtype: Any, X: Any, name: Any) -> bool:
+    if hasattr(dtype, "is_numeric"):  # polars
+        return bool(dtype.is_numeric()) or str(dtype) == "Boolean"
+    kind = getattr(dtype, "kind", "O")
+    if kind == "O" and type(dtype).__name__.startswith("ObjectDType"):  # numpy's own: look inside
+        return not any(isinstance(value, (str, bytes)) for value in np.asarray(X[name]).ravel())
+    return kind in "biufc"
+
+
+def _refuse_non_finite(rows: npt.NDArray[np.floating], names: npt.NDArray[np.object_] | None) -> None:
+    start = 0
+    for block in blocks(rows, dtype=None):
+        bad = ~(np.abs(block) <= _FLOAT32_MAX)  # a NaN compares false
+        if bad.any():
+            row, column = (int(i) for i in np.argwhere(bad)[0])
+            value = block[row, column]
+            label = repr(str(names[column])) if names is not None else str(column)
+            if np.isnan(value):
+                what = "NaN"
+            else:
+                what = str(value) if np.isinf(value) else f"{value:g}, over float32's range (inf)"
+            raise DataError(
+                f"Input X contains {what} in row {start + row}, column {label};"
+                " drop such rows, or impute or rescale the column"
+            )
+        start += len(block)

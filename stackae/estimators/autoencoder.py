@@ -1,0 +1,187 @@
+"""One shallow autoencoder as a transformer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import torch
+
+from stackae.codes import CODES, Code
+from stackae.constraints import Integral, Interval, StrOptions
+from stackae.corruption import CORRUPTIONS, Corruption
+from stackae.estimators._base import COMMON_CONSTRAINTS, TRAININGS, BaseAutoencoder
+from stackae.estimators._rows import check_rows
+from stackae.greedy import pretrain
+from stackae.losses import LOSSES, Loss
+from stackae.networks import ACTIVATIONS, NETWORKS, Network
+from stackae.parts import PartTable
+from stackae.penalties import PENALTIES, Penalty
+from stackae.shallow import Composition
+from stackae.training.parameters import Training
+
+
+class Autoencoder(BaseAutoencoder):
+    """A shallow autoencoder: a code is learned from which the rows can be reconstructed.
+
+    The encoder computes h = a(W·s(x) + b), with s the scaling; the decoder answers x̂ from h; what is
+    minimised is the loss of x̂ against x, plus the penalty, with the encoder shown a corrupted x. An epoch
+    over n rows of d features costs about 12·n·d·n_components floating-point operations.
+
+    Parameters
+    ----------
+    n_components : int, default=64
+        Units of the code.
+    network : {"dense"} or Network, default="dense"
+        How code and reconstruction are computed.
+    activation : {"auto", "identity", "sigmoid", "tanh", "relu", "gelu", "silu", "softplus"}, default="auto"
+        Of the code. ``"auto"``: what the penalty is defined for; else the identity for the last layer of a
+        deeper stack, and relu everywhere else.
+    tied_weights : bool, default=False
+        Whether the decoder's weights are the encoder's, transposed.
+    corruption : {"masking", "gaussian", "salt-and-pepper"}, Corruption or None, default=None
+        What the encoder sees instead of x in training (denoising).
+    code : Code or None, default=None
+        What happens to the encoder's output; None: nothing.
+    penalty : {"l1", "l2", "kl"}, Penalty or None, default=None
+        What else is minimised (sparsity).
+    loss : {"auto", "squared_error", "cross_entropy"} or Loss, default="auto"
+        ``"auto"``: cross-entropy for data within [0, 1], else squared error.
+    scale : {"auto", "standard", "minmax"} or None, default="auto"
+        ``"auto"``: data already within [0, 1] stay, anything else is standardised column by column.
+    training : Training or "auto", default="auto"
+    device : str or torch.device, default="auto"
+        ``"auto"``: a GPU where there is one.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Of the products in training. ``"auto"``: bfloat16 where the hardware has it.
+    random_state : int, RandomState or None, default=None
+        Seeds every random draw; the global generators are never touched.
+    verbose : int, default=0
+        1: progress on standard error.
+
+    Attributes
+    ----------
+    module_ : ShallowAutoencoder
+        The fitted ``torch.nn.Module``.
+    components_ : ndarray of shape (n_components, n_features_in_)
+        The encoder's weights.
+    history_ : list of dict
+        One an epoch: loss, validation loss, learning rate, seconds, samples per second.
+    n_iter_ : int
+        Epochs run.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str, only where ``X`` had column names
+
+    Raises
+    ------
+    InvalidParameterError, ParameterError
+        A parameter breaks its rule, or parts cannot combine; nothing was computed.
+    DataError
+        The rows cannot be used; the message has row and column.
+    DivergedError
+        The loss left the finite numbers.
+
+    References
+    ----------
+    Vincent et al. (2010), Stacked denoising autoencoders, JMLR 11.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from stackae import Autoencoder, Masking
+    >>> X = load_iris().data
+    >>> codes = Autoencoder(8, corruption=Masking(0.1), random_state=0).fit_transform(X)
+    >>> codes.shape
+    (150, 8)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "network": [Network, StrOptions(set(NETWORKS))],
+        "activation": [StrOptions({"auto", *ACTIVATIONS})],
+        "tied_weights": ["boolean"],
+        "corruption": [Corruption, StrOptions(set(CORRUPTIONS)), None],
+        "code": [Code, StrOptions(set(CODES)), None],
+        "penalty": [Penalty, StrOptions(set(PENALTIES)), None],
+        "loss": [Loss, StrOptions({"auto", *LOSSES})],
+        "training": [Training, StrOptions({"auto"})],
+        **COMMON_CONSTRAINTS,
+    }
+    _named_parts: Mapping[str, PartTable[Any]] = {
+        "network": NETWORKS,
+        "corruption": CORRUPTIONS,
+        "code": CODES,
+        "penalty": PENALTIES,
+        "loss": LOSSES,
+        "training": TRAININGS,
+    }
+
+    def __init__(
+        self,
+        n_components: int = 64,
+        *,
+        network: str | Network = "dense",
+        activation: str = "auto",
+        tied_weights: bool = False,
+        corruption: str | Corruption | None = None,
+        code: str | Code | None = None,
+        penalty: str | Penalty | None = None,
+        loss: str | Loss = "auto",
+        scale: str | None = "auto",
+        training: str | Training = "auto",
+        device: str | torch.device = "auto",
+        precision: str = "auto",
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_components = n_components
+        self.network = network
+        self.activation = activation
+        self.tied_weights = tied_weights
+        self.corruption = corruption
+        self.code = code
+        self.penalty = penalty
+        self.loss = loss
+        self.scale = scale
+        self.training = training
+        self.device = device
+        self.precision = precision
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn the code.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+        y : ignored
+
+        Returns
+        -------
+        self
+        """
+        self.check_parameters()
+        rows = check_rows(self, X, reset=True)
+        machine = self._machine()
+        machine.progress.start_fit(1)
+        try:
+            fitted = pretrain([self._composition(self.scale)], [self._part("training")], rows, machine)
+        finally:
+            machine.progress.end_fit()
+        self._set_fitted(fitted.layers[0], fitted.histories[0], rows.shape[1])
+        return self
+
+    def _composition(self, scale: str | None) -> Composition:
+        """The five parts, names replaced by what they stand for."""
+        return Composition(
+            n_components=int(self.n_components),
+            network=self._part("network"),
+            activation=self.activation,
+            tied_weights=bool(self.tied_weights),
+            corruption=self._part("corruption"),
+            code=self._part("code"),
+            penalty=self._part("penalty"),
+            loss=self._part("loss"),
+            scale=scale,
+        )

@@ -1,0 +1,282 @@
+"""The stack: pretrained greedily, unrolled, fine-tuned, handed out as one transformer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import torch
+from sklearn.base import clone
+from torch import Tensor
+
+from stackae.constraints import Integral, InvalidParameterError, StrOptions
+from stackae.estimators._base import COMMON_CONSTRAINTS, TRAININGS, BaseAutoencoder
+from stackae.estimators._rows import check_rows
+from stackae.estimators.autoencoder import Autoencoder
+from stackae.exceptions import ParameterError
+from stackae.finetune import finetune
+from stackae.greedy import pretrain
+from stackae.parts import PartTable
+from stackae.stack import UnrolledStack
+from stackae.training.parameters import Training
+
+#: What a layer takes from its stack, and may therefore not set itself.
+_TAKEN_FROM_STACK = {"device": "auto", "precision": "auto", "scale": "auto", "verbose": 0}
+_PREFIX = "layers__"
+
+
+def default_layer(n_components: int) -> Autoencoder:
+    """The layer that a bare int in ``layers`` stands for."""
+    return Autoencoder(n_components, corruption="masking")
+
+
+class StackedAutoencoder(BaseAutoencoder):
+    """Shallow autoencoders pretrained greedily, stacked, fine-tuned end to end.
+
+    Each layer is fitted on the clean codes of the one below, computed once. The layers are then unrolled to
+    encoders 1 to n and decoders n to 1, and fine-tuned to reconstruct the input: the clean input where the
+    last code is narrower than it, and from the first layer's corruption of it where that code is not, since
+    nothing else would keep the stack from the identity.
+
+    Parameters
+    ----------
+    layers : sequence of int or Autoencoder, default=(256, 64)
+        Bottom first. An int is a denoising layer of so many units: ``Autoencoder(n, corruption="masking")``.
+        Layers take device, precision, scale and seed from the stack.
+    pretrain : Training or "auto", default="auto"
+        For every layer that has no ``training`` of its own.
+    finetune : Training, "auto" or None, default="auto"
+        None: no fine-tuning. ``"auto"``: ``Training()`` for two layers or more, none for one, which
+        pretraining has trained end to end already.
+    output : {"code", "all"}, default="code"
+        What ``transform`` gives: the last layer's code, or the codes of all layers, concatenated.
+    scale : {"auto", "standard", "minmax"} or None, default="auto"
+        ``"auto"``: data already within [0, 1] stay, anything else is standardised column by column.
+    device : str or torch.device, default="auto"
+        ``"auto"``: a GPU where there is one.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Of the products in training. ``"auto"``: bfloat16 where the hardware has it.
+    random_state : int, RandomState or None, default=None
+        Seeds every random draw; the global generators are never touched.
+    verbose : int, default=0
+        1: progress on standard error.
+
+    Attributes
+    ----------
+    layers_ : list of Autoencoder
+        The fitted layers; they share the weights of ``module_``, so fine-tuning has moved them too.
+    module_ : UnrolledStack
+        The deep autoencoder, a ``torch.nn.Module``.
+    components_ : ndarray of shape (units of the first layer, n_features_in_)
+        The first layer's encoder weights.
+    history_ : list of dict
+        One an epoch of each phase: phase, layer (from 1; None in fine-tuning), loss, validation loss,
+        learning rate, seconds, samples per second.
+    n_iter_ : int
+        Epochs run, all phases together.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str, only where ``X`` had column names
+
+    Raises
+    ------
+    InvalidParameterError, ParameterError
+        A parameter breaks its rule, or parts cannot combine; nothing was computed.
+    DataError
+        The rows cannot be used; the message has row and column.
+    DivergedError
+        The loss left the finite numbers.
+
+    References
+    ----------
+    Hinton & Salakhutdinov (2006), Reducing the dimensionality of data with neural networks, Science 313;
+    Bengio et al. (2007), Greedy layer-wise training of deep networks, NIPS 19;
+    Vincent et al. (2010), Stacked denoising autoencoders, JMLR 11.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from stackae import StackedAutoencoder
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = make_pipeline(StackedAutoencoder((16, 4), random_state=0), LogisticRegression())
+    >>> bool(model.fit(X, y).score(X, y) > 0.9)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "layers": ["array-like"],
+        "pretrain": [Training, StrOptions({"auto"})],
+        "finetune": [Training, StrOptions({"auto"}), None],
+        "output": [StrOptions({"code", "all"})],
+        **COMMON_CONSTRAINTS,
+    }
+    _named_parts: Mapping[str, PartTable[Any]] = {"pretrain": TRAININGS, "finetune": TRAININGS}
+
+    layers_: list[Autoencoder]
+
+    def __init__(
+        self,
+        layers: Sequence[int | Autoencoder] = (256, 64),
+        *,
+        pretrain: str | Training = "auto",
+        finetune: str | Training | None = "auto",
+        output: str = "code",
+        scale: str | None = "auto",
+        device: str | torch.device = "auto",
+        precision: str = "auto",
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.layers = layers
+        self.pretrain = pretrain
+        self.finetune = finetune
+        self.output = output
+        self.scale = scale
+        self.device = device
+        self.precision = precision
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # Parameters --------------------------------------------------------------------------------------
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The parameters; with ``deep``, those of the layers too, as ``layers__0__corruption__level``.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+
+        Returns
+        -------
+        dict
+        """
+        params: dict[str, Any] = super().get_params(deep=deep)
+        if deep and isinstance(self.layers, (list, tuple)):
+            for k, layer in enumerate(self.layers):
+                params[f"{_PREFIX}{k}"] = layer
+                if hasattr(layer, "get_params") and not isinstance(layer, type):
+                    params.update({f"{_PREFIX}{k}__{name}": v for name, v in layer.get_params().items()})
+        return params
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; ``layers__0__...`` reaches into a layer, and makes an ``Autoencoder`` of an int.
+
+        Parameters
+        ----------
+        **params
+            Names and values, as :meth:`get_params` lists them.
+
+        Returns
+        -------
+        self
+        """
+        of_layers = {name: params.pop(name) for name in list(params) if name.startswith(_PREFIX)}
+        super().set_params(**params)
+        # Whole layers first, then what is inside them.
+        for name, value in sorted(of_layers.items(), key=lambda item: item[0].count("__")):
+            position, _, inner = name.removeprefix(_PREFIX).partition("__")
+            layers = list(self.layers)
+            if not position.isdigit() or int(position) >= len(layers):
+                raise ParameterError(
+                    f"{name!r} names no layer; layers__K or layers__K__NAME, K from 0 to {len(layers) - 1}"
+                )
+            k = int(position)
+            if not inner:
+                layers[k] = value
+            else:
+                layer = layers[k]
+                layer = layer if isinstance(layer, Autoencoder) else default_layer(layer)
+                layers[k] = layer.set_params(**{inner: value})
+            self.layers = type(self.layers)(layers) if isinstance(self.layers, (list, tuple)) else layers
+        return self
+
+    def check_parameters(self) -> None:
+        """Raise for the first parameter, of the stack or of a layer, that breaks its rule."""
+        super().check_parameters()
+        rule = (
+            "The 'layers' parameter of StackedAutoencoder must be a non-empty sequence of Autoencoder or int"
+        )
+        if len(self.layers) == 0:
+            raise InvalidParameterError(f"{rule}. Got {self.layers!r} instead.")
+        for k, layer in enumerate(self.layers):
+            if isinstance(layer, Autoencoder):
+                layer.check_parameters()
+                for name, default in _TAKEN_FROM_STACK.items():
+                    if getattr(layer, name) != default:
+                        raise ParameterError(
+                            f"a layer takes {name} from its stack, got {name}={getattr(layer, name)!r}"
+                            f" in layers[{k}]; give it to StackedAutoencoder"
+                        )
+            elif isinstance(layer, bool) or not isinstance(layer, Integral) or layer < 1:
+                raise InvalidParameterError(f"{rule} of at least 1. Got {layer!r} in place {k} instead.")
+
+    # Fitting -----------------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Pretrain every layer, then fine-tune the stack.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+        y : ignored
+
+        Returns
+        -------
+        self
+        """
+        self.check_parameters()
+        rows = check_rows(self, X, reset=True)
+        layers = [
+            clone(layer) if isinstance(layer, Autoencoder) else default_layer(int(layer))
+            for layer in self.layers
+        ]
+        pretraining = self._part("pretrain")
+        tuning = None if self.finetune == "auto" and len(layers) == 1 else self._part("finetune")
+        machine = self._machine()
+        machine.progress.start_fit(len(layers) + (tuning is not None))
+        try:
+            fitted = pretrain(
+                [layer._composition("auto" if k else self.scale) for k, layer in enumerate(layers)],
+                [layer.training if isinstance(layer.training, Training) else pretraining for layer in layers],
+                rows,
+                machine,
+            )
+            stack = UnrolledStack(fitted.layers)
+            history = [record for layer_history in fitted.histories for record in layer_history]
+            if tuning is not None:
+                history += finetune(stack, fitted.rows, tuning, machine)
+        finally:
+            machine.progress.end_fit()
+        self._set_fitted(stack, history, rows.shape[1])
+        self._set_layers(layers)
+        return self
+
+    def _set_layers(self, layers: list[Autoencoder]) -> None:
+        """Hand each layer its share of what was fitted."""
+        width = self.n_features_in_
+        for k, (layer, module) in enumerate(zip(layers, self._shallow, strict=True), 1):
+            layer._set_fitted(module, [record for record in self.history_ if record["layer"] == k], width)
+            width = module.parts.n_components
+        if hasattr(self, "feature_names_in_"):
+            layers[0].feature_names_in_ = self.feature_names_in_
+        self.layers_ = layers
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "module_" in state:
+            for layer, module in zip(self.layers_, self._shallow, strict=True):
+                layer.module_ = module
+
+    # Applying ----------------------------------------------------------------------------------------
+
+    @property
+    def _n_features_out(self) -> int:
+        return sum(self._layer_widths) if self.output == "all" else self._layer_widths[-1]
+
+    def _features(self, module: UnrolledStack, x: Tensor) -> Tensor:
+        return torch.cat(module.codes(x), 1) if self.output == "all" else module.encode(x)
+
+    def _decode_features(self, module: UnrolledStack, features: Tensor) -> Tensor:
+        # The last layer's code alone decides the reconstruction, wherever it stands.
+        return module.decode(features[:, -self._layer_widths[-1] :])

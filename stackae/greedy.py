@@ -1,0 +1,163 @@
+"""Greedy layerwise pretraining: layer k is fitted on the cached codes of layer k-1 (Bengio et al. 2007)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Generator, Tensor
+
+from stackae.scaling import apply_scaling, fit_scaling
+from stackae.shallow import Composition, Inputs, ShallowAutoencoder, resolve
+from stackae.training import loop
+from stackae.training.history import EpochRecord
+from stackae.training.parameters import Phase, Training
+from stackae.training.precision import computing
+from stackae.training.progress import Progress
+
+#: Rows that pass through a layer at once when their codes are computed.
+BLOCK = 8192
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What every phase of one fit shares: where it computes and what it draws from.
+
+    Parameters
+    ----------
+    device : torch.device
+    bfloat16 : bool
+    generator : Generator
+        On the device; the source of every random draw.
+    progress : Progress
+    """
+
+    device: torch.device
+    bfloat16: bool
+    generator: Generator
+    progress: Progress = field(default_factory=Progress)
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """The outcome of greedy pretraining.
+
+    Parameters
+    ----------
+    layers : list of ShallowAutoencoder
+        On the device that trained them.
+    histories : list of list of EpochRecord
+        One a layer.
+    rows : Tensor
+        The scaled rows on which the first layer was trained, shuffled once.
+    """
+
+    layers: list[ShallowAutoencoder]
+    histories: list[list[EpochRecord]]
+    rows: Tensor
+
+
+def pretrain(
+    layers: Sequence[Composition],
+    trainings: Sequence[Training],
+    X: npt.NDArray[np.floating],
+    machine: Machine,
+) -> Pretrained:
+    """Fit one shallow autoencoder after the other.
+
+    Each layer trains on the clean codes of the layer below, computed once, without corruption; no weight
+    below it moves.
+
+    Parameters
+    ----------
+    layers : sequence of Composition
+        Bottom first; ``"auto"`` is resolved here, when a layer's inputs are known.
+    trainings : sequence of Training
+        One a layer.
+    X : array of shape (n_rows, n_features), float32 or float64
+        In the user's units; not written.
+    machine : Machine
+
+    Raises
+    ------
+    ParameterError
+        Parts that cannot combine; nothing was trained.
+    DivergedError
+        A layer's loss left the finite numbers.
+    """
+    inputs = Inputs(float(X.min()), float(X.max()))
+    resolved = resolve_all(layers, inputs)
+
+    scaling = fit_scaling(resolved[0].scale, X)
+    # Shuffled once: the same rows are held out from every phase.
+    order = torch.randperm(len(X), generator=machine.generator, device=machine.device)
+    rows = apply_scaling(scaling, X).to(machine.device).index_select(0, order)
+    first_rows = rows
+
+    fitted: list[ShallowAutoencoder] = []
+    histories: list[list[EpochRecord]] = []
+    for k, (parts, training) in enumerate(zip(resolved, trainings, strict=True)):
+        if k > 0:
+            codes = _codes(fitted[-1], rows)
+            scaling = fit_scaling(parts.scale, codes).to(machine.device)
+            rows = scaling(codes)
+        layer = (
+            ShallowAutoencoder(parts, rows.shape[1], scaling).to(machine.device).initialise(machine.generator)
+        )
+        histories.append(train(layer, rows, training, machine, phase="pretrain", layer=k + 1))
+        fitted.append(layer)
+    return Pretrained(fitted, histories, first_rows)
+
+
+def resolve_all(layers: Sequence[Composition], inputs: Inputs) -> list[Composition]:
+    """Resolve a whole stack before anything is computed, so that what cannot combine is refused at once."""
+    resolved: list[Composition] = []
+    for k, layer in enumerate(layers):
+        parts = resolve(layer, inputs, linear_code=k > 0 and k == len(layers) - 1)
+        resolved.append(parts)
+        low, high = _RANGES.get(parts.activation, (-np.inf, np.inf))
+        inputs = Inputs(low, high, parts.activation)
+    return resolved
+
+
+#: Ranges of the codes that an activation makes.
+_RANGES = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, np.inf), "softplus": (0.0, np.inf)}
+
+
+def train(
+    module: torch.nn.Module,
+    rows: Tensor,
+    training: Training,
+    machine: Machine,
+    *,
+    phase: Phase,
+    layer: int | None,
+) -> list[EpochRecord]:
+    """Train a module on rows, of which the first few are held out."""
+    n_held_out = training.n_held_out(len(rows))
+    held_out, rows = (rows[:n_held_out] if n_held_out else None), rows[n_held_out:]
+    run = loop.start(
+        module,
+        rows,
+        held_out,
+        training.plan(phase, len(rows), rows.shape[1]),
+        generator=machine.generator,
+        bfloat16=machine.bfloat16,
+        progress=machine.progress,
+        phase=phase,
+        layer=layer,
+    )
+    return loop.fit(run)
+
+
+@torch.no_grad()
+def _codes(layer: ShallowAutoencoder, rows: Tensor) -> Tensor:
+    """The clean codes of scaled rows, cached as one tensor."""
+    with computing(rows.device):
+        codes = torch.empty(len(rows), layer.parts.n_components, device=rows.device)
+        for start in range(0, len(rows), BLOCK):
+            codes[start : start + BLOCK] = layer.encode_scaled(rows[start : start + BLOCK])
+    return codes

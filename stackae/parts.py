@@ -1,0 +1,62 @@
+"""What every kind of part shares: the base class and the table of names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Generic, TypeVar, cast
+
+from stackae.exceptions import ParameterError
+
+T = TypeVar("T")
+
+
+class PartTable(Mapping[str, type[T]], Generic[T]):
+    """The variants of one kind of part: name to class, each imported when it is first asked for.
+
+    Reading the names imports nothing, so that ``stackae --help`` stays fast.
+
+    Parameters
+    ----------
+    kind : str
+        What the variants are, for messages: ``"corruption"``.
+    package : str
+        The package that holds them.
+    entries : str
+        ``name="module:Class"``, the module relative to the package.
+
+    Examples
+    --------
+    >>> from stackae.corruption import CORRUPTIONS
+    >>> list(CORRUPTIONS)
+    ['masking', 'gaussian', 'salt-and-pepper']
+    >>> CORRUPTIONS["masking"].__name__
+    'Masking'
+    """
+
+    def __init__(self, kind: str, package: str, entries: Mapping[str, str]) -> None:
+        self.kind = kind
+        self._package = package
+        self._entries = dict(entries)
+
+    def __getitem__(self, name: str) -> type[T]:
+        if name not in self._entries:
+            raise ParameterError(f"{self.kind} must be one of {', '.join(self._entries)}, got {name!r}")
+        module, _, attribute = self._entries[name].partition(":")
+        return cast("type[T]", getattr(import_module(f"{self._package}.{module}"), attribute))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def name_of(self, part: object) -> str:
+        """The name under which a part's class is listed."""
+        for name, entry in self._entries.items():
+            if entry.partition(":")[2] == type(part).__name__:
+                return name
+        raise ParameterError(f"{type(part).__name__} is not in the table of {self.kind}s")

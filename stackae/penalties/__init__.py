@@ -1,0 +1,12 @@
+"""What is minimised beside the reconstruction loss. Add a penalty: one file, one line here."""
+
+from stackae.parts import PartTable
+from stackae.penalties.base import Penalty
+
+__all__ = ["PENALTIES", "Penalty"]
+
+PENALTIES: PartTable[Penalty] = PartTable(
+    "penalty",
+    __name__,
+    {"l1": "l1:L1", "l2": "l2:L2", "kl": "kl_sparsity:KLSparsity"},
+)

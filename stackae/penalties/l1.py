@@ -1,0 +1,37 @@
+"""L1 penalty on the code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from stackae.constraints import Interval, Real
+from stackae.penalties.base import Penalty
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class L1(Penalty):
+    """Sparse codes by the L1 norm: ``weight`` · mean over rows of Σⱼ \\|hⱼ\\|.
+
+    Parameters
+    ----------
+    weight : float, default=0.01
+        Factor, at least 0, in loss units per unit of code.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from stackae import L1
+    >>> code = torch.tensor([[1.0, -2.0], [0.0, 3.0]])
+    >>> float(L1(0.5)(code, code, code, torch.nn.Identity()))
+    1.5
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {"weight": [Interval(Real, 0, None, closed="left")]}
+
+    def __init__(self, weight: float = 0.01) -> None:
+        self.weight = weight
+
+    def __call__(self, batch: Tensor, code: Tensor, reconstruction: Tensor, module: nn.Module) -> Tensor:
+        return code.abs().sum(1).mean().mul(self.weight)

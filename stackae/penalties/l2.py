@@ -1,0 +1,39 @@
+"""L2 penalty on the code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from stackae.constraints import Interval, Real
+from stackae.penalties.base import Penalty
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class L2(Penalty):
+    """Small codes by the squared L2 norm: ``weight`` · mean over rows of Σⱼ hⱼ².
+
+    It is on the code; decay of the weights is ``Training(weight_decay=...)``.
+
+    Parameters
+    ----------
+    weight : float, default=0.01
+        Factor, at least 0, in loss units per squared unit of code.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from stackae import L2
+    >>> code = torch.tensor([[1.0, -2.0], [0.0, 3.0]])
+    >>> float(L2(0.5)(code, code, code, torch.nn.Identity()))
+    3.5
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {"weight": [Interval(Real, 0, None, closed="left")]}
+
+    def __init__(self, weight: float = 0.01) -> None:
+        self.weight = weight
+
+    def __call__(self, batch: Tensor, code: Tensor, reconstruction: Tensor, module: nn.Module) -> Tensor:
+        return code.square().sum(1).mean().mul(self.weight)

@@ -1,0 +1,105 @@
+"""The affine map between the user's units (or the codes below) and the units in which a layer works."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+#: Rows are taken in blocks of about this many values where a float64 copy of everything would be wasteful.
+_BLOCK = 2**22
+
+
+class Scaling(nn.Module):
+    """x ↦ (x - shift) / factor, one shift and factor a column, held in float64.
+
+    Parameters
+    ----------
+    shift, factor : Tensor of shape (features,), float64
+        In the units of x. A factor is never zero.
+    """
+
+    shift: Tensor
+    factor: Tensor
+
+    def __init__(self, shift: Tensor, factor: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("shift", shift)
+        self.register_buffer("factor", factor)
+
+    @classmethod
+    def identity(cls, n_features: int) -> Scaling:
+        """The map that changes nothing."""
+        return cls(torch.zeros(n_features, dtype=torch.float64), torch.ones(n_features, dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From the outer units to the layer's, in the precision of ``x``."""
+        return (x - self.shift.to(x.dtype)) / self.factor.to(x.dtype)
+
+    def inverse(self, z: Tensor) -> Tensor:
+        """Back to the outer units."""
+        return torch.addcmul(self.shift.to(z.dtype), z, self.factor.to(z.dtype))
+
+
+def fit_scaling(kind: str | None, X: npt.NDArray[np.floating] | Tensor) -> Scaling:
+    """Measure the scaling of a matrix of rows.
+
+    Parameters
+    ----------
+    kind : {"standard", "minmax", "spread"} or None
+        ``"standard"``: each column to mean 0 and standard deviation 1. ``"minmax"``: each column onto
+        [0, 1]. ``"spread"``: all columns divided by one number, their common standard deviation, so that
+        zero stays zero and the columns keep their proportions. None: nothing. Constant columns (and, for
+        ``"spread"``, constant matrices) are divided by one.
+    X : array or Tensor of shape (n_rows, n_features)
+
+    Returns
+    -------
+    Scaling
+    """
+    n_features = X.shape[1]
+    if kind is None:
+        return Scaling.identity(n_features)
+    if kind == "minmax":
+        low = np.min([block.min(0) for block in blocks(X)], 0)
+        high = np.max([block.max(0) for block in blocks(X)], 0)
+        return _scaling(low, np.where(high > low, high - low, 1.0))
+    mean = np.sum([block.sum(0) for block in blocks(X)], 0) / X.shape[0]
+    variance = np.sum([np.square(block - mean).sum(0) for block in blocks(X)], 0) / X.shape[0]
+    # What rounding leaves of a constant column is no spread.
+    constant = np.sqrt(variance) <= 10 * np.finfo(np.float64).eps * np.abs(mean)
+    if kind == "spread":
+        spread = float(np.sqrt(np.where(constant, 0.0, variance).mean()))
+        return _scaling(np.zeros(n_features), np.full(n_features, spread if spread > 0 else 1.0))
+    return _scaling(mean, np.where(constant, 1.0, np.sqrt(variance)))
+
+
+def apply_scaling(scaling: Scaling, X: npt.NDArray[np.floating]) -> Tensor:
+    """The scaled rows as one float32 tensor, computed in the precision of ``X``, which is not written."""
+    rows = torch.empty(X.shape, dtype=torch.float32)
+    start = 0
+    for block in blocks(X, dtype=None):
+        rows[start : start + len(block)] = scaling(torch.from_numpy(block))
+        start += len(block)
+    return rows
+
+
+def _scaling(shift: npt.NDArray[np.float64], factor: npt.NDArray[np.float64]) -> Scaling:
+    return Scaling(
+        torch.from_numpy(np.asarray(shift, np.float64)), torch.from_numpy(np.asarray(factor, np.float64))
+    )
+
+
+def blocks(
+    X: npt.NDArray[np.floating] | Tensor, dtype: npt.DTypeLike | None = np.float64
+) -> Iterator[npt.NDArray[np.floating]]:
+    """Consecutive blocks of rows, contiguous and writable as torch wants them, in ``dtype`` or their own."""
+    size = max(1, _BLOCK // max(1, X.shape[1]))
+    for start in range(0, X.shape[0], size):
+        block = X[start : start + size]
+        values = block.cpu().numpy() if isinstance(block, Tensor) else np.asarray(block)
+        values = np.ascontiguousarray(values, dtype=dtype)
+        yield values if values.flags.writeable else values.copy()

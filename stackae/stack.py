@@ -1,0 +1,79 @@
+"""Shallow autoencoders joined into one deep one: encoders 1 to n, then decoders n to 1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from torch import Generator, Tensor, nn
+
+from stackae.shallow import ShallowAutoencoder
+
+
+class UnrolledStack(nn.Module):
+    """The deep autoencoder that a stack of shallow ones computes; it shares their parameters.
+
+    The maps between layers are unrolled with it, so that before fine-tuning it is exactly the function that
+    the layers computed one after the other.
+
+    Parameters
+    ----------
+    layers : sequence of ShallowAutoencoder
+        Bottom first; each takes the codes of the one before.
+    """
+
+    def __init__(self, layers: Sequence[ShallowAutoencoder]) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+
+    @property
+    def _shallow(self) -> list[ShallowAutoencoder]:
+        return [cast(ShallowAutoencoder, layer) for layer in self.layers]
+
+    def codes(self, x: Tensor) -> list[Tensor]:
+        """The codes of every layer, bottom first, of rows in the user's units."""
+        codes = []
+        for layer in self._shallow:
+            x = layer.encode(x)
+            codes.append(x)
+        return codes
+
+    def encode(self, x: Tensor) -> Tensor:
+        """(rows × features) to (rows × units of the last layer)."""
+        return self.codes(x)[-1]
+
+    def decode(self, code: Tensor) -> Tensor:
+        """(rows × units of the last layer) to (rows × features)."""
+        for layer in reversed(self._shallow):
+            code = layer.decode(code)
+        return code
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The reconstruction of ``x``."""
+        return self.decode(self.encode(x))
+
+    def objective(self, z: Tensor, generator: Generator | None) -> Tensor:
+        """The first layer's loss of the whole stack's reconstruction, plus every layer's penalty.
+
+        Where a generator is given, and the code is not narrower than the input, the input is corrupted as the
+        first layer corrupts it: nothing else would keep such a stack from the identity. A narrow code needs
+        no noise here, and reconstructs better without.
+        """
+        layers = self._shallow
+        seen = z if layers[-1].parts.n_components < z.shape[1] else layers[0].corrupt(z, generator)
+        inputs, codes = [z], [layers[0].encode_scaled(seen, generator)]
+        for layer in layers[1:]:
+            inputs.append(layer.scaling(codes[-1]))
+            codes.append(layer.encode_scaled(inputs[-1], generator))
+
+        penalties = []
+        answer = codes[-1]
+        for k, layer in reversed(list(enumerate(layers))):
+            preactivation, reconstruction = layer.decode_scaled(answer)
+            penalties.append(layer.penalise(inputs[k], codes[k], reconstruction))
+            answer = layer.scaling.inverse(reconstruction) if k else reconstruction
+        total = layers[0].loss(preactivation, reconstruction, z)
+        for penalty in penalties:
+            if penalty is not None:
+                total = total + penalty
+        return total

@@ -1,0 +1,23 @@
+"""What is recorded of an epoch."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class EpochRecord(TypedDict):
+    """One epoch of one phase: a row of ``history_``, which ``pandas.DataFrame`` takes as it is.
+
+    ``layer`` counts from 1 and is None in fine-tuning; ``loss`` is the mean training objective of the epoch
+    (corrupted, with penalties), ``validation_loss`` that of the held-out rows (uncorrupted, with penalties),
+    None where none are held out; ``seconds`` is the epoch's wall time.
+    """
+
+    phase: str
+    layer: int | None
+    epoch: int
+    loss: float
+    validation_loss: float | None
+    learning_rate: float
+    seconds: float
+    samples_per_second: float

@@ -1,0 +1,157 @@
+"""One phase's training parameters, and what ``"auto"`` means for the phase and the data at hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Any, ClassVar, Literal
+
+from stackae.constraints import Constrained, Integral, Interval, Real, StrOptions
+from stackae.training.optimizers import OPTIMIZERS
+from stackae.training.schedules import SCHEDULES
+
+Phase = Literal["pretrain", "finetune"]
+
+
+@dataclass(frozen=True)
+class _PhaseDefaults:
+    updates: int
+    learning_rate: float
+
+
+#: Budgets are counted in updates, so that tiny data fits in well under a second and large data ends.
+_DEFAULTS: dict[str, _PhaseDefaults] = {
+    "pretrain": _PhaseDefaults(updates=2000, learning_rate=2e-3),
+    "finetune": _PhaseDefaults(updates=3000, learning_rate=1e-3),
+}
+#: Rates for optimizers whose scale is another.
+_RATE_FACTORS = {"sgd": 0.1}
+_MIN_AUTO_EPOCHS = 4
+_MIN_AUTO_PATIENCE = 10
+#: Below this many held-out rows their loss is too noisy to decide anything, so none are held out.
+_MIN_HELD_OUT = 20
+
+
+class Training(Constrained):
+    """How one phase is trained: greedy pretraining of a layer, or fine-tuning of the stack.
+
+    Parameters
+    ----------
+    max_epochs : int or "auto", default="auto"
+        Passes over the rows at most. ``"auto"``: as many as make about 2000 updates a layer in
+        pretraining and 3000 in fine-tuning, and at least 4.
+    batch_size : int or "auto", default="auto"
+        Rows in a batch; the last batch of an epoch may be smaller. ``"auto"``: 32 for up to 640 rows,
+        growing to 256 from 5,120 rows on.
+    learning_rate : float or "auto", default="auto"
+        Peak learning rate. ``"auto"``: 2e-3 in pretraining, 1e-3 in fine-tuning; for SGD, whose gradient is
+        that of a loss summed over features, divided by ten and by the number of features.
+    optimizer : {"adam", "adamw", "sgd"}, default="adam"
+    momentum : float, default=0.9
+        Of SGD, in [0, 1).
+    schedule : {"constant", "cosine", "one-cycle"}, default="one-cycle"
+        The rate over the whole budget: flat; down to zero along a cosine; or up over the first three tenths
+        and then down along a cosine.
+    weight_decay : float, default=0.0
+        Decay of the weights (not the biases): decoupled for AdamW, added to the gradient otherwise.
+    validation_fraction : float, default=0.1
+        Share of the rows held out to watch the reconstruction, in [0, 1). None are held out where that would
+        be fewer than 20 rows.
+    patience : int, "auto" or None, default="auto"
+        Epochs without gain on the held-out rows after which the phase ends; None: it never ends early.
+        ``"auto"``: a third of ``max_epochs``, and at least 10, since the last gains come when the rate falls.
+        The weights of the best epoch are kept either way, where rows are held out.
+    tol : float, default=1e-4
+        Gain that counts, as a share of the best loss so far, at least 0.
+
+    Examples
+    --------
+    >>> from stackae import Training
+    >>> Training(max_epochs=20)
+    Training(max_epochs=20)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
+        "optimizer": [StrOptions(set(OPTIMIZERS))],
+        "momentum": [Interval(Real, 0, 1, closed="left")],
+        "schedule": [StrOptions(set(SCHEDULES))],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "patience": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"}), None],
+        "tol": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        max_epochs: int | str = "auto",
+        batch_size: int | str = "auto",
+        learning_rate: float | str = "auto",
+        optimizer: str = "adam",
+        *,
+        momentum: float = 0.9,
+        schedule: str = "one-cycle",
+        weight_decay: float = 0.0,
+        validation_fraction: float = 0.1,
+        patience: int | str | None = "auto",
+        tol: float = 1e-4,
+    ) -> None:
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.optimizer = optimizer
+        self.momentum = momentum
+        self.schedule = schedule
+        self.weight_decay = weight_decay
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.tol = tol
+
+    def n_held_out(self, n_rows: int) -> int:
+        """How many of the rows are held out."""
+        held_out = int(n_rows * self.validation_fraction)
+        return held_out if held_out >= _MIN_HELD_OUT else 0
+
+    def plan(self, phase: Phase, n_rows: int, n_features: int) -> Plan:
+        """The numbers for a phase on so many training rows (those held out not counted)."""
+        defaults = _DEFAULTS[phase]
+        batch_size = _auto_batch_size(n_rows) if isinstance(self.batch_size, str) else self.batch_size
+        n_batches = ceil(n_rows / batch_size)
+        if isinstance(self.max_epochs, str):
+            max_epochs = max(_MIN_AUTO_EPOCHS, round(defaults.updates / n_batches))
+        else:
+            max_epochs = self.max_epochs
+        if isinstance(self.learning_rate, str):
+            learning_rate = defaults.learning_rate
+            if self.optimizer == "sgd":
+                learning_rate *= _RATE_FACTORS["sgd"] / n_features
+        else:
+            learning_rate = float(self.learning_rate)
+        patience = (
+            max(_MIN_AUTO_PATIENCE, max_epochs // 3) if isinstance(self.patience, str) else self.patience
+        )
+        return Plan(self, max_epochs, batch_size, n_batches, learning_rate, patience)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A :class:`Training` with every ``"auto"`` replaced by a number."""
+
+    training: Training
+    max_epochs: int
+    batch_size: int
+    n_batches: int
+    learning_rate: float
+    patience: int | None
+
+    @property
+    def n_updates(self) -> int:
+        """Updates in the whole budget."""
+        return self.max_epochs * self.n_batches
+
+
+def _auto_batch_size(n_rows: int) -> int:
+    """The power of two from 32 to 256 next below a twentieth of the rows."""
+    return int(min(256, max(32, 2 ** (max(1, n_rows // 20).bit_length() - 1))))

@@ -1,0 +1,73 @@
+"""Where and how the products are computed: device, number format, threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import torch
+
+from stackae.exceptions import ParameterError
+
+#: Below this many multiplications in a step, starting a second thread costs more than it saves.
+_ONE_THREAD_BELOW = 2e7
+
+
+def resolve_device(device: str | torch.device) -> torch.device:
+    """The device meant: ``"auto"`` is a GPU where there is one, else the processor.
+
+    Raises
+    ------
+    ParameterError
+        The device is unknown, or not there.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+        torch.empty(0, device=resolved)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ParameterError(f"device must be one that is there, got {str(device)!r} ({reason})") from None
+    return resolved
+
+
+@cache
+def has_fast_bfloat16(device_type: str) -> bool:
+    """Whether the device multiplies bfloat16 in hardware."""
+    if device_type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device_type == "cpu" and bool(
+        torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    )
+
+
+def uses_bfloat16(precision: str, device: torch.device) -> bool:
+    """Whether training computes its products in bfloat16; the weights are float32 all the same."""
+    return precision == "bfloat16" or (precision == "auto" and has_fast_bfloat16(device.type))
+
+
+@contextmanager
+def computing(device: torch.device, *, bfloat16: bool = False, work: float = float("inf")) -> Iterator[None]:
+    """Number format and threads for a piece of work; what was set before is restored after it.
+
+    Parameters
+    ----------
+    device : torch.device
+    bfloat16 : bool, default=False
+        Compute products in bfloat16.
+    work : float
+        Multiplications in one step. Little work is done by one thread.
+    """
+    threads = torch.get_num_threads()
+    single = device.type == "cpu" and work < _ONE_THREAD_BELOW and threads > 1
+    if single:
+        torch.set_num_threads(1)
+    try:
+        # Without autocast's cache: it would keep the weights of the first step.
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bfloat16, cache_enabled=False):
+            yield
+    finally:
+        if single:
+            torch.set_num_threads(threads)

@@ -1,0 +1,47 @@
+"""Early stopping: remember the best weights, and say when nothing is gained any more."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class EarlyStopping:
+    """Watches the held-out loss of one phase.
+
+    Parameters
+    ----------
+    module : Module
+        Whose weights are remembered.
+    patience : int or None
+        Epochs without gain to bear; None: any number.
+    tol : float
+        Gain that counts, as a share of the size of the best loss.
+    """
+
+    def __init__(self, module: nn.Module, patience: int | None, tol: float) -> None:
+        self.patience = patience
+        self.tol = tol
+        self.best_loss = float("inf")
+        self.epochs_without_gain = 0
+        self._reference = float("inf")
+        self._parameters: list[Tensor] = [p for p in module.parameters() if p.requires_grad]
+        self._best: list[Tensor] = [p.detach().clone() for p in self._parameters]
+
+    @torch.no_grad()
+    def update(self, loss: float) -> bool:
+        """Take note of an epoch's held-out loss; return whether to stop."""
+        if loss < self.best_loss:
+            self.best_loss = loss
+            torch._foreach_copy_(self._best, self._parameters)
+        if self._reference == float("inf") or loss < self._reference - self.tol * abs(self._reference):
+            self._reference = loss
+            self.epochs_without_gain = 0
+        else:
+            self.epochs_without_gain += 1
+        return self.patience is not None and self.epochs_without_gain >= self.patience
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        """Put the best weights back: those of the start, where no epoch was seen."""
+        torch._foreach_copy_(self._parameters, self._best)

@@ -1,0 +1,975 @@
+import gzip
+import io
+import itertools
+import os
+import struct
+import sys
+import time
+import warnings
+import zipfile
+from contextlib import suppress
+from unittest import mock
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from stackae.data import _csv, _npy, read_labels, read_table
+from stackae.exceptions import DataFileError, ParameterError, StackaeWarning
+
+NUMBERS = np.array([[1.5, 2.0], [3.0, -4.25], [0.0, 1e30]])
+DTYPES = [np.float16, np.float32, np.float64, np.bool_, np.int8, np.uint8, np.int32, np.int64, np.uint64]
+tables = st.sampled_from([np.float32, np.float64, np.int32, np.uint8]).flatmap(
+    lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6))
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("read")
+
+
+def refused(path, *parts, labels_file=False, **options):
+    """Check that the file is refused in one line that begins with its path and has all the parts."""
+    with pytest.raises(DataFileError) as caught:
+        read_labels(path) if labels_file else read_table(path, **options)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message
+    for part in parts:
+        assert part in message
+    return message
+
+
+def npy_bytes(header: str, data: bytes = b"", version: tuple[int, int] = (1, 0)) -> bytes:
+    text = header.encode("latin1") + b"\n"
+    length = struct.pack("<H" if version == (1, 0) else "<I", len(text))
+    return b"\x93NUMPY" + bytes(version) + length + text + data
+
+
+def idx_bytes(array: np.ndarray, code: int = 0x08) -> bytes:
+    return struct.pack(f">BBBB{array.ndim}I", 0, 0, code, array.ndim, *array.shape) + array.tobytes()
+
+
+# any format
+
+
+@pytest.mark.parametrize("name", ["table.xlsx", "table", "table.txt", "table.csv.gz", "npy", "t.npy.bak"])
+@pytest.mark.parametrize("labels_file", [True, False])
+def test_an_unknown_ending_is_refused_with_the_known_ones(tmp_path, name, labels_file):
+    (tmp_path / name).write_text("1,2")
+    refused(tmp_path / name, ".npy, .npz, .csv, .parquet, -ubyte", labels_file=labels_file)
+
+
+def test_the_ending_may_be_in_capitals(tmp_path):
+    (tmp_path / "T.CSV").write_text("1,2")
+    assert read_table(tmp_path / "T.CSV").X.tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize("read", [read_table, read_labels])
+@pytest.mark.parametrize("ending", [".npy", ".npz", ".csv", ".idx", ".parquet", ".unknown"])
+def test_a_missing_file_is_an_os_error(tmp_path, read, ending):
+    with pytest.raises(FileNotFoundError, match="missing"):
+        read(tmp_path / f"missing{ending}")
+
+
+@pytest.mark.parametrize("ending", [".npy", ".npz", ".csv", ".idx", ".parquet"])
+def test_a_folder_is_an_os_error(tmp_path, ending):
+    (tmp_path / f"t{ending}").mkdir()
+    with pytest.raises(IsADirectoryError, match="a folder, not a file"):
+        read_table(tmp_path / f"t{ending}")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read anything")
+@pytest.mark.parametrize("ending", [".npy", ".npz", ".csv", ".idx", ".parquet"])
+def test_a_file_without_read_permission_is_an_os_error(tmp_path, ending):
+    (tmp_path / f"t{ending}").touch(0o000)
+    with pytest.raises(PermissionError):
+        read_table(tmp_path / f"t{ending}")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_is_refused_without_waiting_for_its_writer(tmp_path):
+    os.mkfifo(tmp_path / "t.csv")
+    refused(tmp_path / "t.csv", "a pipe or a device")
+
+
+@pytest.mark.parametrize("ending", [".npy", ".npz", ".csv", ".idx", ".parquet"])
+@given(content=st.binary(max_size=200))
+def test_random_bytes_are_refused_or_read_but_nothing_else(folder, ending, content):
+    path = folder / f"random{ending}"
+    path.write_bytes(content)
+    readers = [read_table] if ending == ".parquet" else [read_table, read_labels]
+    for read in readers:
+        with suppress(DataFileError):
+            read(path)
+
+
+@pytest.mark.parametrize("ending", [".npy", ".npz", ".idx", ".idx.gz", ".parquet"])
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.99])
+def test_a_truncated_file_is_refused(tmp_path, ending, share):
+    path = tmp_path / f"t{ending}"
+    array = np.random.default_rng(0).integers(0, 255, (50, 20), np.uint8)
+    if ending == ".npy":
+        np.save(path, array)
+    elif ending == ".npz":
+        np.savez_compressed(path, X=array)
+    elif ending == ".parquet":
+        pd.DataFrame(array.astype(float)).rename(columns=str).to_parquet(path)
+    else:
+        path.write_bytes((gzip.compress if ending.endswith("gz") else bytes)(idx_bytes(array)))
+    read_table(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    refused(path)
+
+
+@pytest.mark.parametrize("options", [{"drop": ["a"]}, {"labels": "a"}])
+@pytest.mark.parametrize("ending", [".npy", ".idx", ".csv"])
+def test_columns_cannot_be_named_where_there_are_no_names(tmp_path, ending, options):
+    path = tmp_path / f"t{ending}"
+    if ending == ".npy":
+        np.save(path, NUMBERS)
+    else:
+        path.write_bytes(b"1,2\n" if ending == ".csv" else idx_bytes(np.ones((2, 2), np.uint8)))
+    refused(path, "has no column names", "'a'", **options)
+
+
+# npy
+
+
+@given(array=tables)
+def test_npy_reads_what_numpy_saved(folder, array):
+    np.save(folder / "t.npy", array)
+    table = read_table(folder / "t.npy")
+    np.testing.assert_array_equal(table.X, array)
+    assert table.X.flags.c_contiguous
+    assert table.feature_names is None
+    assert table.y is None
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("save", [np.save, lambda path, array: np.savez(path, X=array)])
+def test_arrays_become_float32_where_that_is_exact_for_their_type(tmp_path, save, dtype):
+    path = tmp_path / ("t.npy" if save is np.save else "t.npz")
+    save(path, np.array([[0, 1]], dtype))
+    X = read_table(path).X
+    assert X.dtype == (np.float32 if np.can_cast(dtype, np.float32) else np.float64)
+    assert X.tolist() == [[0, 1]]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_npy_of_floats_is_a_read_only_memory_map(tmp_path, dtype):
+    np.save(tmp_path / "t.npy", NUMBERS.astype(dtype))
+    X = read_table(tmp_path / "t.npy").X
+    assert isinstance(X, np.memmap)
+    assert X.dtype == dtype
+    assert not X.flags.writeable
+
+
+@pytest.mark.parametrize("dtype", [">f4", ">f8", ">i4", ">u2"])
+def test_npy_of_big_endian_numbers_is_converted(tmp_path, dtype):
+    np.save(tmp_path / "t.npy", np.array([[1, 258]], dtype))
+    X = read_table(tmp_path / "t.npy").X
+    assert X.dtype.isnative
+    assert X.tolist() == [[1, 258]]
+    assert not isinstance(X, np.memmap)
+
+
+@pytest.mark.parametrize("ending", [".npy", ".npz"])
+def test_fortran_order_is_turned_into_c_order(tmp_path, ending):
+    array = np.asfortranarray(NUMBERS)
+    np.save(tmp_path / "t.npy", array)
+    np.savez(tmp_path / "t.npz", X=array)
+    X = read_table(tmp_path / f"t{ending}").X
+    assert X.flags.c_contiguous
+    np.testing.assert_array_equal(X, NUMBERS)
+
+
+def test_npy_of_the_second_format_version_is_read(tmp_path):
+    with open(tmp_path / "t.npy", "wb") as file:
+        np.lib.format.write_array(file, NUMBERS, version=(2, 0))
+    np.testing.assert_array_equal(read_table(tmp_path / "t.npy").X, NUMBERS)
+
+
+@pytest.mark.parametrize("array", [np.zeros(3), np.zeros((2, 2, 2)), np.zeros(())])
+@pytest.mark.parametrize("ending", [".npy", ".npz"])
+def test_arrays_of_other_than_2_dimensions_are_refused_with_a_hint_to_reshape(tmp_path, array, ending):
+    np.save(tmp_path / "t.npy", array)
+    np.savez(tmp_path / "t.npz", X=array)
+    refused(tmp_path / f"t{ending}", f"{array.ndim}-dimensional", "reshape")
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0)])
+@pytest.mark.parametrize("ending", [".npy", ".npz", ".idx"])
+def test_no_rows_or_no_columns_are_refused(tmp_path, shape, ending):
+    array = np.zeros(shape, np.uint8)
+    np.save(tmp_path / "t.npy", array)
+    np.savez(tmp_path / "t.npz", X=array)
+    (tmp_path / "t.idx").write_bytes(idx_bytes(array))
+    refused(tmp_path / f"t{ending}", f"{shape[0]} rows and {shape[1]} columns")
+
+
+@pytest.mark.parametrize("ending", [".npy", ".npz"])
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array([["a"]]),
+        np.array([[b"a"]]),
+        np.array([[1j]]),
+        np.array([["2020-01-01"]], "M8[D]"),
+        np.array([[1]], "m8[s]"),
+        np.zeros((1, 1), [("a", float)]),
+    ],
+)
+def test_arrays_of_anything_but_real_numbers_are_refused(tmp_path, ending, array):
+    np.save(tmp_path / "t.npy", array)
+    np.savez(tmp_path / "t.npz", X=array)
+    refused(tmp_path / f"t{ending}", "a table holds numbers or booleans, not")
+
+
+class Trap:
+    """Notices being unpickled."""
+
+    sprung = False
+
+    def __reduce__(self):
+        return (setattr, (Trap, "sprung", True))
+
+
+@pytest.mark.parametrize("ending", [".npy", ".npz"])
+def test_pickled_objects_are_refused_and_never_loaded(tmp_path, ending):
+    array = np.empty((1, 1), object)
+    array[0, 0] = Trap()
+    np.save(tmp_path / "t.npy", array, allow_pickle=True)
+    np.savez(tmp_path / "t.npz", X=array)
+    path = tmp_path / f"t{ending}"
+    refused(path, "pickled Python objects")
+    refused(path, "labels", labels_file=True)
+    assert not Trap.sprung
+
+
+@pytest.mark.parametrize("shape", ["(1099511627776, 1)", "(1099511627776, 1099511627776)", "(2, 3)"])
+@pytest.mark.parametrize("labels_file", [True, False])
+def test_npy_claiming_more_than_the_file_holds_is_refused_before_memory_is_claimed(
+    tmp_path, shape, labels_file
+):
+    if labels_file:
+        shape = shape.split(",")[0] + ",)"
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}}}"
+    (tmp_path / "t.npy").write_bytes(npy_bytes(header, bytes(8)))
+    refused(tmp_path / "t.npy", "truncated", "the file has 8", labels_file=labels_file)
+
+
+def test_npy_with_trailing_bytes_is_refused(tmp_path):
+    np.save(tmp_path / "t.npy", NUMBERS)
+    with open(tmp_path / "t.npy", "ab") as file:
+        file.write(b"more")
+    refused(tmp_path / "t.npy", "longer than it says")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x93NUM",
+        b"PK\x03\x04 not an array",
+        npy_bytes("{'descr': '<f8', 'fortran_order': False}"),
+        npy_bytes("{'descr': '<f8', 'fortran_order': False, 'shape': (-1, -8)}", bytes(64)),
+        npy_bytes("{'descr': '<f8', 'fortran_order': False, 'shape': (1.5, 2)}"),
+        npy_bytes("{'descr': 'nonsense', 'fortran_order': False, 'shape': (1, 2)}"),
+        npy_bytes("__import__('os').system('false')"),
+        npy_bytes("(" * 5000),
+        npy_bytes("{'descr': '<f8', 'fortran_order': False, 'shape': (1, 1)}" + " " * 20_000, bytes(8)),
+        npy_bytes("{}", version=(3, 0)),
+        npy_bytes("{}", version=(9, 9)),
+    ],
+)
+def test_npy_with_a_damaged_header_is_refused(tmp_path, content):
+    (tmp_path / "t.npy").write_bytes(content)
+    refused(tmp_path / "t.npy", "damaged")
+    refused(tmp_path / "t.npy", "damaged", labels_file=True)
+
+
+@pytest.mark.parametrize("value", [2**53 + 2, -(2**53) - 2])
+def test_integers_that_float64_rounds_are_warned_of(tmp_path, value):
+    np.savez(tmp_path / "t.npz", X=np.array([[value]]))
+    np.save(tmp_path / "t.npy", np.array([[value]]))
+    pd.DataFrame({"a": [value]}).to_parquet(tmp_path / "t.parquet")
+    for name in ("t.npy", "t.npz", "t.parquet"):
+        with pytest.warns(StackaeWarning, match=rf"{name}: integers.* over 2\*\*53 are rounded"):
+            read_table(tmp_path / name)
+        with warnings.catch_warnings():  # where warnings are errors, no reader hides this one
+            warnings.simplefilter("error")
+            with pytest.raises(StackaeWarning):
+                read_table(tmp_path / name)
+
+
+# npz
+
+
+@given(array=tables, packed=st.booleans())
+def test_npz_reads_what_numpy_saved(folder, array, packed):
+    (np.savez_compressed if packed else np.savez)(folder / "t.npz", X=array)
+    X = read_table(folder / "t.npz").X
+    np.testing.assert_array_equal(X, array)
+    assert X.flags.c_contiguous
+
+
+def test_npz_takes_x_among_several_tables(tmp_path):
+    np.savez(tmp_path / "t.npz", A=np.zeros((5, 5)), X=NUMBERS)
+    np.testing.assert_array_equal(read_table(tmp_path / "t.npz").X, NUMBERS)
+
+
+def test_npz_without_x_takes_the_only_table(tmp_path):
+    np.savez(tmp_path / "t.npz", y=np.arange(3), rows=NUMBERS, cube=np.zeros((1, 1, 1)))
+    np.testing.assert_array_equal(read_table(tmp_path / "t.npz").X, NUMBERS)
+
+
+@pytest.mark.parametrize("arrays", [{"a": NUMBERS, "b": NUMBERS}, {"a": np.zeros(3), "b": np.zeros(3)}])
+def test_npz_with_no_single_table_is_refused_with_the_names(tmp_path, arrays):
+    np.savez(tmp_path / "t.npz", **arrays)
+    refused(tmp_path / "t.npz", "which array is the table?", "'a' of shape", "'b' of shape")
+
+
+def test_npz_without_arrays_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "t.npz", "w") as archive:
+        archive.writestr("readme.txt", "nothing")
+    refused(tmp_path / "t.npz", "it holds no arrays")
+
+
+@pytest.mark.parametrize("y", [np.array([2, 0, 1]), np.array(["a", "b", "a"]), np.array([[0.5], [1], [2]])])
+def test_npz_labels_are_the_array_of_that_name(tmp_path, y):
+    np.savez(tmp_path / "t.npz", X=NUMBERS, y=y)
+    table = read_table(tmp_path / "t.npz", labels="y")
+    assert table.y.dtype == y.dtype
+    assert table.y.tolist() == y.reshape(-1).tolist()
+
+
+def test_npz_labels_in_one_column_are_not_taken_for_the_table(tmp_path):
+    np.savez(tmp_path / "t.npz", y=np.zeros((3, 1)), rows=NUMBERS)
+    np.testing.assert_array_equal(read_table(tmp_path / "t.npz", labels="y").X, NUMBERS)
+
+
+def test_npz_labels_of_another_length_are_refused_with_both(tmp_path):
+    np.savez(tmp_path / "t.npz", X=NUMBERS, y=np.arange(4))
+    refused(tmp_path / "t.npz", "4 labels for 3 rows", labels="y")
+
+
+def test_npz_without_the_labels_asked_for_is_refused_with_the_names(tmp_path):
+    np.savez(tmp_path / "t.npz", X=NUMBERS)
+    refused(tmp_path / "t.npz", "no array 'y'", "'X' of shape (3, 2)", labels="y")
+
+
+def test_npz_columns_cannot_be_dropped(tmp_path):
+    np.savez(tmp_path / "t.npz", X=NUMBERS)
+    refused(tmp_path / "t.npz", "no column names", drop=["a"])
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("position", [80, 400, 800])
+def test_npz_with_a_changed_byte_is_refused(tmp_path, packing, position):
+    saved = io.BytesIO()
+    np.save(saved, np.random.default_rng(0).normal(size=(20, 10)))
+    with zipfile.ZipFile(tmp_path / "t.npz", "w", packing) as archive:
+        archive.writestr("X.npy", saved.getvalue())
+    content = bytearray((tmp_path / "t.npz").read_bytes())
+    content[position] ^= 0xFF
+    (tmp_path / "t.npz").write_bytes(content)
+    refused(tmp_path / "t.npz")
+
+
+def test_npz_whose_header_claims_more_than_the_archive_is_refused(tmp_path):
+    header = "{'descr': '<f8', 'fortran_order': False, 'shape': (1099511627776, 1)}"
+    with zipfile.ZipFile(tmp_path / "t.npz", "w") as archive:
+        archive.writestr("X.npy", npy_bytes(header, bytes(8)))
+    refused(tmp_path / "t.npz", "damaged: the array declares 8,796,093,022,", "array 'X'")
+
+
+def test_npz_with_trailing_bytes_in_an_array_is_refused(tmp_path):
+    header = "{'descr': '<f8', 'fortran_order': False, 'shape': (1, 1)}"
+    with zipfile.ZipFile(tmp_path / "t.npz", "w") as archive:
+        archive.writestr("X.npy", npy_bytes(header, bytes(16)))
+    refused(tmp_path / "t.npz", "damaged")
+
+
+@pytest.mark.parametrize("lie", [False, True])
+def test_npz_that_expands_beyond_reason_is_refused_unread(tmp_path, monkeypatch, lie):
+    monkeypatch.setattr(_npy, "_BOMB_SIZE", 2**20)
+    np.savez_compressed(tmp_path / "t.npz", X=np.zeros((2000, 1000)))
+    content = (tmp_path / "t.npz").read_bytes()
+    if lie:  # the archive claims that the array is hardly compressed
+        directory = content.index(b"PK\x01\x02")
+        content = content[: directory + 20] + struct.pack("<I", 10**7) + content[directory + 24 :]
+        (tmp_path / "t.npz").write_bytes(content)
+
+    def unread(*_):
+        raise AssertionError("the array was read")
+
+    monkeypatch.setattr(_npy, "read_exactly", unread)
+    refused(tmp_path / "t.npz", "decompression bomb", "expand to 16,000,128")
+
+
+def test_npz_of_many_zeros_below_that_size_is_read(tmp_path):
+    np.savez_compressed(tmp_path / "t.npz", X=np.zeros((2000, 1000)))
+    assert read_table(tmp_path / "t.npz").X.shape == (2000, 1000)
+
+
+def test_npz_that_is_encrypted_is_refused(tmp_path):
+    np.savez(tmp_path / "t.npz", X=NUMBERS)
+    content = bytearray((tmp_path / "t.npz").read_bytes())
+    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(mark) + offset] |= 1
+    (tmp_path / "t.npz").write_bytes(content)
+    refused(tmp_path / "t.npz", "encrypted")
+
+
+# CSV
+
+
+def write(folder, text, name="t.csv"):
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8"))
+    return path
+
+
+@given(
+    array=hnp.arrays(np.float64, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6)),
+    header=st.booleans(),
+    ends=st.sampled_from(["\n", "\r\n"]),
+    mark=st.sampled_from(["", "\ufeff"]),
+    quote=st.booleans(),
+)
+def test_csv_reads_numbers_to_the_last_bit(folder, array, header, ends, mark, quote):
+    names = [f"column {position}" for position in range(array.shape[1])]
+    around = '"{}"' if quote else "{}"
+    rows = [",".join(around.format(repr(float(cell))) for cell in row) for row in array]
+    path = write(folder, mark + "".join(row + ends for row in [",".join(names)] * header + rows))
+    table = read_table(path)
+    np.testing.assert_array_equal(table.X, array)
+    assert table.X.dtype == np.float64
+    assert table.X.flags.c_contiguous
+    assert table.feature_names == (names if header else None)
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "rows"),
+    [
+        ("a,b\n1,2", ["a", "b"], [[1, 2]]),
+        ("1,2\n3,4\n", None, [[1, 2], [3, 4]]),
+        ("1,b\n3,4\n", ["1", "b"], [[3, 4]]),
+        ("\ufeffa,b\r\n1,2\r\n", ["a", "b"], [[1, 2]]),
+        ("\ufeff1,2\n3,4", None, [[1, 2], [3, 4]]),
+        ('"a, or b","say ""c"""\n1,2\n', ["a, or b", 'say "c"'], [[1, 2]]),
+        ('"two\nlines",b\n1,2\n3,4\n', ["two\nlines", "b"], [[1, 2], [3, 4]]),
+        ('a,b\n"1","2"\n3,4\n', ["a", "b"], [[1, 2], [3, 4]]),
+        ('a,b\n"1\n",2\n3,4\n', ["a", "b"], [[1, 2], [3, 4]]),
+        ("a,b\n1, 2 \n", ["a", "b"], [[1, 2]]),
+        ("\n\na,b\n\n1,2\n\n\n3,4\n\n", ["a", "b"], [[1, 2], [3, 4]]),
+        ("\n1,2\n", None, [[1, 2]]),
+        ("größe,b\n1,2\n", ["größe", "b"], [[1, 2]]),
+        ("a\n1\n2\n\n", ["a"], [[1], [2]]),
+        ("1\n2", None, [[1], [2]]),
+        ("+1,-2e3,.5,1E+2\n", None, [[1, -2000, 0.5, 100]]),
+    ],
+)
+def test_csv_in_its_dialects_is_read(tmp_path, text, names, rows):
+    table = read_table(write(tmp_path, text))
+    assert table.feature_names == names
+    assert table.X.tolist() == rows
+
+
+@pytest.mark.parametrize("first", ["nan,1", "inf,-inf", "1e5,Infinity", "NaN,nan"])
+def test_csv_whose_first_row_is_not_finite_has_no_header(tmp_path, first):
+    table = read_table(write(tmp_path, f"{first}\n1,2\n"))
+    assert table.feature_names is None
+    assert table.X.shape == (2, 2)
+    assert not np.isfinite(table.X[0]).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("a,b\n1,2\n3\n", ["1 cells where the first row has 2", "line 3"]),
+        ("a,b\n1,2\n3,4,5\n", ["3 cells", "line 3"]),
+        ("1,2\n3,4\n5\n", ["1 cells", "line 3"]),
+        ("a,b\n1,2,3\n4,5,6\n", ["3 cells", "line 2"]),
+        ('"a\nb",c\n1,2\n"3",x\n', ["'x' is not a number", "line 4", "column 'c'"]),
+        ("a,b\n1,2\n\n3,x\n", ["'x'", "line 4", "column 'b'"]),
+        ("1,2\n3,x\n", ["'x'", "line 2", "column 2"]),
+        ("a,b\n1,1_000\n", ["'1_000'", "line 2", "column 'b'"]),
+        ("a,b\n1,0x10\n", ["'0x10'", "line 2"]),
+        ("a,b\n1,2020-01-01\n", ["'2020-01-01'", "drop the column"]),
+        ("a,b\n1,2;3\n", ["'2;3'"]),
+        ("a,b\n1,\n", ["missing value", "line 2", "column 'b'"]),
+        ("a,b\n1,2\n ,3\n", ["missing value", "line 3", "column 'a'"]),
+        ("1,2\n3,\n", ["missing value", "line 2", "column 2"]),
+        ("1,,3\n4,5,6\n", ["missing value", "line 1", "column 2"]),
+        ("a\n1\n\n2\n", ["missing value", "line 3"]),
+        ('a\n1\n""\n', ["missing value", "line 3", "column 'a'"]),
+        ("1\n\n2\n", ["missing value", "line 2"]),
+        ("", ["empty file"]),
+        ("\ufeff", ["empty file"]),
+        ("\n\n", ["empty file"]),
+        ("a,b\n", ["a header and no rows"]),
+        ("a,b\n\n\n", ["a header and no rows"]),
+        ("a,b,a\n1,2,3\n", ["column name 'a' occurs more than once"]),
+        (",a\n0,1\n", ["column 1 has no name", "row index"]),
+        (b"a,b\n1,2\n\xff,3\n", ["not UTF-8", "line 3"]),
+        (b"gr\xf6\xdfe,b\n1,2\n", ["not UTF-8", "line 1"]),
+        ("a,b\n1,2\n".encode("utf-16"), ["not UTF-8", "line 1"]),
+        ('a,b\n1,"2\n3,4\n', ["malformed CSV", "line 2"]),
+        ('a,b\n1,"2"3\n', ["malformed CSV", "line 2"]),
+        ("a,b\r1,2\r", ["malformed CSV"]),
+        ("a,b\n1,\0\n", ["is not a number", "line 2"]),
+        ("a,b\n1," + "x" * 200_000, ["malformed CSV", "line 2"]),
+        ('a,b\n1,"' + "x" * 200_000, ["malformed CSV", "line 2"]),
+    ],
+)
+def test_csv_that_is_wrong_is_refused_with_line_and_column(tmp_path, text, parts):
+    message = refused(write(tmp_path, text), *parts)
+    assert len(message) < 500
+
+
+def test_csv_columns_can_be_dropped_whatever_they_hold(tmp_path):
+    path = write(tmp_path, "id,a,note,b\nx1,1,,2\nx2,3,text,4\n")
+    table = read_table(path, drop=["note", "id"])
+    assert table.feature_names == ["a", "b"]
+    assert table.X.tolist() == [[1, 2], [3, 4]]
+    assert read_table(path, drop=("id", "note")).X.tolist() == table.X.tolist()
+
+
+def test_csv_drops_one_column_given_as_a_text(tmp_path):
+    assert read_table(write(tmp_path, "ab,a,b\nx,1,2\n"), drop="ab").feature_names == ["a", "b"]
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+@pytest.mark.parametrize(
+    ("cells", "dtype", "expected"),
+    [
+        (["rose", "lily"], "U", ["rose", "lily"]),
+        (["2", "-1"], np.int64, [2, -1]),
+        (["007", "1"], np.int64, [7, 1]),
+        (["0.5", "1"], np.float64, [0.5, 1]),
+        (["1", "b"], "U", ["1", "b"]),
+        (["1_0", "2"], "U", ["1_0", "2"]),
+        (["9" * 20, "1"], "U", ["9" * 20, "1"]),
+        (["größe", "ß"], "U", ["größe", "ß"]),
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_csv_labels_are_integers_floats_or_text(tmp_path, quote, cells, dtype, expected, end):
+    for order in ("a,y", "y,a"):
+        rows = [order] + [order.replace("a", "5").replace("y", quote + cell + quote) for cell in cells]
+        table = read_table(write(tmp_path, end.join(rows) + end), labels="y")
+        assert table.feature_names == ["a"]
+        assert table.X.tolist() == [[5], [5]]
+        assert table.y.tolist() == expected
+        assert table.y.dtype.kind == np.dtype(dtype).kind
+
+
+def test_csv_with_an_empty_label_is_refused(tmp_path):
+    refused(write(tmp_path, "a,y\n1,b\n2,\n"), "missing value", "line 3", "column 'y'", labels="y")
+
+
+def test_csv_with_an_enormous_label_is_refused(tmp_path):
+    refused(write(tmp_path, f"a,y\n1,{'x' * 5000}\n"), "a label of 5,000 characters", labels="y")
+
+
+@pytest.mark.parametrize("options", [{"drop": ["c"]}, {"labels": "c"}])
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_an_unknown_column_is_refused_with_the_known_ones(tmp_path, options, ending):
+    frame = pd.DataFrame({"a": [1.0], "b": [2.0]})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    frame.to_parquet(tmp_path / "t.parquet")
+    refused(tmp_path / f"t{ending}", "no column 'c'", "it has 'a', 'b'", **options)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_many_known_columns_are_not_all_listed(tmp_path, ending):
+    frame = pd.DataFrame(np.zeros((1, 500)), columns=[f"c{i}" for i in range(500)])
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    frame.to_parquet(tmp_path / "t.parquet")
+    assert len(refused(tmp_path / f"t{ending}", "'c19', ... (500 in all)", drop=["x"])) < 500
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_a_table_with_no_column_left_is_refused(tmp_path, ending):
+    frame = pd.DataFrame({"a": [1.0], "b": [2.0]})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    frame.to_parquet(tmp_path / "t.parquet")
+    refused(tmp_path / f"t{ending}", "no column is left", drop=["a"], labels="b")
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_a_column_cannot_be_dropped_and_hold_the_labels(tmp_path, ending):
+    frame = pd.DataFrame({"a": [1.0], "b": [2.0]})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    frame.to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(ParameterError, match="cannot both"):
+        read_table(tmp_path / f"t{ending}", drop=["a"], labels="a")
+
+
+def test_csv_of_a_million_cells_takes_about_a_second(tmp_path):
+    path = tmp_path / "t.csv"
+    array = np.random.default_rng(0).normal(size=(20_000, 50))
+    pd.DataFrame(array).assign(y="rose").rename(columns=str).to_csv(path, index=False)
+    start = time.process_time()
+    table = read_table(path, labels="y")
+    assert time.process_time() - start < 2 * 2  # twice the aim, for slow machines
+    np.testing.assert_array_equal(table.X, array)
+
+
+@given(
+    text=st.lists(
+        st.lists(
+            st.sampled_from(["1", "-2.5", "nan", " 3 ", "", "x", '"4"', '"5\n6"', "1_0", "٣", "1e400", '"']),
+            min_size=1,
+            max_size=3,
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_csv_fast_and_careful_readers_agree(folder, text):
+    path = write(folder, "\n".join(",".join(row) for row in text) + "\n")
+    answers = []
+    for plain in (_csv._read_plain, mock.Mock(side_effect=ValueError)):
+        with mock.patch.object(_csv, "_read_plain", plain):
+            try:
+                table = read_table(path)
+                answers.append((table.X.shape, str(table.X.tolist()), table.feature_names))
+            except DataFileError as error:
+                answers.append(str(error))
+    assert answers[0] == answers[1]
+
+
+# Parquet
+
+
+@given(array=hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6)))
+def test_parquet_reads_what_pandas_wrote(folder, array):
+    frame = pd.DataFrame(array, columns=[f"c.{position}" for position in range(array.shape[1])])
+    frame.to_parquet(folder / "t.parquet")
+    if frame.isna().any(axis=None):  # pandas writes NaN as null
+        frame = frame.fillna(0)
+        frame.to_parquet(folder / "t.parquet")
+    table = read_table(folder / "t.parquet")
+    np.testing.assert_array_equal(table.X, frame.to_numpy())
+    assert table.X.dtype == np.float32
+    assert table.X.flags.c_contiguous
+    assert table.feature_names == list(frame.columns)
+
+
+def test_parquet_of_mixed_numbers_becomes_float64(tmp_path):
+    columns = {
+        "single": pa.array([0.1, 0.2], pa.float32()),
+        "half": pa.array(np.array([1, 2], np.float16)),
+        "integer": pa.array([2**40 + 1, 3], pa.int64()),
+        "unsigned": pa.array([0, 255], pa.uint8()),
+        "yes": pa.array([True, False]),
+        "money": pa.array([1, 2]).cast(pa.decimal128(21, 2)),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    X = read_table(tmp_path / "t.parquet").X
+    assert X.dtype == np.float64
+    first = np.float32(0.1)
+    assert X.tolist() == [[first, 1, 2**40 + 1, 0, 1, 1], [np.float32(0.2), 2, 3, 255, 0, 2]]
+    floats = read_table(tmp_path / "t.parquet", drop=["integer", "unsigned", "yes", "money"])
+    assert floats.X.dtype == np.float32
+
+
+def test_parquet_of_many_row_groups_and_of_names_with_dots_is_read_in_order(tmp_path):
+    array = np.random.default_rng(0).normal(size=(1000, 3))
+    frame = pd.DataFrame(array, columns=["a.b", "a", "b"])
+    frame.to_parquet(tmp_path / "t.parquet", row_group_size=64)
+    table = read_table(tmp_path / "t.parquet", drop=["a.b"])
+    assert table.feature_names == ["a", "b"]
+    np.testing.assert_array_equal(table.X, array[:, 1:])
+    np.testing.assert_array_equal(read_table(tmp_path / "t.parquet").X, array)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array(["x", "y"]),
+        pa.array(["x", "y"]).dictionary_encode(),
+        pa.array([1, 2], pa.timestamp("ms")),
+        pa.array([1, 2], pa.date32()),
+        pa.array([1, 2], pa.time32("s")),
+        pa.array([[1.0], [2.0]]),
+        pa.array([{"c": 1}, {"c": 2}]),
+        pa.array([b"x", b"y"]),
+    ],
+)
+def test_parquet_columns_of_anything_but_numbers_are_refused_by_name_and_can_be_dropped(tmp_path, values):
+    pq.write_table(pa.table({"a": [1.0, 2.0], "odd": values}), tmp_path / "t.parquet")
+    refused(tmp_path / "t.parquet", "column 'odd' holds", "drop the column")
+    assert read_table(tmp_path / "t.parquet", drop=["odd"]).X.tolist() == [[1], [2]]
+
+
+def test_parquet_categories_of_numbers_are_refused_as_features(tmp_path):
+    pd.DataFrame({"a": [1.0, 2.0], "odd": pd.Categorical([1, 2])}).to_parquet(tmp_path / "t.parquet")
+    refused(tmp_path / "t.parquet", "column 'odd' holds categories")
+    assert read_table(tmp_path / "t.parquet", labels="odd").y.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("options", [{}, {"labels": "b"}])
+def test_parquet_nulls_are_refused_with_row_and_column(tmp_path, options):
+    columns = {"a": [1.0, 2.0, 3.0], "b": [1.0, 2.0, None]}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet", row_group_size=1)
+    refused(tmp_path / "t.parquet", "missing value", "row 2", "column 'b'", **options)
+
+
+def test_parquet_nan_is_left_for_the_estimator(tmp_path):
+    pq.write_table(pa.table({"a": pa.array([1.0, np.nan], from_pandas=False)}), tmp_path / "t.parquet")
+    assert np.isnan(read_table(tmp_path / "t.parquet").X[1, 0])
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (pa.array(["x", "y"]), ["x", "y"]),
+        (pa.array(["1", "2"]), ["1", "2"]),
+        (pa.array(["x", "y"], pa.large_string()), ["x", "y"]),
+        (pa.array(["x", "y"]).dictionary_encode(), ["x", "y"]),
+        (pa.array([1, 2], pa.int8()), [1, 2]),
+        (pa.array([0.5, 2]), [0.5, 2]),
+        (pa.array([True, False]), [True, False]),
+    ],
+)
+def test_parquet_labels_keep_their_type(tmp_path, values, expected):
+    pq.write_table(pa.table({"a": [1.0, 2.0], "y": values}), tmp_path / "t.parquet")
+    table = read_table(tmp_path / "t.parquet", labels="y")
+    assert table.y.tolist() == expected
+    assert table.feature_names == ["a"]
+
+
+def test_parquet_labels_of_dates_are_refused(tmp_path):
+    columns = {"a": [1.0], "y": pa.array([1], pa.date32())}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    refused(tmp_path / "t.parquet", "labels must be numbers or text", "'y'", labels="y")
+
+
+def test_parquet_row_index_of_pandas_is_no_feature(tmp_path):
+    pd.DataFrame({"a": [1.0, 2.0]}, index=[7, 9]).to_parquet(tmp_path / "t.parquet")
+    assert read_table(tmp_path / "t.parquet").feature_names == ["a"]
+
+
+def test_parquet_with_a_repeated_name_is_refused(tmp_path):
+    table = pa.Table.from_arrays([pa.array([1.0]), pa.array([2.0])], names=["a", "a"])
+    pq.write_table(table, tmp_path / "t.parquet")
+    refused(tmp_path / "t.parquet", "'a' occurs more than once")
+
+
+@pytest.mark.parametrize("columns", [{}, {"a": pa.array([], pa.float64())}])
+def test_parquet_without_rows_or_columns_is_refused(tmp_path, columns):
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    refused(tmp_path / "t.parquet")
+
+
+def test_parquet_with_a_changed_byte_in_a_page_is_refused_where_it_has_checksums(tmp_path):
+    path = tmp_path / "t.parquet"
+    column = np.random.default_rng(0).normal(size=2000)
+    pq.write_table(pa.table({"a": column}), path, write_page_checksum=True, compression="none")
+    whole = path.read_bytes()
+    for position in range(1000, 15_000, 1000):
+        content = bytearray(whole)
+        content[position] ^= 4
+        path.write_bytes(content)
+        refused(path, "damaged, or not a Parquet file")
+
+
+def test_parquet_without_pyarrow_is_refused_saying_what_to_install(tmp_path, monkeypatch):
+    pd.DataFrame({"a": [1.0]}).to_parquet(tmp_path / "t.parquet")
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    refused(tmp_path / "t.parquet", "pip install 'stackae[tables]'")
+
+
+# IDX
+
+CODES = [(0x08, ">u1"), (0x09, ">i1"), (0x0B, ">i2"), (0x0C, ">i4"), (0x0D, ">f4"), (0x0E, ">f8")]
+
+
+@pytest.mark.parametrize(
+    "name", ["t-ubyte", "t.idx", "t.idx1", "t.idx2", "t.idx3", "x.idx3-ubyte", "x-idx3-ubyte", "T-UBYTE"]
+)
+@pytest.mark.parametrize(("ending", "packed"), [*itertools.product(["", ".gz"], [False, True])])
+def test_idx_is_known_by_its_names_and_gzip_by_its_content(tmp_path, name, ending, packed):
+    content = idx_bytes(np.array([[1, 2], [3, 4]], np.uint8))
+    (tmp_path / (name + ending)).write_bytes(gzip.compress(content) if packed else content)
+    table = read_table(tmp_path / (name + ending))
+    assert table.X.tolist() == [[1, 2], [3, 4]]
+    assert table.feature_names is None
+    assert table.y is None
+
+
+@pytest.mark.parametrize(("code", "dtype"), CODES)
+def test_idx_tables_of_every_type_stay_as_they_are(tmp_path, code, dtype):
+    (tmp_path / "t.idx2").write_bytes(idx_bytes(np.array([[0, 100], [1, 2]], dtype), code))
+    X = read_table(tmp_path / "t.idx2").X
+    assert X.dtype == (np.float32 if np.can_cast(dtype, np.float32) else np.float64)
+    assert X.dtype.isnative
+    assert X.flags.c_contiguous
+    assert X.tolist() == [[0, 100], [1, 2]]
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 5), (2, 3, 5, 3)])
+def test_idx_images_of_unsigned_bytes_become_rows_of_pixels_in_0_to_1(tmp_path, shape):
+    images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    images.flat[:2] = 0, 255
+    (tmp_path / "t.idx3").write_bytes(idx_bytes(images))
+    X = read_table(tmp_path / "t.idx3").X
+    assert X.dtype == np.float32
+    assert (X.min(), X.max()) == (0, 1)
+    np.testing.assert_array_equal(X, images.reshape(2, -1).astype(np.float32) / np.float32(255))
+
+
+def test_idx_images_of_other_types_are_not_scaled(tmp_path):
+    (tmp_path / "t.idx3").write_bytes(idx_bytes(np.full((1, 2, 2), 7, ">f4"), 0x0D))
+    assert read_table(tmp_path / "t.idx3").X.tolist() == [[7, 7, 7, 7]]
+
+
+@pytest.mark.parametrize("shape", [(0, 2, 2), (2, 0, 2), (2, 2, 0)])
+def test_idx_images_without_rows_or_pixels_are_refused(tmp_path, shape):
+    (tmp_path / "t.idx3").write_bytes(idx_bytes(np.zeros(shape, np.uint8)))
+    refused(tmp_path / "t.idx3", "rows and")
+
+
+def test_idx_of_one_dimension_is_no_table(tmp_path):
+    (tmp_path / "t.idx1").write_bytes(idx_bytes(np.arange(5, dtype=np.uint8)))
+    refused(tmp_path / "t.idx1", "5 labels", "as the labels of another file")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (b"", "begins with the bytes (none)"),
+        (b"\0\0\x08", "not an IDX file"),
+        (b"\x89PNG....", "not an IDX file"),
+        (b"\0\x01\x08\x01\0\0\0\x01x", "not an IDX file"),
+        (b"\0\0\x0a\x01\0\0\0\x01x", "not an IDX file"),
+        (b"\0\0\x08\0", "not an IDX file"),
+        (b"\0\0\x08\x03\0\0\0\x01", "truncated inside the header"),
+        (b"\0\0\x08\x02\0\0\0\x02\0\0\0\x02abc", "truncated"),
+        (b"\0\0\x08\x02\0\0\0\x02\0\0\0\x02abcde", "more data follows the 4 bytes declared"),
+        (b"\0\0\x0e\x03" + b"\xff" * 12, "truncated: the header declares 633,825,299"),
+        (b"\0\0\x08\xff" + b"\xff" * 1020, "truncated: the header declares"),
+    ],
+)
+def test_idx_that_is_wrong_is_refused(tmp_path, content, part, packed):
+    (tmp_path / "t.idx").write_bytes(gzip.compress(content) if packed else content)
+    refused(tmp_path / "t.idx", part)
+    refused(tmp_path / "t.idx", part, labels_file=True)
+
+
+def test_idx_of_little_data_packed_by_gzip_is_not_expanded_past_its_declared_end(tmp_path):
+    content = struct.pack(">BBBBII", 0, 0, 8, 2, 1, 1) + bytes(50_000_000)
+    (tmp_path / "t.idx.gz").write_bytes(gzip.compress(content))
+    start = time.process_time()
+    refused(tmp_path / "t.idx.gz", "more data follows the 1 bytes declared")
+    assert time.process_time() - start < 0.5
+
+
+def test_idx_with_a_wrong_gzip_checksum_is_refused(tmp_path):
+    content = bytearray(gzip.compress(idx_bytes(np.ones((20, 20), np.uint8))))
+    content[-6] ^= 1
+    (tmp_path / "t.idx.gz").write_bytes(content)
+    refused(tmp_path / "t.idx.gz", "damaged", "CRC")
+
+
+# files of labels
+
+
+@pytest.mark.parametrize("ending", [".npy", ".npz"])
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.array([3, 1, -1]),
+        np.array([0.5, np.nan]),
+        np.array([True, False]),
+        np.array(["a", "bc"]),
+        np.array([[1], [2]]),
+        np.array([1, 2], ">i4"),
+    ],
+)
+def test_labels_of_numpy_files_keep_their_type(tmp_path, ending, y):
+    np.save(tmp_path / "y.npy", y)
+    np.savez(tmp_path / "y.npz", y)
+    labels = read_labels(tmp_path / f"y{ending}")
+    assert labels.dtype == y.dtype.newbyteorder("=")
+    np.testing.assert_array_equal(labels, y.reshape(-1))
+
+
+@pytest.mark.parametrize(("code", "dtype"), CODES)
+def test_labels_of_idx_files_keep_their_type(tmp_path, code, dtype):
+    (tmp_path / "y.idx1").write_bytes(idx_bytes(np.array([5, 0, 4], dtype), code))
+    labels = read_labels(tmp_path / "y.idx1")
+    assert labels.dtype == np.dtype(dtype).newbyteorder("=")
+    assert labels.tolist() == [5, 0, 4]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("label\n1\n0\n", [1, 0]),
+        ("1\n0\n", [1, 0]),
+        ("\ufeff1\r\n0\r\n\r\n", [1, 0]),
+        ("rate\n0.5\n1\n", [0.5, 1.0]),
+        ("kind\nrose\nlily\nrose\n", ["rose", "lily", "rose"]),
+        ("rose\nlily\nrose\n", ["rose", "lily", "rose"]),
+        ('"kind"\n"a, b"\n"a, b"\n', ["a, b", "a, b"]),
+        ("nan\n1\n", None),
+    ],
+)
+def test_labels_of_csv_files_are_read_with_or_without_a_header(tmp_path, text, expected):
+    labels = read_labels(write(tmp_path, text))
+    if expected is None:
+        assert np.isnan(labels[0])
+    else:
+        assert labels.tolist() == expected
+        assert type(labels.tolist()[0]) is type(expected[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("1,2\n", ["labels are one column", "line 1"]),
+        ("y\n1\n2,3\n", ["2 cells", "line 3"]),
+        ("y\n1\n\n2\n", ["missing value", "line 3"]),
+        ("y\n", ["no labels in it"]),
+        ("", ["no labels in it"]),
+        (b"y\n\xff\n", ["not UTF-8", "line 2"]),
+    ],
+)
+def test_labels_of_a_wrong_csv_file_are_refused(tmp_path, text, parts):
+    refused(write(tmp_path, text), *parts, labels_file=True)
+
+
+@pytest.mark.parametrize("y", [np.zeros((2, 2)), np.zeros(()), np.zeros(0), np.array([1j]), np.array([b"a"])])
+@pytest.mark.parametrize("ending", [".npy", ".npz"])
+def test_arrays_that_are_no_labels_are_refused(tmp_path, y, ending):
+    np.save(tmp_path / "y.npy", y)
+    np.savez(tmp_path / "y.npz", y=y)
+    refused(tmp_path / f"y{ending}", "labels", labels_file=True)
+
+
+def test_labels_of_an_npz_file_with_several_arrays_are_refused(tmp_path):
+    np.savez(tmp_path / "y.npz", a=[1], b=[2])
+    refused(tmp_path / "y.npz", "an archive of one array", "'a' of shape (1,)", labels_file=True)
+
+
+def test_labels_of_idx_images_are_refused(tmp_path):
+    (tmp_path / "y.idx3").write_bytes(idx_bytes(np.zeros((2, 2, 2), np.uint8)))
+    refused(tmp_path / "y.idx3", "1-dimensional", "(2, 2, 2)", labels_file=True)
+
+
+def test_labels_of_a_parquet_file_are_refused_with_the_formats_that_have_them(tmp_path):
+    (tmp_path / "y.parquet").write_bytes(b"")
+    refused(tmp_path / "y.parquet", ".npy, .npz, .csv, -ubyte", labels_file=True)

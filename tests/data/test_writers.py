@@ -1,0 +1,189 @@
+import csv
+import os
+import sys
+import tempfile
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from stackae.data import read_table
+from stackae.data.writers import check_destination, write_table
+from stackae.exceptions import ParameterError
+
+ENDINGS = [".npy", ".csv", ".parquet"]
+CODES = np.array([[0.1, 1e-30], [-2.5, 3e20], [1 / 3, 0]])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("written")
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@given(
+    array=st.sampled_from([np.float32, np.float64]).flatmap(
+        lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6))
+    )
+)
+def test_what_is_written_reads_back_as_the_same_bits(folder, ending, array):
+    path = folder / f"codes{ending}"
+    names = [f"code {position}" for position in range(array.shape[1])]
+    write_table(path, array, names)
+    back = read_table(path)
+    np.testing.assert_array_equal(back.X.astype(array.dtype), array)
+    if ending != ".csv":
+        assert back.X.dtype == array.dtype
+    if ending != ".npy":
+        assert back.feature_names == names
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("change", [np.asfortranarray, lambda a: a[::-1], lambda a: a.astype(">f8")])
+def test_the_layout_in_memory_does_not_matter(tmp_path, ending, change):
+    write_table(tmp_path / f"t{ending}", change(CODES), ["a", "b"])
+    np.testing.assert_array_equal(read_table(tmp_path / f"t{ending}").X, change(CODES))
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.bool_, np.float16])
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_other_types_of_numbers_are_written(tmp_path, ending, dtype):
+    array = np.array([[0, 1], [1, 1]], dtype)
+    write_table(tmp_path / f"t{ending}", array, ["a", "b"])
+    np.testing.assert_array_equal(read_table(tmp_path / f"t{ending}").X, array)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "line"), [(np.float32, "0.100000001"), (np.float64, "0.10000000000000001"), (np.int64, "0")]
+)
+def test_csv_holds_as_many_digits_as_the_type_needs(tmp_path, dtype, line):
+    write_table(tmp_path / "t.csv", np.array([[0.1]]).astype(dtype), ["a"])
+    assert (tmp_path / "t.csv").read_text() == f"a\n{line}\n"
+
+
+def test_csv_quotes_names_that_need_it(tmp_path):
+    names = ["plain", "with, comma", 'with "quotes"', "with\nline end", "größe"]
+    write_table(tmp_path / "t.csv", np.zeros((1, 5)), names)
+    with open(tmp_path / "t.csv", encoding="utf-8", newline="") as file:
+        assert next(csv.reader(file)) == names
+    assert read_table(tmp_path / "t.csv").feature_names == names
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_one_dimension_is_one_column(tmp_path, ending):
+    write_table(tmp_path / f"t{ending}", np.array([1.5, 2.5]), ["score"])
+    if ending == ".npy":
+        assert np.load(tmp_path / "t.npy").shape == (2,)
+    else:
+        table = read_table(tmp_path / f"t{ending}")
+        assert table.feature_names == ["score"]
+        assert table.X.tolist() == [[1.5], [2.5]]
+
+
+def test_parquet_is_written_with_page_checksums(tmp_path):
+    path = tmp_path / "t.parquet"
+    write_table(path, np.arange(1000.0)[:, np.newaxis], ["a"])
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(OSError, match="CRC"):
+        pq.ParquetFile(path, page_checksum_verification=True).read()
+
+
+def test_the_ending_may_be_in_capitals(tmp_path):
+    write_table(tmp_path / "T.CSV", np.ones((1, 1)), ["a"])
+    assert (tmp_path / "T.CSV").read_text() == "a\n1\n"
+
+
+@pytest.mark.parametrize("check", [check_destination, lambda path: write_table(path, CODES, ["a", "b"])])
+@pytest.mark.parametrize("name", ["codes.xlsx", "codes", "codes.npz"])
+def test_an_unknown_ending_is_refused_naming_the_known_ones(tmp_path, check, name):
+    with pytest.raises(ParameterError, match=r"\.npy, \.csv, \.parquet"):
+        check(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("check", [check_destination, lambda path: write_table(path, CODES, ["a", "b"])])
+def test_parquet_without_pyarrow_is_refused_saying_what_to_install(tmp_path, monkeypatch, check):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ParameterError, match=r"pip install 'stackae\[tables\]'"):
+        check(tmp_path / "codes.parquet")
+
+
+@pytest.mark.parametrize("names", [["a"], ["a", "b", "c"], ["a", "a"]])
+def test_names_that_do_not_fit_the_columns_are_refused(tmp_path, names):
+    with pytest.raises(ParameterError, match="2 columns need as many different names"):
+        write_table(tmp_path / "t.npy", CODES, names)
+
+
+@pytest.mark.parametrize("array", [np.zeros((2, 2, 2)), np.array([["a"]]), np.array([[None]])])
+def test_what_is_no_table_of_numbers_is_refused(tmp_path, array):
+    with pytest.raises(ParameterError, match="1 or 2 dimensions of numbers"):
+        write_table(tmp_path / "t.npy", array, ["a"])
+
+
+def test_an_error_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "t.csv"
+    path.write_text("old")
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savetxt", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_table(path, CODES, ["a", "b"])
+    assert path.read_text() == "old"
+    assert [found.name for found in tmp_path.iterdir()] == ["t.csv"]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_free_destination_passes_and_nothing_is_left_in_its_folder(tmp_path, ending):
+    check_destination(tmp_path / f"codes{ending}")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_bare_file_name_means_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    check_destination("codes.npy")
+    write_table("codes.npy", CODES, ["a", "b"])
+    assert (tmp_path / "codes.npy").exists()
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "dangling link"])
+def test_an_existing_destination_is_refused_saying_how_to_go_on(tmp_path, kind):
+    path = tmp_path / "codes.npy"
+    if kind == "file":
+        path.touch()
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("nothing")
+    with pytest.raises(FileExistsError, match=r"codes\.npy exists; choose another --out or remove it"):
+        check_destination(path)
+
+
+def test_a_missing_folder_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="does not exist; create it first"):
+        check_destination(tmp_path / "missing" / "codes.npy")
+
+
+def test_a_folder_that_refuses_new_files_is_found_before_the_work(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    with pytest.raises(PermissionError, match=r"cannot write to the folder .* \(Permission denied\)"):
+        check_destination(tmp_path / "codes.npy")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_write_permission_is_found_before_the_work(tmp_path):
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(PermissionError):
+            check_destination(tmp_path / "codes.npy")
+    finally:
+        tmp_path.chmod(0o700)

@@ -1,0 +1,143 @@
+"""Rows that are refused: what, where, how to mend it; and rows that are not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import scipy.sparse
+from helpers import small_autoencoder
+
+from stackae.exceptions import DataError, StackaeWarning
+
+
+@pytest.fixture
+def X():
+    return np.random.default_rng(0).normal(size=(30, 4))
+
+
+def refuse(X, match, error=ValueError):
+    with pytest.raises(error, match=match) as raised:
+        small_autoencoder().fit(X)
+    assert len(str(raised.value)) < 700
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        (np.nan, "NaN"),
+        (np.inf, "inf"),
+        (-np.inf, "-inf"),
+        (1e39, r"1e\+39, over float32's range"),
+        (1e300, "1e\\+300"),
+    ],
+)
+def test_a_value_that_is_not_finite_is_named_with_row_and_column(X, value, what):
+    X[17, 2] = value
+    refuse(X, f"contains {what}.* in row 17, column 2", DataError)
+    refuse(pd.DataFrame(X, columns=list("abcd")), f"contains {what}.* in row 17, column 'c'", DataError)
+
+
+def test_missing_values_are_refused_at_transform_too(X):
+    model = small_autoencoder().fit(X)
+    X[3, 1] = np.nan
+    with pytest.raises(DataError, match="NaN in row 3, column 1"):
+        model.transform(X)
+
+
+def test_pandas_na_is_refused_with_row_and_column(X):
+    frame = pd.DataFrame(X, columns=list("abcd")).astype("Float64")
+    frame.loc[5, "b"] = pd.NA
+    refuse(frame, "NaN in row 5, column 'b'", DataError)
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (5, 0)])
+def test_no_rows_or_no_features_are_refused(shape):
+    refuse(np.empty(shape), "0 (sample|feature)")
+
+
+@pytest.mark.parametrize("shape", [(5,), (5, 2, 2)])
+def test_arrays_that_are_no_table_are_refused(shape):
+    refuse(np.ones(shape), "[Ee]xpected (2D array|a 2-dimensional)|dim 3|<= 2")
+
+
+def test_complex_values_are_refused(X):
+    refuse(X + 1j, "[Cc]omplex")
+
+
+@pytest.mark.parametrize("convert", [lambda X: X.astype(str), lambda X: X.astype(str).astype(object)])
+def test_numeric_strings_are_refused_and_not_converted(X, convert):
+    refuse(convert(X), "must be numeric", TypeError)
+
+
+def test_dates_are_refused(X):
+    refuse(X.astype("datetime64[s]"), "must be numeric, got datetime64", TypeError)
+
+
+def test_masked_arrays_are_refused(X):
+    refuse(np.ma.masked_greater(X, 1), "masked", TypeError)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.Series(["x"] * 30),
+        pd.Series(["1.5"] * 30, dtype=object),
+        pd.Series(["1"] * 30, dtype="category"),
+        pd.Series(pd.date_range("2020", periods=30)),
+    ],
+    ids=["text", "numeric text", "category", "dates"],
+)
+def test_a_column_that_is_not_numeric_is_named(X, column):
+    refuse(pd.DataFrame(X, columns=list("abcd")).assign(odd=column), "'odd'", TypeError)
+
+
+def test_a_text_column_of_a_polars_frame_is_named(X):
+    frame = pl.DataFrame(X, schema=list("abcd")).with_columns(pl.lit("x").alias("odd"))
+    refuse(frame, "'odd'", TypeError)
+
+
+@pytest.mark.parametrize("format", ["csr", "csc", "coo"])
+def test_sparse_matrices_are_refused_with_the_mend(X, format):
+    refuse(scipy.sparse.random_array((30, 4), density=0.5, format=format), "toarray", TypeError)
+
+
+def test_another_width_at_transform_is_refused_with_both_widths(X):
+    with pytest.raises(ValueError, match=r"3 features.*4 features"):
+        small_autoencoder().fit(X).transform(X[:, :3])
+
+
+def test_another_width_of_codes_is_refused(X):
+    with pytest.raises(ValueError, match=r"3 features.*4 features"):
+        small_autoencoder(4).fit(X).inverse_transform(X[:, :3])
+
+
+@pytest.mark.parametrize("columns", [list("abdc"), list("abcx"), list("abc")])
+def test_other_column_names_at_transform_are_refused(X, columns):
+    model = small_autoencoder().fit(pd.DataFrame(X, columns=list("abcd")))
+    with pytest.raises(ValueError, match="feature names"):
+        model.transform(pd.DataFrame(X[:, : len(columns)], columns=columns))
+
+
+def test_integers_that_lose_digits_are_warned_of(X):
+    with pytest.warns(StackaeWarning, match=r"integers over 2\*\*53"):
+        small_autoencoder().fit(np.array([[2**60, 1], [3, 4]]))
+
+
+def test_extreme_but_legal_values_are_fitted(X):
+    X[:, 0] *= 1e30
+    X[:, 1] = 5
+    model = small_autoencoder().fit(X)
+    assert np.isfinite(model.reconstruct(X)).all()
+
+
+def test_lists_and_numeric_frames_are_accepted(X):
+    expected = small_autoencoder().fit_transform(X)
+    for rows in (
+        X.tolist(),
+        pd.DataFrame(X, columns=list("abcd")),
+        pl.DataFrame(X, schema=list("abcd")),
+        X.astype(object),
+    ):
+        np.testing.assert_array_equal(np.asarray(small_autoencoder().fit_transform(rows)), expected)

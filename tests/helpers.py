@@ -1,0 +1,49 @@
+"""The one list of variants that drives the parametrised tests, and small models that fit in no time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from stackae import Autoencoder, StackedAutoencoder, Training
+from stackae.corruption import CORRUPTIONS
+from stackae.losses import LOSSES
+from stackae.networks import ACTIVATIONS, NETWORKS
+from stackae.penalties import PENALTIES
+from stackae.scaling import Scaling
+from stackae.shallow import Composition, Inputs, ShallowAutoencoder, resolve
+
+#: One layer's parameters for every variant of every part: to be listed in its table is to be tested.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "tied": {"tied_weights": True},
+    **{f"network {name}": {"network": name} for name in NETWORKS},
+    **{f"activation {name}": {"activation": name} for name in ACTIVATIONS},
+    **{f"corruption {name}": {"corruption": name} for name in CORRUPTIONS},
+    **{f"penalty {name}": {"penalty": name} for name in PENALTIES},
+    **{f"loss {name}": {"loss": name} for name in LOSSES},
+}
+
+#: Enough to see that training trains.
+SHORT = Training(max_epochs=3, batch_size=32)
+
+
+def small_autoencoder(n_components: int = 4, **parameters: Any) -> Autoencoder:
+    return Autoencoder(n_components, **{"training": SHORT, "random_state": 0, **parameters})
+
+
+def small_stack(layers: Any = (8, 3), **parameters: Any) -> StackedAutoencoder:
+    return StackedAutoencoder(
+        layers, **{"pretrain": SHORT, "finetune": SHORT, "random_state": 0, **parameters}
+    )
+
+
+def shallow(
+    n_inputs: int = 6, n_components: int = 4, *, low: float = 0.0, high: float = 1.0, **parts: Any
+) -> ShallowAutoencoder:
+    """An initialised module for inputs of a range, with the scaling that changes nothing."""
+    composition = Composition(n_components, NETWORKS["dense"](), **parts)
+    resolved = resolve(composition, Inputs(low, high), linear_code=False)
+    module = ShallowAutoencoder(resolved, n_inputs, Scaling.identity(n_inputs))
+    return module.initialise(torch.Generator().manual_seed(0))

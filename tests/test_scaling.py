@@ -1,0 +1,89 @@
+"""The affine maps between units."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from stackae import scaling as module
+from stackae.scaling import apply_scaling, fit_scaling
+
+
+@pytest.fixture(params=[None, "standard", "minmax", "spread"])
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def X():
+    return np.random.default_rng(0).normal(size=(300, 4)) * [1, 10, 1e4, 1e-6] + [0, -5, 1e6, 0]
+
+
+def test_standard_gives_each_column_mean_zero_and_deviation_one(X):
+    Z = apply_scaling(fit_scaling("standard", X), X).double()
+    torch.testing.assert_close(Z.mean(0), torch.zeros(4, dtype=torch.float64), atol=1e-6, rtol=0)
+    torch.testing.assert_close(Z.std(0, correction=0), torch.ones(4, dtype=torch.float64), atol=1e-6, rtol=0)
+
+
+def test_minmax_maps_each_column_onto_the_unit_interval(X):
+    Z = apply_scaling(fit_scaling("minmax", X), X)
+    assert Z.amin(0).tolist() == [0] * 4
+    torch.testing.assert_close(Z.amax(0), torch.ones(4))
+
+
+def test_spread_keeps_zero_and_the_proportions_of_the_columns(X):
+    scaling = fit_scaling("spread", X)
+    assert not scaling.shift.any()
+    assert len(scaling.factor.unique()) == 1
+    assert scaling.factor[0].item() == pytest.approx(np.sqrt(X.var(0).mean()))
+
+
+def test_the_inverse_undoes_the_map(kind, X):
+    scaling = fit_scaling(kind, X)
+    x = torch.from_numpy(X)
+    torch.testing.assert_close(scaling.inverse(scaling(x)), x)
+
+
+def test_constant_columns_divide_by_one(kind):
+    X = np.column_stack([np.full(10, 0.1 + 0.2), np.zeros(10), np.full(10, 1e12)])
+    scaling = fit_scaling(kind, X)
+    assert scaling.factor.tolist() == [1, 1, 1]
+    assert np.isfinite(apply_scaling(scaling, X).numpy()).all()
+
+
+def test_one_row_is_scaled_without_a_division_by_zero(kind):
+    assert torch.isfinite(
+        apply_scaling(fit_scaling(kind, np.array([[1.0, -2.0]])), np.array([[1.0, -2.0]]))
+    ).all()
+
+
+def test_float64_rows_are_scaled_before_they_are_rounded():
+    """A time stamp's small steps survive, though float32 cannot tell the stamps apart."""
+    stamps = 1.7e9 + np.arange(100.0)[:, None]
+    Z = apply_scaling(fit_scaling("standard", stamps), stamps)
+    assert len(Z.unique()) == 100
+
+
+def test_blocks_change_nothing(kind, X, monkeypatch):
+    whole = fit_scaling(kind, X)
+    rows = apply_scaling(whole, X)
+    monkeypatch.setattr(module, "_BLOCK", 28)  # 7 rows a block
+    parts = fit_scaling(kind, X)
+    torch.testing.assert_close(parts.shift, whole.shift)
+    torch.testing.assert_close(parts.factor, whole.factor)
+    torch.testing.assert_close(apply_scaling(whole, X), rows)
+
+
+@pytest.mark.parametrize("values", [1e30, 1e-30])
+def test_extreme_values_stay_finite(values, kind):
+    X = np.array([[1.0], [2.0], [4.0]]) * values
+    assert torch.isfinite(apply_scaling(fit_scaling(kind, X), X)).all()
+
+
+def test_read_only_and_strided_rows_are_scaled_and_not_written(X):
+    rows = np.asfortranarray(X)[::-1]
+    rows.flags.writeable = False
+    before = rows.copy()
+    apply_scaling(fit_scaling("standard", rows), rows)
+    np.testing.assert_array_equal(rows, before)
