@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Generator, Tensor, nn
 
-from stackae.codes import Code
-from stackae.corruption import Corruption
+from stackae.codes.base import Code
+from stackae.corruption.base import Corruption
 from stackae.exceptions import ParameterError
-from stackae.losses import LOSSES, Loss
-from stackae.networks import ACTIVATIONS, Network
-from stackae.penalties import Penalty
+from stackae.losses import LOSSES
+from stackae.losses.base import Loss
+from stackae.networks import ACTIVATIONS
+from stackae.networks.base import Network
+from stackae.penalties.base import Penalty
 from stackae.scaling import Scaling
 
 #: What ``activation="auto"`` means, but for the linear code on top of a deeper stack and for penalties

@@ -53,7 +53,9 @@ def run(command: click.Command, args: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, _terminate)
     warnings.showwarning = _show_warning
     try:
-        result = command.main(args=list(args), prog_name="stackae", standalone_mode=False)
+        # Not through `command.main`, which answers a closed pipe with an exit of its own.
+        with command.make_context("stackae", list(args)) as context:
+            command.invoke(context)
         sys.stdout.flush()
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
@@ -75,7 +77,7 @@ def run(command: click.Command, args: Sequence[str]) -> int:
             if isinstance(error, kind):
                 return _report(_one_line(error), code)
         raise
-    return result if isinstance(result, int) else 0
+    return 0
 
 
 def _report(message: str, code: int) -> int:

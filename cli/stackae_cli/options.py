@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from stackae import Autoencoder, StackedAutoencoder
     from stackae.data import DataSet
 
@@ -77,34 +75,12 @@ def read_rows(data: str, data_home: Path | None, drop: tuple[str, ...]) -> DataS
     return load_data(data, data_home=data_home, drop=drop)
 
 
-def as_given(dataset: DataSet, rows: int | None = None) -> Any:
-    """The rows (or the first few) as an estimator takes them: with column names, where they have some."""
-    X = dataset.X[:rows]
-    return X if dataset.feature_names is None else NamedRows(X, dataset.feature_names)
+@contextmanager
+def about(data: str) -> Iterator[None]:
+    """Let a refusal of rows name the file that they are from."""
+    from stackae.exceptions import DataError
 
-
-class NamedRows:
-    """An array with column names, in the least form that scikit-learn reads them from.
-
-    pandas would do as well, but is an extra.
-    """
-
-    def __init__(self, rows: npt.NDArray[np.floating], names: list[str]) -> None:
-        self._rows = rows
-        self._names = names
-        self.shape = rows.shape
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[np.floating]:
-        import numpy as np
-
-        return np.array(self._rows, dtype=dtype, copy=copy)
-
-    def __dataframe__(self) -> NamedRows:
-        return self
-
-    def column_names(self) -> list[str]:
-        """The names, in order."""
-        return self._names
+    try:
+        yield
+    except DataError as error:
+        raise error if str(error).startswith(data) else DataError(f"{data}: {error}") from None

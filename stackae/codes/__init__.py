@@ -1,8 +1,14 @@
 """What happens to the encoder's output before it is the code. Add a code: one file, one line here."""
 
-from stackae.codes.base import Code
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from stackae.parts import PartTable
 
-__all__ = ["CODES", "Code"]
+if TYPE_CHECKING:
+    from stackae.codes.base import Code
+
+__all__ = ["CODES"]
 
 CODES: PartTable[Code] = PartTable("code", __name__, {"identity": "identity:IdentityCode"})

@@ -1,9 +1,15 @@
 """What the encoder sees instead of x (Vincent et al. 2010). Add a corruption: one file, one line here."""
 
-from stackae.corruption.base import Corruption
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from stackae.parts import PartTable
 
-__all__ = ["CORRUPTIONS", "Corruption"]
+if TYPE_CHECKING:
+    from stackae.corruption.base import Corruption
+
+__all__ = ["CORRUPTIONS"]
 
 CORRUPTIONS: PartTable[Corruption] = PartTable(
     "corruption",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import warnings
@@ -56,7 +57,8 @@ def decoding(path: StrPath, kind: str) -> Iterator[None]:
     except MemoryError as error:
         raise refusal(path, "does not fit in memory", mend="give fewer rows or columns") from error
     except Exception as error:  # damaged bytes make the decoders raise nearly anything
-        if isinstance(error, OSError) and error.errno is not None:
+        # decoders raise OSError without a number; EINVAL is a seek to where a damaged file points
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         reason = " ".join((str(error) or type(error).__name__).split())[:200]
         raise refusal(path, f"damaged, or not {kind}", reason, "write or fetch it again") from error

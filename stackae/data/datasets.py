@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from stackae.data._table import StrPath, refusal
+from stackae.data.named_rows import NamedRows
 from stackae.data.readers import read_labels, read_table
 from stackae.exceptions import DataFileError, ParameterError
 
@@ -42,6 +43,11 @@ class DataSet:
     y: np.ndarray | None
     feature_names: list[str] | None
     name: str
+
+    @property
+    def rows(self) -> np.ndarray | NamedRows:
+        """``X``, with the columns' names where it has some: what an estimator is given."""
+        return self.X if self.feature_names is None else NamedRows(self.X, self.feature_names)
 
 
 def _digits(name: str, train: bool, data_home: StrPath | None) -> DataSet:

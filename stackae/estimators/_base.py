@@ -57,6 +57,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
     history_: list[EpochRecord]
     n_iter_: int
     n_features_in_: int
+    feature_names_in_: npt.NDArray[np.object_]
 
     # Parameters --------------------------------------------------------------------------------------
 

@@ -54,7 +54,7 @@ def save(estimator: BaseAutoencoder, path: str | PathLike[str]) -> None:
         },
         "versions": {
             "stackae": stackae.__version__,
-            "torch": torch.__version__,
+            "torch": str(torch.__version__),
             "scikit-learn": sklearn.__version__,
             "numpy": np.__version__,
             "python": platform.python_version(),

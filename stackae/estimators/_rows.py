@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from stackae.data.named_rows import NamedRows
 from stackae.exceptions import DataError, DataTypeError, StackaeWarning
 from stackae.scaling import blocks
 
@@ -25,7 +27,7 @@ def check_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> npt.NDArray[
     ----------
     estimator : BaseEstimator
         Its ``n_features_in_`` and ``feature_names_in_`` are set (``reset=True``) or compared.
-    X : array-like of shape (n_rows, n_features)
+    X : array-like or NamedRows of shape (n_rows, n_features)
     reset : bool
 
     Returns
@@ -41,18 +43,50 @@ def check_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> npt.NDArray[
         Values that are infinite, missing, or over float32's range, with row and column; and whatever else
         scikit-learn refuses: shapes, complex values, other column names.
     """
+    names = X.names if isinstance(X, NamedRows) else None
+    if names is not None:
+        X = X.rows
+        if not reset:
+            _refuse_other_names(names, getattr(estimator, "feature_names_in_", names))
     X = _detach(X)
     _refuse_silent_conversions(X)
     try:
-        rows: npt.NDArray[np.floating] = validate_data(
-            estimator, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite=False
-        )
+        with warnings.catch_warnings():
+            if names is not None:  # they were compared above
+                warnings.filterwarnings("ignore", message="X does not have valid feature names")
+            rows: npt.NDArray[np.floating] = validate_data(
+                estimator, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite=False
+            )
     except TypeError as error:
         raise DataTypeError(str(error)) from None
     except ValueError as error:
         raise DataError(str(error)) from None
-    _refuse_non_finite(rows, getattr(estimator, "feature_names_in_", None))
+    if names is not None and reset:
+        estimator.feature_names_in_ = np.asarray(names, dtype=object)
+    _refuse_non_finite(rows, names if names is not None else getattr(estimator, "feature_names_in_", None))
     return rows
+
+
+def _refuse_other_names(given: Sequence[str], fitted: Iterable[str]) -> None:
+    """As scikit-learn does where data frames are given."""
+    fitted = list(fitted)
+    if fitted == list(given):
+        return
+    missing = [name for name in fitted if name not in given]
+    unexpected = [name for name in given if name not in fitted]
+    differences = [
+        f"{word} {_listed(names)}"
+        for word, names in (("missing", missing), ("unexpected", unexpected))
+        if names
+    ]
+    raise DataError(
+        "the feature names should match those that were fitted, in the same order:"
+        f" {'; '.join(differences) or 'they are in another order'}"
+    )
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _detach(X: Any) -> Any:
@@ -107,7 +141,7 @@ def _is_numeric(dtype: Any, X: Any, name: Any) -> bool:
     return kind in "biufc"
 
 
-def _refuse_non_finite(rows: npt.NDArray[np.floating], names: npt.NDArray[np.object_] | None) -> None:
+def _refuse_non_finite(rows: npt.NDArray[np.floating], names: Sequence[str] | None) -> None:
     start = 0
     for block in blocks(rows, dtype=None):
         bad = ~(np.abs(block) <= _FLOAT32_MAX)  # a NaN compares false

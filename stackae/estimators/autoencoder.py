@@ -7,16 +7,21 @@ from typing import Any, ClassVar, Self
 
 import torch
 
-from stackae.codes import CODES, Code
+from stackae.codes import CODES
+from stackae.codes.base import Code
 from stackae.constraints import Integral, Interval, StrOptions
-from stackae.corruption import CORRUPTIONS, Corruption
+from stackae.corruption import CORRUPTIONS
+from stackae.corruption.base import Corruption
 from stackae.estimators._base import COMMON_CONSTRAINTS, TRAININGS, BaseAutoencoder
 from stackae.estimators._rows import check_rows
 from stackae.greedy import pretrain
-from stackae.losses import LOSSES, Loss
-from stackae.networks import ACTIVATIONS, NETWORKS, Network
+from stackae.losses import LOSSES
+from stackae.losses.base import Loss
+from stackae.networks import ACTIVATIONS, NETWORKS
+from stackae.networks.base import Network
 from stackae.parts import PartTable
-from stackae.penalties import PENALTIES, Penalty
+from stackae.penalties import PENALTIES
+from stackae.penalties.base import Penalty
 from stackae.shallow import Composition
 from stackae.training.parameters import Training
 

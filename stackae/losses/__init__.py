@@ -1,9 +1,15 @@
 """How the reconstruction is judged. Add a loss: one file, one line here."""
 
-from stackae.losses.base import Loss
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from stackae.parts import PartTable
 
-__all__ = ["LOSSES", "Loss"]
+if TYPE_CHECKING:
+    from stackae.losses.base import Loss
+
+__all__ = ["LOSSES"]
 
 LOSSES: PartTable[Loss] = PartTable(
     "loss",

@@ -1,9 +1,15 @@
 """How code and reconstruction are computed. Add a network: one file, one line here."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from stackae.networks.activations import ACTIVATIONS
-from stackae.networks.base import Network
 from stackae.parts import PartTable
 
-__all__ = ["ACTIVATIONS", "NETWORKS", "Network"]
+if TYPE_CHECKING:
+    from stackae.networks.base import Network
+
+__all__ = ["ACTIVATIONS", "NETWORKS"]
 
 NETWORKS: PartTable[Network] = PartTable("network", __name__, {"dense": "dense:Dense"})

@@ -1,9 +1,15 @@
 """What is minimised beside the reconstruction loss. Add a penalty: one file, one line here."""
 
-from stackae.parts import PartTable
-from stackae.penalties.base import Penalty
+from __future__ import annotations
 
-__all__ = ["PENALTIES", "Penalty"]
+from typing import TYPE_CHECKING
+
+from stackae.parts import PartTable
+
+if TYPE_CHECKING:
+    from stackae.penalties.base import Penalty
+
+__all__ = ["PENALTIES"]
 
 PENALTIES: PartTable[Penalty] = PartTable(
     "penalty",

@@ -20,9 +20,7 @@ def idx(array: np.ndarray) -> bytes:
     return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
 
 
-def put_mnist(
-    folder: Path, joint: str = "-", packed: bool = False, parts: tuple[str, ...] = ("train", "t10k")
-):
+def put_mnist(folder: Path, joint: str = "-", packed: bool = False, parts=("train", "t10k")) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for rows, part in enumerate(parts, 2):
         images = np.full((rows, 28, 28), 51, np.uint8)

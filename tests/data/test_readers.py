@@ -420,6 +420,27 @@ def test_npz_of_many_zeros_below_that_size_is_read(tmp_path):
     assert read_table(tmp_path / "t.npz").X.shape == (2000, 1000)
 
 
+def test_npz_whose_directory_points_before_the_file_is_refused(tmp_path):
+    np.savez(tmp_path / "t.npz", X=NUMBERS)
+    content = (tmp_path / "t.npz").read_bytes()
+    end = content.index(b"PK\x05\x06")
+    (offset,) = struct.unpack_from("<I", content, end + 16)
+    content = content[: end + 16] + struct.pack("<I", offset + 1000) + content[end + 20 :]
+    (tmp_path / "t.npz").write_bytes(content)
+    refused(tmp_path / "t.npz", "damaged")
+
+
+def test_an_error_of_the_disk_while_reading_is_an_os_error(tmp_path, monkeypatch):
+    np.savez(tmp_path / "t.npz", X=NUMBERS)
+
+    def fail(*_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(_npy, "read_exactly", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        read_table(tmp_path / "t.npz")
+
+
 def test_npz_that_is_encrypted_is_refused(tmp_path):
     np.savez(tmp_path / "t.npz", X=NUMBERS)
     content = bytearray((tmp_path / "t.npz").read_bytes())

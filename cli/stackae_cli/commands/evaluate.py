@@ -54,7 +54,7 @@ def evaluate(
     from stackae.evaluation import compare_with_pca
     from stackae.exceptions import DataError
     from stackae.files import atomic_write_text
-    from stackae_cli.options import as_given, load_run
+    from stackae_cli.options import about, load_run
 
     if json_path is not None and json_path.exists():
         raise FileExistsError(f"{json_path} exists; choose another --json, or remove it")
@@ -62,7 +62,10 @@ def evaluate(
     whole = _read(data, data_home, drop, labels)
     if whole.y is None:
         raise DataError(f"{data}: has no labels to judge features by; give --labels COLUMN or FILE")
-    model.transform(as_given(whole, rows=1))  # other columns are refused before anything is fitted
+    with about(data):
+        model.transform(whole.rows[:1])  # other columns are refused before anything is fitted
+    if hasattr(model, "feature_names_in_"):
+        del model.feature_names_in_  # from here on the rows are bare arrays
     notes: list[str] = []
     name = data.partition(":")[0]
     if name in DATA_SETS:

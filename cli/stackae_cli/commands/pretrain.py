@@ -126,7 +126,7 @@ def pretrain(
     import stackae
     from stackae.data import fingerprint
     from stackae.files import atomic_write_text
-    from stackae_cli.options import as_given, read_rows
+    from stackae_cli.options import about, read_rows
     from stackae_cli.run_folder import CONFIG, HISTORY, MODEL, new_run_folder, to_jsonl, to_toml
 
     if random_state is None:
@@ -169,7 +169,8 @@ def pretrain(
             },
         }
         atomic_write_text(folder / CONFIG, to_toml(config))
-        model.fit(as_given(dataset))
+        with about(data):
+            model.fit(dataset.rows)
         atomic_write_text(folder / HISTORY, to_jsonl(model.history_))
         model.save(folder / MODEL)
     _report(model, dataset.X.shape, out / MODEL)

@@ -28,11 +28,12 @@ def reconstruct(
 ) -> None:
     """Write the reconstructions of the rows of DATA, in their own units."""
     from stackae.data.writers import check_destination, write_table
-    from stackae_cli.options import as_given, load_run, read_rows
+    from stackae_cli.options import about, load_run, read_rows
 
     check_destination(out)
     model = load_run(run, device)
     dataset = read_rows(data, data_home, drop)
-    rows = model.reconstruct(as_given(dataset))
+    with about(data):
+        rows = model.reconstruct(dataset.rows)
     write_table(out, rows, dataset.feature_names or [f"x{i}" for i in range(rows.shape[1])])
     click.echo(f"{rows.shape[0]:,} rows × {rows.shape[1]} features: {out}")

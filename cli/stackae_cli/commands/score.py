@@ -26,13 +26,14 @@ def score(
 ) -> None:
     """Print the mean squared error a row and R²; with --out, write every row's error."""
     from stackae.data.writers import check_destination, write_table
-    from stackae_cli.options import as_given, load_run, read_rows
+    from stackae_cli.options import about, load_run, read_rows
 
     if out is not None:
         check_destination(out)
     model = load_run(run, device)
-    rows = as_given(read_rows(data, data_home, drop))
-    errors = -model.score_samples(rows)
+    rows = read_rows(data, data_home, drop).rows
+    with about(data):
+        errors = -model.score_samples(rows)
     if out is not None:
         write_table(out, errors[:, None], ["squared_error"])
     click.echo(f"rows                {len(errors):,}")

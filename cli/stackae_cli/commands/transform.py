@@ -28,10 +28,12 @@ def transform(
 ) -> None:
     """Write the codes of the rows of DATA."""
     from stackae.data.writers import check_destination, write_table
-    from stackae_cli.options import as_given, load_run, read_rows
+    from stackae_cli.options import about, load_run, read_rows
 
     check_destination(out)
     model = load_run(run, device)
-    codes = model.transform(as_given(read_rows(data, data_home, drop)))
+    rows = read_rows(data, data_home, drop).rows
+    with about(data):
+        codes = model.transform(rows)
     write_table(out, codes, [str(name) for name in model.get_feature_names_out()])
     click.echo(f"{codes.shape[0]:,} rows × {codes.shape[1]} codes: {out}")

@@ -1,0 +1,190 @@
+"""What each command does with good input."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+
+import numpy as np
+import pytest
+from conftest import SMALL
+
+from stackae import Autoencoder, KLSparsity, load
+from stackae.data import load_data
+
+
+def test_pretrain_leaves_model_configuration_and_history(finished_run):
+    assert sorted(path.name for path in finished_run.iterdir()) == [
+        "config.toml",
+        "history.jsonl",
+        "model.safetensors",
+    ]
+    config = tomllib.loads((finished_run / "config.toml").read_text())
+    assert config["layers"] == ["8", "3"]
+    assert config["ran"]["rows"] == 1437
+    records = [json.loads(line) for line in (finished_run / "history.jsonl").read_text().splitlines()]
+    assert [r["phase"] for r in records] == ["pretrain"] * 4 + ["finetune"] * 2
+    assert load(finished_run / "model.safetensors").history_ == records
+
+
+def test_pretrain_writes_its_result_to_standard_output_and_progress_to_standard_error(stackae, tmp_path):
+    answer = stackae("pretrain", "digits", "--out", tmp_path / "run", *SMALL)
+    assert answer.code == 0
+    assert answer.out == f"64-8-3 fitted on 1,437 rows in 6 epochs, {answer.out.split(', ')[-1]}"
+    assert len(answer.err.splitlines()) == 6
+    assert answer.err.startswith("layer 1  epoch 1/2  loss ")
+
+
+def test_quiet_prints_nothing_but_the_result(stackae, tmp_path):
+    answer = stackae("pretrain", "--quiet", "--out", tmp_path / "run", *SMALL)
+    assert answer.err == ""
+    assert len(answer.out.splitlines()) == 1
+
+
+def test_a_configuration_replays_the_run_to_the_same_bits(stackae, finished_run, tmp_path):
+    stackae("pretrain", "--config", finished_run / "config.toml", "--out", tmp_path / "again")
+    first, again = (load(folder / "model.safetensors") for folder in (finished_run, tmp_path / "again"))
+    X = load_data("digits").X
+    np.testing.assert_array_equal(first.transform(X), again.transform(X))
+    configs = [tomllib.loads((f / "config.toml").read_text()) for f in (finished_run, tmp_path / "again")]
+    assert configs[0] == configs[1]
+
+
+def test_the_command_line_wins_over_the_configuration(stackae, finished_run, tmp_path):
+    config = finished_run / "config.toml"
+    assert stackae("pretrain", "--config", config, "--layer", "5", "--out", tmp_path / "again").code == 0
+    assert load(tmp_path / "again" / "model.safetensors")._layer_widths == [5]
+
+
+def test_a_run_without_a_seed_writes_down_the_one_it_drew(stackae, tmp_path):
+    stackae("pretrain", "digits", "--out", tmp_path / "run", *SMALL[:-2])
+    config = tomllib.loads((tmp_path / "run" / "config.toml").read_text())
+    assert load(tmp_path / "run" / "model.safetensors").random_state == config["random_state"]
+
+
+def test_layers_can_be_specified_in_full(stackae, tmp_path):
+    layers = ["12:masking=0.1:tied", "8:kl=0.1,weight=0.5:squared_error", "4:activation=tanh:l1=0.01", "2"]
+    options = [word for layer in layers for word in ("--layer", layer)]
+    assert stackae("pretrain", "digits", *options, "--epochs", 1, "--out", tmp_path / "run").code == 0
+    first, second, third, last = load(tmp_path / "run" / "model.safetensors").layers
+    assert (first.n_components, first.corruption.level, first.tied_weights) == (12, 0.1, True)
+    assert repr(second.penalty) == repr(KLSparsity(0.1, 0.5))
+    assert (type(second.loss).__name__, second.corruption) == ("SquaredError", None)
+    assert (third.activation, third.penalty.weight) == ("tanh", 0.01)
+    assert not isinstance(last, Autoencoder)
+
+
+def test_no_fine_tuning_on_request(stackae, tmp_path):
+    stackae(
+        "pretrain",
+        "digits",
+        "--layer",
+        8,
+        "--layer",
+        3,
+        "--epochs",
+        1,
+        "--finetune-epochs",
+        0,
+        "--out",
+        tmp_path / "r",
+    )
+    assert {r["phase"] for r in load(tmp_path / "r" / "model.safetensors").history_} == {"pretrain"}
+
+
+@pytest.mark.parametrize("ending", ["npy", "csv", "parquet"])
+def test_transform_writes_what_the_model_gives(stackae, finished_run, tmp_path, ending):
+    out = tmp_path / f"codes.{ending}"
+    answer = stackae("transform", finished_run, "digits:test", "--out", out)
+    assert (answer.code, answer.err) == (0, "")
+    from stackae.data import read_table
+
+    expected = load(finished_run / "model.safetensors").transform(load_data("digits:test").X)
+    written = read_table(out)
+    np.testing.assert_array_equal(written.X.astype(np.float32), expected)
+    if ending != "npy":
+        assert written.feature_names == [f"stackedautoencoder{i}" for i in range(3)]
+
+
+def test_reconstruct_keeps_columns_and_units(stackae, csv, tmp_path):
+    run = tmp_path / "run"
+    assert stackae("pretrain", csv, "--drop", "kind", "--layer", 3, "--out", run).code == 0
+    assert stackae("reconstruct", run, csv, "--drop", "kind", "--out", tmp_path / "back.csv").code == 0
+    from stackae.data import read_table
+
+    given, back = read_table(csv, drop=["kind"]), read_table(tmp_path / "back.csv")
+    assert back.feature_names == ["a", "b", "c"]
+    np.testing.assert_allclose(back.X.mean(0), given.X.mean(0), atol=1)
+
+
+def test_score_prints_the_error_and_writes_it_by_row(stackae, finished_run, tmp_path):
+    answer = stackae("score", finished_run, "digits:test", "--out", tmp_path / "errors.npy")
+    errors = np.load(tmp_path / "errors.npy")
+    model, X = load(finished_run / "model.safetensors"), load_data("digits:test").X
+    np.testing.assert_allclose(errors[:, 0], -model.score_samples(X))
+    lines = dict(line.rsplit(maxsplit=1) for line in answer.out.splitlines())
+    assert float(lines["squared error a row"]) == pytest.approx(errors.mean(), rel=1e-4)
+    assert float(lines["R²"]) == pytest.approx(model.score(X), abs=1e-5)
+
+
+def test_info_tells_the_parts_of_every_layer(stackae, finished_run):
+    answer = stackae("info", finished_run, "--json")
+    summary = json.loads(answer.out)
+    assert (summary["features"], summary["outputs"], summary["finetune epochs"]) == (64, 3, 2)
+    assert [layer["units"] for layer in summary["layers"]] == [8, 3]
+    assert summary["layers"][0]["corruption"] == "Masking()"
+    text = stackae("info", finished_run).out
+    assert "relu" in text
+    assert "CrossEntropy()" in text
+
+
+def test_a_model_file_serves_where_a_run_does(stackae, finished_run):
+    assert stackae("info", finished_run / "model.safetensors").out == stackae("info", finished_run).out
+
+
+def test_evaluate_prints_a_table_against_pca_and_a_verdict_a_column(stackae, finished_run, tmp_path):
+    answer = stackae("evaluate", finished_run, "digits", "--json", tmp_path / "table.json")
+    assert (answer.code, answer.err) == (0, "")
+    for word in (
+        "1,437 training rows, 360 test rows",
+        "stackae",
+        "PCA",
+        "raw rows",
+        "linear probe:",
+        "k-NN probe:",
+        "R²:",
+    ):
+        assert word in answer.out
+    table = json.loads((tmp_path / "table.json").read_text())
+    assert [(r["method"], r["width"]) for r in table["results"]] == [
+        ("stackae", 3),
+        ("PCA", 3),
+        ("raw rows", 64),
+    ]
+    assert len(table["verdicts"]) == 4
+
+
+def test_evaluate_judges_a_file_by_a_label_column(stackae, csv, tmp_path):
+    stackae("pretrain", csv, "--drop", "kind", "--layer", 2, "--out", tmp_path / "run")
+    answer = stackae("evaluate", tmp_path / "run", csv, "--labels", "kind")
+    assert answer.code == 0
+    assert "both were fitted on all rows" in answer.out
+    assert "45 training rows, 15 test rows" in answer.out
+
+
+def test_evaluate_judges_an_array_by_a_file_of_labels(stackae, tmp_path):
+    data = load_data("digits")
+    np.save(tmp_path / "x.npy", data.X)
+    np.save(tmp_path / "y.npy", data.y)
+    stackae("pretrain", tmp_path / "x.npy", "--layer", 4, "--epochs", 1, "--out", tmp_path / "run")
+    answer = stackae("evaluate", tmp_path / "run", tmp_path / "x.npy", "--labels", tmp_path / "y.npy")
+    assert answer.code == 0, answer.err
+
+
+def test_mnist_is_read_from_idx_files(stackae, data_home, tmp_path):
+    options = ("--data-home", data_home, "--layer", "16", "--epochs", 1, "--quiet")
+    assert stackae("pretrain", "mnist", *options, "--out", tmp_path / "run").out.startswith(
+        "784-16 fitted on 60,000 rows"
+    )
+    scores = stackae("score", tmp_path / "run", "mnist:test", "--data-home", data_home).out
+    assert "10,000" in scores

@@ -1,0 +1,258 @@
+"""Bad input: one clear line, the right exit code, no traceback, nothing overwritten."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+from conftest import SMALL, command
+
+USAGE, DATA, MODEL, IO, DIVERGED = 2, 3, 4, 5, 6
+
+
+@pytest.fixture
+def refuse(stackae):
+    """Call, and hold that the answer is one line of error with a code, that names something."""
+
+    def call(code, *args_and_words):
+        *args, words = args_and_words
+        answer = stackae(*args)
+        assert answer.code == code, answer
+        lines = [line for line in answer.err.splitlines() if not line.startswith("stackae: warning: ")]
+        assert len(lines) == 1, answer.err
+        assert lines[0].startswith("stackae: error: ")
+        assert answer.out == ""
+        for word in words:
+            assert str(word) in lines[0]
+
+    return call
+
+
+def file(folder, name, content):
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("nan.csv", "a,b\n1,2\nnan,3\n", ["nan.csv", "NaN", "row 1", "'a'"]),
+        ("inf.csv", "a,b\n1,2\n4,inf\n", ["inf.csv", "inf", "row 1", "'b'"]),
+        ("text.csv", "a,b\n1,2\n4,red\n", ["text.csv", "line 3", "'b'", "red"]),
+        ("ragged.csv", "a,b\n1,2\n4\n", ["ragged.csv", "line 3"]),
+        ("empty.csv", "", ["empty.csv"]),
+        ("header.csv", "a,b\n", ["header.csv"]),
+        ("hole.csv", "a,b\n1,2\n4,\n", ["hole.csv", "line 3", "'b'"]),
+        ("latin.csv", b"a,b\n1,2\n4,\xe9\n", ["latin.csv", "line 3"]),
+        ("broken.npy", b"\x93NUMPY\x01\x00v\x00{'descr'", ["broken.npy"]),
+        ("random.npz", os.urandom(300), ["random.npz"]),
+        (
+            "short-images-idx3-ubyte",
+            b"\x00\x00\x08\x03\x00\x00\x00\x02\x00\x00\x00\x02\x00\x00\x00\x02abc",
+            ["short"],
+        ),
+        ("broken.parquet", b"PAR1 and then nothing", ["broken.parquet"]),
+        ("table.xlsx", "a,b", ["table.xlsx", ".csv", ".npy"]),
+    ],
+)
+def test_data_that_cannot_be_used_exit_3_and_leave_no_run(name, content, words, refuse, tmp_path):
+    path = file(tmp_path, name, content)
+    refuse(DATA, "pretrain", path, "--out", tmp_path / "run", *SMALL, words)
+    assert not (tmp_path / "run").exists()
+
+
+def test_arrays_of_text_objects_and_other_shapes_exit_3(refuse, tmp_path):
+    for name, array in {
+        "text": np.array([["a", "b"]]),
+        "flat": np.ones(5),
+        "cube": np.ones((2, 2, 2)),
+        "none": np.empty((0, 3)),
+        "complex": np.ones((3, 3), complex),
+    }.items():
+        np.save(tmp_path / f"{name}.npy", array)
+        refuse(DATA, "pretrain", tmp_path / f"{name}.npy", "--out", tmp_path / "run", [f"{name}.npy"])
+    np.save(tmp_path / "object.npy", np.array([[{}]]), allow_pickle=True)
+    refuse(DATA, "pretrain", tmp_path / "object.npy", "--out", tmp_path / "run", ["object.npy"])
+
+
+def test_rows_of_another_width_exit_3_at_transform_and_write_nothing(refuse, finished_run, tmp_path):
+    np.save(tmp_path / "wide.npy", np.ones((5, 65)))
+    out = tmp_path / "codes.npy"
+    refuse(
+        DATA, "transform", finished_run, tmp_path / "wide.npy", "--out", out, ["65 features", "64 features"]
+    )
+    assert not out.exists()
+
+
+def test_other_column_names_exit_3_at_transform(refuse, stackae, csv, tmp_path):
+    stackae("pretrain", csv, "--drop", "kind", "--layer", 2, "--epochs", 1, "--out", tmp_path / "run")
+    other = file(tmp_path, "other.csv", csv.read_text().replace("a,b,c", "b,a,c"))
+    refuse(
+        DATA,
+        "transform",
+        tmp_path / "run",
+        other,
+        "--drop",
+        "kind",
+        "--out",
+        tmp_path / "c.npy",
+        ["feature names"],
+    )
+
+
+def test_an_output_folder_that_exists_exits_5_and_is_left_alone(refuse, finished_run):
+    before = {path: path.read_bytes() for path in finished_run.iterdir()}
+    refuse(IO, "pretrain", "digits", "--out", finished_run, *SMALL, [finished_run, "exists", "--out"])
+    assert {path: path.read_bytes() for path in finished_run.iterdir()} == before
+
+
+def test_an_output_file_that_exists_exits_5_and_is_left_alone(refuse, finished_run, tmp_path):
+    out = file(tmp_path, "codes.npy", "precious")
+    for name in ("transform", "reconstruct", "score"):
+        refuse(IO, name, finished_run, "digits", "--out", out, [out, "exists"])
+    assert out.read_text() == "precious"
+
+
+@pytest.mark.parametrize("name", ["no-such-file.csv", "no-such-set"])
+def test_data_that_are_not_there_exit_5(name, refuse, tmp_path):
+    refuse(IO, "pretrain", name, "--out", tmp_path / "run", [name])
+
+
+def test_a_run_that_is_not_there_exits_5(refuse, tmp_path):
+    refuse(IO, "info", tmp_path / "nowhere", ["nowhere"])
+    (tmp_path / "empty").mkdir()
+    refuse(IO, "info", tmp_path / "empty", ["model.safetensors"])
+
+
+def test_a_data_home_without_the_files_exits_5(refuse, tmp_path):
+    refuse(
+        IO,
+        "pretrain",
+        "mnist",
+        "--data-home",
+        tmp_path,
+        "--out",
+        tmp_path / "run",
+        ["train-images-idx3-ubyte"],
+    )
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"junk" * 100, b"\x80\x04\x95junk"], ids=["empty", "junk", "pickle"]
+)
+def test_a_model_file_that_is_none_exits_4(content, refuse, tmp_path):
+    refuse(MODEL, "info", file(tmp_path, "model.safetensors", content), ["model.safetensors"])
+
+
+def test_a_flipped_bit_in_the_model_exits_4(refuse, finished_run, tmp_path):
+    content = bytearray((finished_run / "model.safetensors").read_bytes())
+    content[-100] ^= 4
+    broken = file(tmp_path, "model.safetensors", bytes(content))
+    refuse(MODEL, "transform", broken, "digits", "--out", tmp_path / "c.npy", ["model.safetensors", "sha256"])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--layer", "0"], ["width of at least 1", "'0'"]),
+        (["--layer", "wide"], ["'wide'", "256:masking=0.25"]),
+        (["--layer", "8:sawdust=1"], ["'sawdust'", "masking"]),
+        (["--layer", "8:masking=1.5"], ["'level' parameter of Masking", "1.5"]),
+        (["--layer", "8:masking=nan"], ["'level' parameter of Masking", "nan"]),
+        (["--layer", "8:masking=much"], ["level", "must be a number", "'much'"]),
+        (["--layer", "8:kl=0.1,heavy=3"], ["target, weight", "'heavy'"]),
+        (["--layer", "8:activation=exec"], ["activation", "'exec'"]),
+        (["--layer", "8:masking=0.1:gaussian=0.1"], ["corruption twice"]),
+        (["--layer", "8:kl=0.1:activation=relu"], ["KLSparsity", "'relu'"]),
+        (["--layer", "8:l1:cross_entropy=3"], ["no parameter"]),
+        (["--epochs", "0"], ["--epochs"]),
+        (["--epochs", "many"], ["--epochs"]),
+        (["--learning-rate", "nan"], ["'learning_rate' parameter", "nan"]),
+        (["--learning-rate", "-1"], ["'learning_rate' parameter", "-1"]),
+        (["--batch-size", "0"], ["--batch-size"]),
+        (["--random-state", "-1"], ["--random-state"]),
+        (["--device", "toaster"], ["device", "'toaster'"]),
+        (["--scale", "tiny"], ["--scale"]),
+        (["--no-such-option"], ["--no-such-option", "--help"]),
+    ],
+)
+def test_impossible_options_exit_2_and_leave_no_run(options, words, refuse, tmp_path):
+    refuse(USAGE, "pretrain", "digits", "--out", tmp_path / "run", *options, words)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [("layers = [", ["not TOML"]), ("colour = 'red'\n", ["'colour'"]), (b"\xff\xfe", ["not TOML"])],
+)
+def test_a_configuration_that_cannot_be_used_exits_2(content, words, refuse, tmp_path):
+    config = file(tmp_path, "c.toml", content)
+    refuse(USAGE, "pretrain", "--config", config, "--out", tmp_path / "run", words)
+
+
+def test_a_missing_command_and_an_unknown_one_exit_2(stackae):
+    assert stackae("frobnicate").code == USAGE
+    assert "frobnicate" in stackae("frobnicate").err
+
+
+def test_an_unknown_output_format_exits_2_before_any_work(refuse, finished_run, tmp_path):
+    refuse(
+        USAGE, "transform", finished_run, "digits", "--out", tmp_path / "codes.txt", [".npy, .csv, .parquet"]
+    )
+
+
+def test_labels_that_are_missing_or_no_classes_exit_3(refuse, stackae, csv, tmp_path):
+    stackae("pretrain", csv, "--drop", "kind", "--layer", 2, "--epochs", 1, "--out", tmp_path / "run")
+    refuse(DATA, "evaluate", tmp_path / "run", csv, "--drop", "kind", ["--labels"])
+    refuse(DATA, "evaluate", tmp_path / "run", csv, "--labels", "kynd", ["kynd", "kind"])
+    every_row_its_own = file(tmp_path, "own.csv", "kind\n" + "\n".join(f"k{i}" for i in range(60)) + "\n")
+    refuse(
+        DATA, "evaluate", tmp_path / "run", csv, "--drop", "kind", "--labels", every_row_its_own, ["classes"]
+    )
+
+
+def test_a_run_that_diverges_exits_6_and_leaves_no_run(refuse, tmp_path):
+    options = ("--layer", "8:squared_error", "--learning-rate", "1e30", "--quiet")
+    refuse(DIVERGED, "pretrain", "digits", "--out", tmp_path / "run", *options, ["epoch", "learning_rate="])
+    assert not (tmp_path / "run").exists()
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    args = ("pretrain", tmp_path / "none.csv", "--out", tmp_path / "run", "--debug")
+    done = subprocess.run(command(*args), capture_output=True, text=True)
+    assert "Traceback" in done.stderr
+    assert done.returncode != 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_says_so_and_leaves_nothing_half_done(number, code, tmp_path):
+    args = ("pretrain", "digits", "--out", tmp_path / "run", "--epochs", 100_000)
+    process = subprocess.Popen(command(*args), stderr=subprocess.PIPE, text=True)
+    first = process.stderr.readline()  # training is under way
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert first.startswith("layer 1")
+    assert process.returncode == code
+    assert err.splitlines()[-1].startswith("stackae: error: ")
+    assert "Traceback" not in err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_reader_that_leaves_early_is_no_error(finished_run):
+    process = subprocess.Popen(command("info", finished_run), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait(timeout=60) == 0
+
+
+def test_help_answers_quickly_enough_to_be_asked_often():
+    """Not a timing to hold anybody to: it only notices when a heavy import has crept in."""
+    start = time.perf_counter()
+    done = subprocess.run(command("--help"), capture_output=True, text=True, check=True)
+    assert "pretrain" in done.stdout
+    assert time.perf_counter() - start < 5

@@ -1,0 +1,165 @@
+"""Saved, pickled, loaded: the same model, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import pickle
+
+import joblib
+import numpy as np
+import pytest
+from helpers import SHORT, VARIANTS, small_autoencoder, small_stack
+
+import stackae
+from stackae import Autoencoder, KLSparsity, Masking, StackedAutoencoder
+from stackae.exceptions import ModelFileError, ParameterError
+from stackae.model_file import read_model, write_model
+
+
+@pytest.fixture
+def saved(digits, tmp_path):
+    path = tmp_path / "model.safetensors"
+    small_stack([Autoencoder(8, corruption=Masking(0.1), penalty=KLSparsity(0.1, 0.5)), 3]).fit(digits).save(
+        path
+    )
+    return path
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_variant_survives_save_and_load_bit_for_bit(name, table, tmp_path):
+    for model in (small_autoencoder(**VARIANTS[name]), small_stack([Autoencoder(8, **VARIANTS[name]), 3])):
+        path = tmp_path / f"{type(model).__name__}.safetensors"
+        model.fit(table).save(path)
+        again = stackae.load(path)
+        assert type(again) is type(model)
+        assert repr(again.get_params()) == repr(model.get_params())
+        for method in ("transform", "reconstruct", "score_samples"):
+            np.testing.assert_array_equal(getattr(again, method)(table), getattr(model, method)(table))
+        assert again.history_ == model.history_
+        assert again.n_iter_ == model.n_iter_
+
+
+def test_a_loaded_stack_has_its_layers_and_they_share_its_weights(saved, digits):
+    stack = stackae.load(saved)
+    assert [layer.n_components for layer in stack.layers_] == [8, 3]
+    assert stack.layers_[0].corruption.level == 0.1
+    assert stack.layers_[1].module_ is stack.module_.layers[1]
+    np.testing.assert_array_equal(
+        stack.layers_[1].transform(stack.layers_[0].transform(digits)), stack.transform(digits)
+    )
+
+
+def test_feature_names_are_kept_and_still_checked(table, tmp_path):
+    import pandas as pd
+
+    frame = pd.DataFrame(table, columns=list("abcdef"))
+    small_stack().fit(frame).save(tmp_path / "m.safetensors")
+    again = stackae.load(tmp_path / "m.safetensors")
+    assert list(again.feature_names_in_) == list("abcdef")
+    again.transform(frame)
+    with pytest.raises(ValueError, match="feature names"):
+        again.transform(frame[list("abcdfe")])
+
+
+def test_a_loaded_model_can_be_fitted_again(saved, digits):
+    again = stackae.load(saved)
+    before = again.transform(digits)
+    np.testing.assert_array_equal(again.fit(digits).transform(digits), before)
+
+
+@pytest.mark.parametrize("dump", ["pickle", "joblib"])
+def test_pickle_and_joblib_keep_the_model_bit_for_bit(dump, digits, tmp_path):
+    model = small_stack().fit(digits)
+    if dump == "pickle":
+        again = pickle.loads(pickle.dumps(model))
+    else:
+        joblib.dump(model, tmp_path / "m.joblib")
+        again = joblib.load(tmp_path / "m.joblib")
+    np.testing.assert_array_equal(again.transform(digits), model.transform(digits))
+    assert again.layers_[0].module_ is again.module_.layers[0]
+
+
+def test_a_pickle_from_a_machine_with_a_gpu_loads_on_one_without(digits):
+    model = small_stack(device="cpu").fit(digits)
+    model.device = "cuda:99"
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.transform(digits), model.transform(digits))
+
+
+def test_a_model_of_a_device_that_is_not_there_loads_on_the_processor(digits, tmp_path):
+    model = small_stack().fit(digits)
+    model.device = "cuda:99"
+    model.save(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(
+        stackae.load(tmp_path / "m.safetensors").transform(digits), model.transform(digits)
+    )
+    with pytest.raises(ParameterError, match="cuda:99"):
+        stackae.load(tmp_path / "m.safetensors", device="cuda:99")
+
+
+def test_a_generator_object_as_seed_is_saved_as_none(digits, tmp_path):
+    model = small_autoencoder(random_state=np.random.RandomState(0)).fit(digits)
+    model.save(tmp_path / "m.safetensors")
+    assert stackae.load(tmp_path / "m.safetensors").random_state is None
+
+
+def test_an_unfitted_model_is_not_saved(tmp_path):
+    from sklearn.exceptions import NotFittedError
+
+    with pytest.raises(NotFittedError):
+        Autoencoder().save(tmp_path / "m.safetensors")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_saving_replaces_an_older_file_whole(saved, digits):
+    other = small_stack(random_state=5).fit(digits)
+    other.save(saved)
+    np.testing.assert_array_equal(stackae.load(saved).transform(digits), other.transform(digits))
+
+
+def edited(saved, change):
+    header, tensors = read_model(saved)
+    header = json.loads(json.dumps(header))
+    change(header, tensors)
+    write_model(saved, header, tensors)
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (lambda h, t: h.update(estimator="Popen"), "estimator 'Popen'.*upgrade"),
+        (lambda h, t: h["params"].update(layers={"class": "Popen", "params": {}}), "part 'Popen'.*upgrade"),
+        (lambda h, t: h["layers"][0]["parts"]["corruption"].update({"class": "system"}), "part 'system'"),
+        (lambda h, t: h["layers"][0]["parts"].update(activation="exec"), "activation 'exec'"),
+        (lambda h, t: h["layers"][0]["parts"].update(n_components=10**12), "describes no model|not that of"),
+        (lambda h, t: h["layers"][0].update(n_inputs=-1), "describes no model"),
+        (lambda h, t: h["layers"].pop(), "describes no model|Unexpected"),
+        (lambda h, t: h["params"].update(output="exec"), "output"),
+        (lambda h, t: h["params"].update(unheard_of=1), "describes no model"),
+        (lambda h, t: h.pop("fitted"), "describes no model"),
+        (lambda h, t: h["fitted"].update(n_features_in_=3), "n_features_in_"),
+        (lambda h, t: t.popitem(), "describes no model"),
+        (
+            lambda h, t: t.update({k: v.double() for k, v in t.items()}),
+            "must be torch.float32, got torch.float64",
+        ),
+        (lambda h, t: t.update({k: v[:1].contiguous() for k, v in t.items()}), "describes no model"),
+    ],
+)
+def test_a_file_that_describes_no_model_is_refused_in_one_line(change, match, saved):
+    edited(saved, change)
+    with pytest.raises(ModelFileError, match=match) as raised:
+        stackae.load(saved)
+    assert str(raised.value).startswith(str(saved))
+    assert "\n" not in str(raised.value)
+
+
+def test_the_header_tells_versions_and_names_no_path(saved):
+    header, _ = read_model(saved)
+    assert header["versions"].keys() == {"stackae", "torch", "scikit-learn", "numpy", "python"}
+    assert str(saved.parent) not in json.dumps(header)
+
+
+def test_short_training_is_what_the_fixture_says(saved):
+    assert repr(stackae.load(saved).pretrain) == repr(SHORT)
+    assert isinstance(stackae.load(saved), StackedAutoencoder)

@@ -1,0 +1,193 @@
+"""The stack as a transformer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import SHORT, small_stack
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from stackae import Autoencoder, GaussianNoise, KLSparsity, Masking, StackedAutoencoder, Training
+from stackae.exceptions import ParameterError
+
+
+@pytest.mark.parametrize("finetune", [None, "auto"])
+def test_a_stack_of_one_layer_equals_that_autoencoder_bit_for_bit(finetune, digits):
+    layer = Autoencoder(8, corruption=Masking(0.2), training=SHORT)
+    stack = StackedAutoencoder([clone(layer)], finetune=finetune, random_state=3).fit(digits)
+    alone = clone(layer).set_params(random_state=3).fit(digits)
+    np.testing.assert_array_equal(stack.transform(digits), alone.transform(digits))
+    np.testing.assert_array_equal(stack.reconstruct(digits), alone.reconstruct(digits))
+    assert [r["loss"] for r in stack.history_] == [r["loss"] for r in alone.history_]
+
+
+def test_layers_are_fitted_autoencoders_that_chain_to_the_stack(digits):
+    stack = small_stack((16, 8, 3)).fit(digits)
+    codes = digits
+    for layer, width in zip(stack.layers_, (16, 8, 3), strict=True):
+        assert isinstance(layer, Autoencoder)
+        codes = layer.transform(codes)
+        assert codes.shape[1] == width
+    np.testing.assert_array_equal(codes, stack.transform(digits))
+
+
+def test_all_codes_are_concatenated_on_request_and_can_be_decoded(digits):
+    stack = small_stack((16, 3), output="all").fit(digits)
+    features = stack.transform(digits)
+    first = stack.layers_[0].transform(digits)
+    np.testing.assert_array_equal(features, np.hstack([first, stack.layers_[1].transform(first)]))
+    assert len(stack.get_feature_names_out()) == 19
+    np.testing.assert_allclose(stack.inverse_transform(features), stack.reconstruct(digits))
+
+
+def test_an_int_stands_for_a_denoising_layer(digits):
+    by_int = small_stack([8, 3]).fit(digits)
+    layers = [Autoencoder(8, corruption="masking"), Autoencoder(3, corruption="masking")]
+    np.testing.assert_array_equal(by_int.transform(digits), small_stack(layers).fit_transform(digits))
+
+
+def test_kinds_mix_in_one_stack(digits):
+    layers = [
+        Autoencoder(16, corruption=GaussianNoise(0.1), tied_weights=True),
+        Autoencoder(8, penalty=KLSparsity(0.1, 0.5)),
+        Autoencoder(4, activation="tanh", penalty="l1"),
+        2,
+    ]
+    stack = small_stack(layers).fit(digits)
+    assert stack.transform(digits).shape == (1797, 2)
+    assert [layer.module_.parts.activation for layer in stack.layers_] == [
+        "relu",
+        "sigmoid",
+        "tanh",
+        "identity",
+    ]
+
+
+def test_fine_tuning_lowers_the_reconstruction_error_that_pretraining_left(digits):
+    before, after = (
+        small_stack((32, 8), finetune=tuning).fit(digits).score(digits) for tuning in (None, SHORT)
+    )
+    assert after > before
+
+
+def test_history_tells_layers_and_phases_in_order(digits):
+    stack = small_stack((8, 3)).fit(digits)
+    assert [(r["phase"], r["layer"], r["epoch"]) for r in stack.history_] == [
+        *(("pretrain", 1, e) for e in (1, 2, 3)),
+        *(("pretrain", 2, e) for e in (1, 2, 3)),
+        *(("finetune", None, e) for e in (1, 2, 3)),
+    ]
+    assert stack.n_iter_ == 9
+    assert list(pd.DataFrame(stack.history_).columns)[:3] == ["phase", "layer", "epoch"]
+
+
+def test_a_layers_own_training_wins_over_the_stacks(digits):
+    stack = small_stack([Autoencoder(8, training=Training(max_epochs=1)), 3], finetune=None).fit(digits)
+    assert [layer.n_iter_ for layer in stack.layers_] == [1, 3]
+
+
+@pytest.mark.parametrize("layers", [(8, 3), [Autoencoder(8), 3]])
+def test_nested_parameters_reach_into_the_layers(layers):
+    stack = StackedAutoencoder(layers)
+    stack.set_params(layers__0__corruption=Masking(), layers__1__n_components=5, finetune__max_epochs=3)
+    stack.set_params(layers__0__corruption__level=0.4)
+    params = stack.get_params()
+    assert params["layers__0__corruption__level"] == 0.4
+    assert params["layers__1__n_components"] == 5
+    assert params["layers__1__corruption"] == "masking"
+    assert params["finetune__max_epochs"] == 3
+    assert isinstance(stack.layers, type(layers))
+
+
+def test_a_whole_layer_can_be_replaced_and_then_reached_into():
+    stack = StackedAutoencoder((8, 3)).set_params(layers__1=Autoencoder(4), layers__1__activation="tanh")
+    assert (stack.layers[1].n_components, stack.layers[1].activation) == (4, "tanh")
+
+
+def test_setting_a_layer_that_is_not_there_is_refused():
+    with pytest.raises(ParameterError, match=r"'layers__2__n_components' names no layer.* 0 to 1"):
+        StackedAutoencoder((8, 3)).set_params(layers__2__n_components=4)
+
+
+def test_a_clone_is_unfitted_independent_and_equal_in_parameters(digits):
+    stack = small_stack([Autoencoder(8, corruption=Masking(0.1)), 3]).fit(digits)
+    copy = clone(stack)
+    assert not hasattr(copy, "module_")
+    assert copy.layers[0] is not stack.layers[0]
+    copy.set_params(layers__0__corruption__level=0.9)
+    assert stack.get_params()["layers__0__corruption__level"] == 0.1
+
+
+def test_fitting_leaves_the_parameters_as_they_were_given(digits):
+    layers = [Autoencoder(8, corruption="masking"), 3]
+    stack = small_stack(layers)
+    before = repr(stack)
+    stack.fit(digits)
+    assert repr(stack) == before
+    assert stack.layers is layers
+    assert not hasattr(layers[0], "module_")
+
+
+def test_a_grid_search_over_a_layers_corruption_runs_in_two_processes(digits):
+    target = (np.arange(len(digits)) % 2).astype(int)
+    pipeline = make_pipeline(small_stack([Autoencoder(8, corruption=Masking()), 3]), LogisticRegression())
+    name = "stackedautoencoder__layers__0__corruption__level"
+    search = GridSearchCV(pipeline, {name: [0.0, 0.3]}, n_jobs=2, cv=2, error_score="raise").fit(
+        digits, target
+    )
+    assert set(search.cv_results_[f"param_{name}"]) == {0.0, 0.3}
+    scores = GridSearchCV(
+        small_stack([Autoencoder(8, corruption=Masking()), 3]), {"layers__0__corruption__level": [0.2]}, cv=2
+    )
+    assert np.isfinite(scores.fit(digits).best_score_)
+
+
+def test_it_is_a_step_in_a_pipeline_and_in_a_column_transformer(digits):
+    frame = pd.DataFrame(digits, columns=[f"p{i}" for i in range(64)])
+    half = ColumnTransformer([("left", small_stack(), [f"p{i}" for i in range(32)])], remainder="drop")
+    half.set_output(transform="pandas")
+    features = half.fit_transform(frame)
+    assert list(features.columns) == [f"left__stackedautoencoder{i}" for i in range(3)]
+    labels = (digits[:, 20] > 0.5).astype(int)
+    assert make_pipeline(half, LogisticRegression()).fit(frame, labels).predict(frame).shape == (1797,)
+
+
+@pytest.mark.parametrize(
+    ("layers", "match"),
+    [
+        ((), r"non-empty sequence .* Got \(\)"),
+        ([0], r"at least 1\. Got 0 in place 0"),
+        ([8, True], r"Got True in place 1"),
+        ([8, 2.5], r"Got 2\.5 in place 1"),
+        ([8, "3"], r"Got '3' in place 1"),
+        (8, r"Got 8 instead"),
+        ([Autoencoder(0)], r"'n_components' parameter of Autoencoder .* Got 0"),
+        ([Autoencoder(8, device="cpu")], r"takes device from its stack, got device='cpu' in layers\[0\]"),
+        ([8, Autoencoder(8, scale=None)], r"takes scale from its stack, got scale=None in layers\[1\]"),
+    ],
+)
+def test_impossible_layers_are_refused_with_place_and_value(layers, match, digits):
+    with pytest.raises(ValueError, match=match):
+        StackedAutoencoder(layers).fit(digits)
+
+
+def test_the_same_seed_gives_the_same_bits(digits):
+    first, second, other = (small_stack(random_state=seed).fit(digits) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first.transform(digits), second.transform(digits))
+    assert not np.array_equal(first.transform(digits), other.transform(digits))
+
+
+def test_the_default_stack_improves_on_its_start_and_beats_pca_of_its_width_in_reconstruction(table):
+    """Two hidden causes behind six columns: two linear codes explain them, two learned ones no less."""
+    from sklearn.decomposition import PCA
+    from sklearn.preprocessing import StandardScaler
+
+    X = StandardScaler().fit_transform(table[:, :5])
+    pca = PCA(2).fit(X)
+    r2 = 1 - ((pca.inverse_transform(pca.transform(X)) - X) ** 2).sum() / (X**2).sum()
+    assert StackedAutoencoder((32, 2), random_state=0).fit(X).score(X) > r2 - 0.02

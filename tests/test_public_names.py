@@ -1,0 +1,119 @@
+"""What is public is complete, documented and cheap to import."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+from helpers import VARIANTS
+
+import stackae
+import stackae_cli.main
+
+FIXED = {
+    "Autoencoder": "n_components=64, *, network='dense', activation='auto', tied_weights=False, corruption=None,"
+    " code=None, penalty=None, loss='auto', scale='auto', training='auto', device='auto', precision='auto',"
+    " random_state=None, verbose=0",
+    "StackedAutoencoder": "layers=(256, 64), *, pretrain='auto', finetune='auto', output='code', scale='auto',"
+    " device='auto', precision='auto', random_state=None, verbose=0",
+}
+
+
+def python(code):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def test_all_lists_exactly_what_can_be_imported():
+    for name in stackae.__all__:
+        assert getattr(stackae, name) is not None
+    assert set(stackae.__all__) <= set(dir(stackae))
+    with pytest.raises(AttributeError, match="no attribute 'Nonsense'"):
+        stackae.Nonsense  # noqa: B018 - the access is what is tested
+
+
+def test_the_names_for_type_checkers_are_those_imported_lazily():
+    source = inspect.getsource(stackae)
+    assert {name for name in stackae._WHERE if f" as {name}\n" in source} == set(stackae._WHERE)
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_a_fixed_signature_is_as_fixed(name):
+    parameters = inspect.signature(getattr(stackae, name)).parameters.values()
+    star = next(i for i, p in enumerate(parameters) if p.kind is p.KEYWORD_ONLY)
+    words = [f"{p.name}={p.default!r}" for p in parameters]
+    assert ", ".join([*words[:star], "*", *words[star:]]) == FIXED[name]
+
+
+def test_importing_stackae_loads_neither_torch_nor_scikit_learn():
+    loaded = python(
+        "import sys, stackae; print(*(m for m in ('torch', 'sklearn', 'scipy', 'numpy') if m in sys.modules))"
+    )
+    assert loaded == []
+
+
+def test_asking_for_help_loads_neither_torch_nor_scikit_learn():
+    code = (
+        "import sys\nfrom stackae_cli.main import cli\n"
+        "for args in (['--help'], ['pretrain', '--help'], ['evaluate', '--help']):\n"
+        "    cli.main(args, standalone_mode=False)\n"
+        "print('LOADED', *(m for m in ('torch', 'sklearn', 'scipy', 'numpy', 'pandas') if m in sys.modules))"
+    )
+    assert python(code)[-1] == "LOADED"
+
+
+def test_the_version_is_the_distributions():
+    assert stackae.__version__ == version("stackae")
+
+
+def public_objects():
+    for name in stackae.__all__:
+        thing = getattr(stackae, name)
+        if not isinstance(thing, str):
+            yield name, thing
+
+
+@pytest.mark.parametrize(("name", "thing"), list(public_objects()))
+def test_public_names_have_docstrings_with_every_parameter_and_an_example(name, thing):
+    doc = inspect.getdoc(thing)
+    assert ">>>" in doc
+    for parameter in inspect.signature(thing).parameters:
+        assert f"{parameter} :" in doc or f"{parameter}, " in doc or f", {parameter} :" in doc
+
+
+@pytest.mark.parametrize("name", ["Autoencoder", "StackedAutoencoder"])
+def test_public_methods_have_docstrings(name):
+    kind = getattr(stackae, name)
+    own = [m for m in vars(kind) if not m.startswith("_") and callable(getattr(kind, m))]
+    inherited = ["transform", "inverse_transform", "reconstruct", "score_samples", "score", "save", "fit"]
+    for method in {*own, *inherited}:
+        assert inspect.getdoc(getattr(kind, method))
+
+
+def test_every_command_and_option_has_help():
+    for name, command in stackae_cli.main.cli.commands.items():
+        assert command.help, name
+        for parameter in command.params:
+            if parameter.param_type_name == "option":
+                assert parameter.help, f"{name} {parameter.name}"
+
+
+def test_nothing_called_cli_tests_or_benchmarks_is_importable(tmp_path):
+    code = "from importlib.util import find_spec; print(*(n for n in ('cli', 'tests', 'benchmarks') if find_spec(n)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert done.stdout.split() == []
+
+
+def test_the_list_of_variants_has_every_part():
+    assert {
+        "tied",
+        "activation softplus",
+        "corruption salt-and-pepper",
+        "penalty kl",
+        "loss cross_entropy",
+    } <= set(VARIANTS)

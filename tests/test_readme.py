@@ -1,0 +1,37 @@
+"""What the README says can be run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
+def test_a_python_block_of_the_readme_runs(block, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block, "README.md", "exec"), {})
+
+
+def test_the_readme_has_the_two_commands_on_its_first_screen():
+    first_screen = README.splitlines()[:40]
+    assert any("make demo" in line for line in first_screen)
+    assert any("make test" in line for line in first_screen)
+
+
+def test_every_command_and_every_part_is_in_the_readme():
+    from stackae.corruption import CORRUPTIONS
+    from stackae.losses import LOSSES
+    from stackae.networks import ACTIVATIONS
+    from stackae.penalties import PENALTIES
+    from stackae_cli.main import cli
+
+    for name in cli.commands:
+        assert f"stackae {name}" in README
+    for table in (CORRUPTIONS, PENALTIES, LOSSES, ACTIVATIONS):
+        for name in table:
+            assert f"`{name}`" in README
