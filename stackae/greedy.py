@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Generator, Tensor
+from torch.optim import Optimizer
 
 from stackae.scaling import apply_scaling, fit_scaling
 from stackae.shallow import Composition, Inputs, ShallowAutoencoder, resolve
@@ -33,12 +34,15 @@ class Machine:
     generator : Generator
         On the device; the source of every random draw.
     progress : Progress
+    optimizers : dict
+        The optimizer of each phase, by phase and layer; one that is there already goes on where it was.
     """
 
     device: torch.device
     bfloat16: bool
     generator: Generator
     progress: Progress = field(default_factory=Progress)
+    optimizers: dict[tuple[Phase, int | None], Optimizer] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,8 @@ def pretrain(
     trainings: Sequence[Training],
     X: npt.NDArray[np.floating],
     machine: Machine,
+    *,
+    started: Sequence[ShallowAutoencoder] = (),
 ) -> Pretrained:
     """Fit one shallow autoencoder after the other.
 
@@ -80,6 +86,8 @@ def pretrain(
     X : array of shape (n_rows, n_features), float32 or float64
         In the user's units; not written.
     machine : Machine
+    started : sequence of ShallowAutoencoder, default=()
+        Layers to go on with, their scaling included, instead of new ones.
 
     Raises
     ------
@@ -91,10 +99,10 @@ def pretrain(
     inputs = Inputs(float(X.min()), float(X.max()))
     resolved = resolve_all(layers, inputs)
 
-    scaling = fit_scaling(resolved[0].scale, X)
+    scaling = started[0].scaling if started else fit_scaling(resolved[0].scale, X)
     # Shuffled once: the same rows are held out from every phase.
     order = torch.randperm(len(X), generator=machine.generator, device=machine.device)
-    rows = apply_scaling(scaling, X).to(machine.device).index_select(0, order)
+    rows = apply_scaling(scaling.cpu(), X).to(machine.device).index_select(0, order)
     first_rows = rows
 
     fitted: list[ShallowAutoencoder] = []
@@ -102,11 +110,13 @@ def pretrain(
     for k, (parts, training) in enumerate(zip(resolved, trainings, strict=True)):
         if k > 0:
             codes = _codes(fitted[-1], rows)
-            scaling = fit_scaling(parts.scale, codes).to(machine.device)
-            rows = scaling(codes)
-        layer = (
-            ShallowAutoencoder(parts, rows.shape[1], scaling).to(machine.device).initialise(machine.generator)
-        )
+            scaling = started[k].scaling if started else fit_scaling(parts.scale, codes)
+            rows = scaling.to(machine.device)(codes)
+        if started:
+            layer = started[k].to(machine.device)
+        else:
+            layer = ShallowAutoencoder(parts, rows.shape[1], scaling).to(machine.device)
+            layer.initialise(machine.generator)
         histories.append(train(layer, rows, training, machine, phase="pretrain", layer=k + 1))
         fitted.append(layer)
     return Pretrained(fitted, histories, first_rows)
@@ -149,7 +159,9 @@ def train(
         progress=machine.progress,
         phase=phase,
         layer=layer,
+        optimizer=machine.optimizers.get((phase, layer)),
     )
+    machine.optimizers[phase, layer] = run.optimizer
     return loop.fit(run)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import torch
@@ -27,6 +28,15 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 #: Enough to see that training trains.
 SHORT = Training(max_epochs=3, batch_size=32)
+
+
+#: The options of a short ``stackae pretrain``.
+SMALL = ("--layer", "8", "--layer", "3", "--epochs", "2", "--finetune-epochs", "2", "--random-state", "0")
+
+
+def command(*args: object) -> list[str]:
+    """The command line as a process of its own."""
+    return [sys.executable, "-m", "stackae_cli.main", *(str(arg) for arg in args)]
 
 
 def small_autoencoder(n_components: int = 4, **parameters: Any) -> Autoencoder:

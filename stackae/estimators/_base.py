@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from os import PathLike
 from typing import Any, Self
@@ -10,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.metrics import r2_score
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -18,12 +19,14 @@ from torch import Tensor
 
 from stackae.constraints import Constrained, StrOptions
 from stackae.estimators._rows import check_rows
-from stackae.greedy import Machine
+from stackae.finetune import finetune
+from stackae.greedy import Machine, pretrain
 from stackae.parts import PartTable
 from stackae.scaling import blocks
-from stackae.shallow import ShallowAutoencoder
+from stackae.shallow import Composition, ShallowAutoencoder
 from stackae.stack import UnrolledStack
 from stackae.training.history import EpochRecord
+from stackae.training.parameters import Training
 from stackae.training.precision import computing, resolve_device, uses_bfloat16
 from stackae.training.progress import make_progress
 
@@ -57,6 +60,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
     history_: list[EpochRecord]
     n_iter_: int
     n_features_in_: int
+    _stream: dict[str, Any] | None = None
     feature_names_in_: npt.NDArray[np.object_]
 
     # Parameters --------------------------------------------------------------------------------------
@@ -92,6 +96,96 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
         return self._part_named(parameter, value) if isinstance(value, str) else value
 
     # Fitting -----------------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn from the rows, from a new start.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+        y : ignored
+
+        Returns
+        -------
+        self
+        """
+        self.check_parameters()
+        rows = check_rows(self, X, reset=True)
+        self._learn(rows, self._machine(), *self._trainings())
+        self._stream = None
+        return self
+
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
+        """Learn from a piece of the rows: one pass over it for each layer, then one for the stack.
+
+        The first piece decides the scaling and starts the layers, unless ``fit`` has; later pieces go on with
+        them, with their optimizers and with the random draws, at a constant learning rate. No rows are held
+        out. ``max_epochs``, ``schedule``, ``validation_fraction``, ``patience`` and ``tol`` of the training
+        parameters do not apply.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+        y : ignored
+
+        Returns
+        -------
+        self
+        """
+        self.check_parameters()
+        started = self._shallow if hasattr(self, "module_") else []
+        rows = check_rows(self, X, reset=not started)
+        machine = self._machine()
+        if started and self._stream is not None:
+            machine.generator.set_state(self._stream["generator"])
+            machine.optimizers.update(self._stream["optimizers"])
+        pretraining, tuning = self._trainings()
+        once = {"max_epochs": 1, "schedule": "constant", "validation_fraction": 0.0}
+        self._learn(
+            rows,
+            machine,
+            [clone(training).set_params(**once) for training in pretraining],
+            None if tuning is None else clone(tuning).set_params(**once),
+            started=started,
+        )
+        self._stream = {"generator": machine.generator.get_state(), "optimizers": machine.optimizers}
+        return self
+
+    @abstractmethod
+    def _compositions(self) -> list[Composition]:
+        """The layers to be fitted, bottom first."""
+
+    @abstractmethod
+    def _trainings(self) -> tuple[list[Training], Training | None]:
+        """How each layer is trained, and how the stack is fine-tuned, if it is."""
+
+    def _learn(
+        self,
+        rows: Rows,
+        machine: Machine,
+        pretraining: list[Training],
+        tuning: Training | None,
+        *,
+        started: Sequence[ShallowAutoencoder] = (),
+    ) -> None:
+        """Pretrain, fine-tune, and set what was fitted."""
+        for layer in started:
+            layer.requires_grad_(True)
+        machine.progress.start_fit(len(pretraining) + (tuning is not None))
+        try:
+            fitted = pretrain(self._compositions(), pretraining, rows, machine, started=started)
+            history = [record for records in fitted.histories for record in records]
+            if tuning is not None:
+                history += finetune(UnrolledStack(fitted.layers), fitted.rows, tuning, machine)
+        finally:
+            machine.progress.end_fit()
+        past = self.history_ if started else []
+        for record in history:
+            same = (
+                p["epoch"] for p in past if (p["phase"], p["layer"]) == (record["phase"], record["layer"])
+            )
+            record["epoch"] += max(same, default=0)
+        self._set_fitted(fitted.layers, [*past, *history])
 
     def _machine(self) -> Machine:
         """Device, number format and the one source of random draws."""
@@ -285,7 +379,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
         if "module_" in state and next(self.module_.parameters()).device.type != "cpu":
-            state = {**state, "module_": deepcopy(self.module_).cpu()}
+            # The optimizers of partial_fit stay behind: they belong to the weights on the device.
+            state = {**state, "module_": deepcopy(self.module_).cpu(), "_stream": None}
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -300,13 +395,12 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
         except ValueError:
             self.module_.cpu()
 
-    def _set_fitted(
-        self, module: ShallowAutoencoder | UnrolledStack, history: list[EpochRecord], n_features_in: int
-    ) -> None:
-        self.module_ = module.requires_grad_(False).eval()
+    def _set_fitted(self, layers: list[ShallowAutoencoder], history: list[EpochRecord]) -> None:
+        """Set the fitted attributes, from ``fit`` or from a file."""
+        self.module_ = layers[0].requires_grad_(False).eval()
         self.history_ = history
         self.n_iter_ = len(history)
-        self.n_features_in_ = n_features_in
+        self.n_features_in_ = layers[0].scaling.shift.shape[0]
 
 
 class _Width(Constrained):

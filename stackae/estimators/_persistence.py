@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import platform
 from dataclasses import fields
 from itertools import pairwise
 from os import PathLike
 from typing import Any, TypeVar
 
 import numpy as np
-import sklearn
 import torch
 
-import stackae
 from stackae.codes import CODES
 from stackae.constraints import Constrained
 from stackae.corruption import CORRUPTIONS
+from stackae.environment import versions
 from stackae.estimators._base import BaseAutoencoder
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.estimators.stacked import StackedAutoencoder
-from stackae.exceptions import ModelFileError
+from stackae.exceptions import ModelFileError, ParameterError
 from stackae.losses import LOSSES
 from stackae.model_file import read_model, write_model
 from stackae.networks import ACTIVATIONS, NETWORKS
@@ -38,6 +36,12 @@ ESTIMATORS: dict[str, type[BaseAutoencoder]] = {
 
 def save(estimator: BaseAutoencoder, path: str | PathLike[str]) -> None:
     """Write a fitted estimator; see :meth:`BaseAutoencoder.save`."""
+    widths = [composition.n_components for composition in estimator._compositions()]
+    if widths != estimator._layer_widths:
+        raise ParameterError(
+            f"the layers were changed after fit, from widths {estimator._layer_widths} to {widths};"
+            " set them back, or fit again before saving"
+        )
     names = getattr(estimator, "feature_names_in_", None)
     header = {
         "estimator": type(estimator).__name__,
@@ -50,15 +54,8 @@ def save(estimator: BaseAutoencoder, path: str | PathLike[str]) -> None:
             "n_features_in_": estimator.n_features_in_,
             "feature_names_in_": None if names is None else [str(name) for name in names],
             "history_": estimator.history_,
-            "layers_": [_encode(layer) for layer in getattr(estimator, "layers_", [])],
         },
-        "versions": {
-            "stackae": stackae.__version__,
-            "torch": str(torch.__version__),
-            "scikit-learn": sklearn.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
+        "versions": versions(),
     }
     write_model(path, header, estimator.module_.state_dict())
 
@@ -124,9 +121,11 @@ def _rebuild(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> BaseAu
     estimator = kind(**{name: _decode(value) for name, value in header["params"].items()})
     estimator.check_parameters()
     shallow = [build(_decode_parts(layer["parts"]), int(layer["n_inputs"])) for layer in header["layers"]]
+    if len(shallow) != len(estimator._compositions()):
+        raise ModelFileError(
+            f"its parameters ask for {len(estimator._compositions())} layers, got {len(shallow)}"
+        )
     module = UnrolledStack(shallow) if isinstance(estimator, StackedAutoencoder) else shallow[0]
-    if len(shallow) != 1 and not isinstance(estimator, StackedAutoencoder):
-        raise ModelFileError(f"an {header['estimator']} has one layer, got {len(shallow)}")
     _check_chain(shallow)
     expected = module.state_dict()
     for name, tensor in tensors.items():
@@ -137,11 +136,9 @@ def _rebuild(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> BaseAu
     fitted = header["fitted"]
     if fitted["n_features_in_"] != shallow[0].scaling.shift.shape[0]:
         raise ModelFileError("n_features_in_ is not the width of the first layer")
-    estimator._set_fitted(module, list(fitted["history_"]), int(fitted["n_features_in_"]))
     if fitted["feature_names_in_"] is not None:
         estimator.feature_names_in_ = np.asarray(fitted["feature_names_in_"], dtype=object)
-    if isinstance(estimator, StackedAutoencoder):
-        estimator._set_layers([_decode(layer) for layer in fitted["layers_"]])
+    estimator._set_fitted(shallow, list(fitted["history_"]))
     return estimator
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
 
@@ -13,8 +13,6 @@ from stackae.constraints import Integral, Interval, StrOptions
 from stackae.corruption import CORRUPTIONS
 from stackae.corruption.base import Corruption
 from stackae.estimators._base import COMMON_CONSTRAINTS, TRAININGS, BaseAutoencoder
-from stackae.estimators._rows import check_rows
-from stackae.greedy import pretrain
 from stackae.losses import LOSSES
 from stackae.losses.base import Loss
 from stackae.networks import ACTIVATIONS, NETWORKS
@@ -154,28 +152,11 @@ class Autoencoder(BaseAutoencoder):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn the code.
+    def _compositions(self) -> list[Composition]:
+        return [self._composition(self.scale)]
 
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, n_features)
-        y : ignored
-
-        Returns
-        -------
-        self
-        """
-        self.check_parameters()
-        rows = check_rows(self, X, reset=True)
-        machine = self._machine()
-        machine.progress.start_fit(1)
-        try:
-            fitted = pretrain([self._composition(self.scale)], [self._part("training")], rows, machine)
-        finally:
-            machine.progress.end_fit()
-        self._set_fitted(fitted.layers[0], fitted.histories[0], rows.shape[1])
-        return self
+    def _trainings(self) -> tuple[list[Training], Training | None]:
+        return [self._part("training")], None
 
     def _composition(self, scale: str | None) -> Composition:
         """The five parts, names replaced by what they stand for."""

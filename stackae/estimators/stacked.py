@@ -11,13 +11,12 @@ from torch import Tensor
 
 from stackae.constraints import Integral, InvalidParameterError, StrOptions
 from stackae.estimators._base import COMMON_CONSTRAINTS, TRAININGS, BaseAutoencoder
-from stackae.estimators._rows import check_rows
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.exceptions import ParameterError
-from stackae.finetune import finetune
-from stackae.greedy import pretrain
 from stackae.parts import PartTable
+from stackae.shallow import Composition, ShallowAutoencoder
 from stackae.stack import UnrolledStack
+from stackae.training.history import EpochRecord
 from stackae.training.parameters import Training
 
 #: What a layer takes from its stack, and may therefore not set itself.
@@ -213,54 +212,30 @@ class StackedAutoencoder(BaseAutoencoder):
 
     # Fitting -----------------------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Pretrain every layer, then fine-tune the stack.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, n_features)
-        y : ignored
-
-        Returns
-        -------
-        self
-        """
-        self.check_parameters()
-        rows = check_rows(self, X, reset=True)
-        layers = [
+    def _new_layers(self) -> list[Autoencoder]:
+        """The layers as unfitted estimators of their own."""
+        return [
             clone(layer) if isinstance(layer, Autoencoder) else default_layer(int(layer))
             for layer in self.layers
         ]
-        pretraining = self._part("pretrain")
-        tuning = None if self.finetune == "auto" and len(layers) == 1 else self._part("finetune")
-        machine = self._machine()
-        machine.progress.start_fit(len(layers) + (tuning is not None))
-        try:
-            fitted = pretrain(
-                [layer._composition("auto" if k else self.scale) for k, layer in enumerate(layers)],
-                [layer.training if isinstance(layer.training, Training) else pretraining for layer in layers],
-                rows,
-                machine,
-            )
-            stack = UnrolledStack(fitted.layers)
-            history = [record for layer_history in fitted.histories for record in layer_history]
-            if tuning is not None:
-                history += finetune(stack, fitted.rows, tuning, machine)
-        finally:
-            machine.progress.end_fit()
-        self._set_fitted(stack, history, rows.shape[1])
-        self._set_layers(layers)
-        return self
 
-    def _set_layers(self, layers: list[Autoencoder]) -> None:
-        """Hand each layer its share of what was fitted."""
-        width = self.n_features_in_
-        for k, (layer, module) in enumerate(zip(layers, self._shallow, strict=True), 1):
-            layer._set_fitted(module, [record for record in self.history_ if record["layer"] == k], width)
-            width = module.parts.n_components
+    def _compositions(self) -> list[Composition]:
+        return [layer._composition("auto" if k else self.scale) for k, layer in enumerate(self._new_layers())]
+
+    def _trainings(self) -> tuple[list[Training], Training | None]:
+        own = [layer.training for layer in self._new_layers()]
+        pretraining = [t if isinstance(t, Training) else self._part("pretrain") for t in own]
+        tuning = None if self.finetune == "auto" and len(own) == 1 else self._part("finetune")
+        return pretraining, tuning
+
+    def _set_fitted(self, layers: list[ShallowAutoencoder], history: list[EpochRecord]) -> None:
+        super()._set_fitted(layers, history)
+        self.module_ = UnrolledStack(layers).requires_grad_(False).eval()
+        self.layers_ = self._new_layers()
+        for k, (estimator, layer) in enumerate(zip(self.layers_, layers, strict=True), 1):
+            estimator._set_fitted([layer], [record for record in history if record["layer"] == k])
         if hasattr(self, "feature_names_in_"):
-            layers[0].feature_names_in_ = self.feature_names_in_
-        self.layers_ = layers
+            self.layers_[0].feature_names_in_ = self.feature_names_in_
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)

@@ -169,9 +169,10 @@ def start(
     progress: Progress,
     phase: str,
     layer: int | None,
+    optimizer: Optimizer | None = None,
 ) -> Run:
-    """A run at its first step."""
-    optimizer = make_optimizer(module, plan)
+    """A run at its first step; an optimizer given goes on where it was."""
+    optimizer = optimizer or make_optimizer(module, plan)
     return Run(module, rows, held_out, plan, generator, optimizer, bfloat16, progress, phase, layer)
 
 

@@ -22,7 +22,7 @@ class _PhaseDefaults:
 #: Budgets are counted in updates, so that tiny data fits in well under a second and large data ends.
 _DEFAULTS: dict[str, _PhaseDefaults] = {
     "pretrain": _PhaseDefaults(updates=2000, learning_rate=2e-3),
-    "finetune": _PhaseDefaults(updates=3000, learning_rate=1e-3),
+    "finetune": _PhaseDefaults(updates=2500, learning_rate=2e-3),
 }
 #: Rates for optimizers whose scale is another.
 _RATE_FACTORS = {"sgd": 0.1}
@@ -39,13 +39,13 @@ class Training(Constrained):
     ----------
     max_epochs : int or "auto", default="auto"
         Passes over the rows at most. ``"auto"``: as many as make about 2000 updates a layer in
-        pretraining and 3000 in fine-tuning, and at least 4.
+        pretraining and 2500 in fine-tuning, and at least 4.
     batch_size : int or "auto", default="auto"
         Rows in a batch; the last batch of an epoch may be smaller. ``"auto"``: 32 for up to 640 rows,
         growing to 256 from 5,120 rows on.
     learning_rate : float or "auto", default="auto"
-        Peak learning rate. ``"auto"``: 2e-3 in pretraining, 1e-3 in fine-tuning; for SGD, whose gradient is
-        that of a loss summed over features, divided by ten and by the number of features.
+        Peak learning rate. ``"auto"``: 2e-3; for SGD, whose gradient is that of a loss summed over features,
+        divided by ten and by the number of features.
     optimizer : {"adam", "adamw", "sgd"}, default="adam"
     momentum : float, default=0.9
         Of SGD, in [0, 1).

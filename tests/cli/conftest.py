@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import SMALL, command
 
 from stackae_cli.errors import run as run_command
 from stackae_cli.main import cli
@@ -34,14 +34,6 @@ def stackae(capfd, monkeypatch):
         return Answer(code, out, err)
 
     return call
-
-
-def command(*args: object) -> list[str]:
-    """The command line as a process of its own."""
-    return [sys.executable, "-m", "stackae_cli.main", *(str(arg) for arg in args)]
-
-
-SMALL = ("--layer", "8", "--layer", "3", "--epochs", "2", "--finetune-epochs", "2", "--random-state", "0")
 
 
 @pytest.fixture(scope="session")

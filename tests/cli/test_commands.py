@@ -7,7 +7,7 @@ import tomllib
 
 import numpy as np
 import pytest
-from conftest import SMALL
+from helpers import SMALL
 
 from stackae import Autoencoder, KLSparsity, load
 from stackae.data import load_data

@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import SMALL, command
+from helpers import SMALL, command
 
 USAGE, DATA, MODEL, IO, DIVERGED = 2, 3, 4, 5, 6
 

@@ -51,6 +51,7 @@ def evaluate(
     and are asked about test rows. PCA is fitted on the rows on which the run was.
     """
     from stackae.data import DATA_SETS
+    from stackae.environment import machine, versions
     from stackae.evaluation import compare_with_pca
     from stackae.exceptions import DataError
     from stackae.files import atomic_write_text
@@ -82,9 +83,9 @@ def evaluate(
     )
     _print(comparison, f"{len(train[0]):,} training rows, {len(asked[0]):,} test rows", notes)
     if json_path is not None:
-        atomic_write_text(
-            json_path, json.dumps({"data": data, "notes": notes, **comparison.as_dict()}, indent=2) + "\n"
-        )
+        table = {"data": data, "notes": notes, **comparison.as_dict()}
+        table = {**table, "versions": versions(), "machine": machine()}
+        atomic_write_text(json_path, json.dumps(table, indent=2) + "\n")
 
 
 def _read(data: str, data_home: Path | None, drop: tuple[str, ...], labels: str | None) -> DataSet:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,6 +124,7 @@ def pretrain(
 
     import stackae
     from stackae.data import fingerprint
+    from stackae.environment import versions
     from stackae.files import atomic_write_text
     from stackae_cli.options import about, read_rows
     from stackae_cli.run_folder import CONFIG, HISTORY, MODEL, new_run_folder, to_jsonl, to_toml
@@ -164,8 +164,7 @@ def pretrain(
                 "rows": dataset.X.shape[0],
                 "features": dataset.X.shape[1],
                 "fingerprint": fingerprint(dataset.X),
-                "stackae": stackae.__version__,
-                "python": platform.python_version(),
+                **versions(),
             },
         }
         atomic_write_text(folder / CONFIG, to_toml(config))

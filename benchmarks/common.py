@@ -1,0 +1,22 @@
+"""What the benchmarks share: where MNIST lies, and results with versions, machine and date."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from stackae.environment import machine, versions
+from stackae.files import atomic_write_text
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def write_results(path: Path, results: Any) -> None:
+    """Write figures as JSON, with what they were made with."""
+    today = datetime.now(UTC).date().isoformat()
+    content = {"date": today, "versions": versions(), "machine": machine(), "results": results}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic_write_text(path, json.dumps(content, indent=2) + "\n")
+    print(f"written: {path}")
