@@ -25,10 +25,10 @@ $(VENV)/installed-dev: $(VENV)/installed-test
 	touch $@
 
 demo: $(VENV)/installed-core ## pretrain on the bundled digits, then compare with PCA
-	rm -rf $(DEMO)
+	rm -rf $(DEMO) $(DEMO).json
 	$(BIN)/stackae pretrain digits --layer 256 --layer 32 --random-state 0 --out $(DEMO)
-	$(BIN)/stackae evaluate $(DEMO) digits
-	@echo "The model lies in $(DEMO)/model.safetensors"
+	$(BIN)/stackae evaluate $(DEMO) digits --json $(DEMO).json
+	@echo "The model lies in $(DEMO)/model.safetensors, the table as JSON in $(DEMO).json"
 
 test: $(VENV)/installed-test ## run the whole suite, doctests included
 	$(BIN)/python -m pytest

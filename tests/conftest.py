@@ -6,6 +6,10 @@ import os
 import sys
 from pathlib import Path
 
+os.environ.setdefault(
+    "SCIPY_ARRAY_API", "1"
+)  # before SciPy is loaded: one of scikit-learn's checks asks for it
+
 import numpy as np
 import pytest
 import torch
