@@ -48,6 +48,13 @@ def device_option(function: F) -> F:
     )(function)
 
 
+def model_on_rows(function: F) -> F:
+    """The arguments RUN and DATA, and every option that goes with them."""
+    for option in (common_options, data_options, device_option, data_argument, run_argument):
+        function = option(function)
+    return function
+
+
 def out_option(function: F) -> F:
     """``--out``: the file that is written."""
     return click.option(

@@ -1,6 +1,6 @@
 """The scikit-learn estimators."""
 
-from stackae.estimators._persistence import load
+from stackae.estimators._loading import load
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.estimators.stacked import StackedAutoencoder
 

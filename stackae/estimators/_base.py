@@ -19,6 +19,7 @@ from torch import Tensor
 
 from stackae.constraints import Constrained, StrOptions
 from stackae.estimators._rows import check_rows
+from stackae.estimators._saving import save
 from stackae.finetune import finetune
 from stackae.greedy import Machine, pretrain
 from stackae.parts import PartTable
@@ -371,8 +372,6 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
         OSError
             The file cannot be written.
         """
-        from stackae.estimators._persistence import save
-
         check_is_fitted(self)
         save(self, path)
 

@@ -172,7 +172,14 @@ def start(
     optimizer: Optimizer | None = None,
 ) -> Run:
     """A run at its first step; an optimizer given goes on where it was."""
-    optimizer = optimizer or make_optimizer(module, plan)
+    training = plan.training
+    optimizer = optimizer or make_optimizer(
+        module,
+        training.optimizer,
+        learning_rate=plan.learning_rate,
+        momentum=training.momentum,
+        weight_decay=training.weight_decay,
+    )
     return Run(module, rows, held_out, plan, generator, optimizer, bfloat16, progress, phase, layer)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from stackae_cli.options import common_options, data_argument, data_options, device_option, run_argument
+from stackae_cli.options import model_on_rows
 
 if TYPE_CHECKING:
     from stackae.data import DataSet
@@ -19,8 +19,7 @@ _TEST_SHARE = 0.25
 
 
 @click.command()
-@run_argument
-@data_argument
+@model_on_rows
 @click.option(
     "--labels",
     metavar="COLUMN|FILE",
@@ -33,9 +32,6 @@ _TEST_SHARE = 0.25
     metavar="FILE",
     help="Write the table as JSON too. It must not exist.",
 )
-@device_option
-@data_options
-@common_options
 def evaluate(
     run: str,
     data: str,

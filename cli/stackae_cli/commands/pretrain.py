@@ -57,9 +57,7 @@ def _use_config(context: click.Context, parameter: click.Parameter, path: Path |
 @click.option(
     "--batch-size", type=click.IntRange(1), help="Rows in a batch [default: chosen by the number of rows]."
 )
-@click.option(
-    "--learning-rate", type=float, help="Peak learning rate of every phase [default: chosen by the phase]."
-)
+@click.option("--learning-rate", type=float, help="Peak learning rate of every phase [default: 0.002].")
 @click.option(
     "--scale",
     type=click.Choice(["auto", "standard", "minmax", "none"]),

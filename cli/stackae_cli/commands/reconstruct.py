@@ -6,23 +6,12 @@ from pathlib import Path
 
 import click
 
-from stackae_cli.options import (
-    common_options,
-    data_argument,
-    data_options,
-    device_option,
-    out_option,
-    run_argument,
-)
+from stackae_cli.options import model_on_rows, out_option
 
 
 @click.command()
-@run_argument
-@data_argument
+@model_on_rows
 @out_option
-@device_option
-@data_options
-@common_options
 def reconstruct(
     run: str, data: str, out: Path, device: str, data_home: Path | None, drop: tuple[str, ...]
 ) -> None:

@@ -6,21 +6,17 @@ from pathlib import Path
 
 import click
 
-from stackae_cli.options import common_options, data_argument, data_options, device_option, run_argument
+from stackae_cli.options import model_on_rows
 
 
 @click.command()
-@run_argument
-@data_argument
+@model_on_rows
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Write each row's squared error to .npy, .csv or .parquet. It must not exist.",
 )
-@device_option
-@data_options
-@common_options
 def score(
     run: str, data: str, out: Path | None, device: str, data_home: Path | None, drop: tuple[str, ...]
 ) -> None:

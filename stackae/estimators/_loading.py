@@ -1,8 +1,7 @@
-"""A fitted estimator to a model file and back: JSON that names known classes only, and tensors."""
+"""A model file to a fitted estimator: its JSON may name only classes that stackae knows."""
 
 from __future__ import annotations
 
-from dataclasses import fields
 from itertools import pairwise
 from os import PathLike
 from typing import Any, TypeVar
@@ -13,18 +12,18 @@ import torch
 from stackae.codes import CODES
 from stackae.constraints import Constrained
 from stackae.corruption import CORRUPTIONS
-from stackae.environment import versions
 from stackae.estimators._base import BaseAutoencoder
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.estimators.stacked import StackedAutoencoder
-from stackae.exceptions import ModelFileError, ParameterError
+from stackae.exceptions import ModelFileError
 from stackae.losses import LOSSES
-from stackae.model_file import read_model, write_model
+from stackae.model_file import read_model
 from stackae.networks import ACTIVATIONS, NETWORKS
 from stackae.penalties import PENALTIES
 from stackae.shallow import Composition, ShallowAutoencoder, build
 from stackae.stack import UnrolledStack
 from stackae.training.parameters import Training
+from stackae.training.precision import resolve_device
 
 T = TypeVar("T")
 
@@ -32,32 +31,6 @@ ESTIMATORS: dict[str, type[BaseAutoencoder]] = {
     "Autoencoder": Autoencoder,
     "StackedAutoencoder": StackedAutoencoder,
 }
-
-
-def save(estimator: BaseAutoencoder, path: str | PathLike[str]) -> None:
-    """Write a fitted estimator; see :meth:`BaseAutoencoder.save`."""
-    widths = [composition.n_components for composition in estimator._compositions()]
-    if widths != estimator._layer_widths:
-        raise ParameterError(
-            f"the layers were changed after fit, from widths {estimator._layer_widths} to {widths};"
-            " set them back, or fit again before saving"
-        )
-    names = getattr(estimator, "feature_names_in_", None)
-    header = {
-        "estimator": type(estimator).__name__,
-        "params": {name: _encode(value) for name, value in estimator.get_params(deep=False).items()},
-        "layers": [
-            {"n_inputs": layer.scaling.shift.shape[0], "parts": _encode_parts(layer.parts)}
-            for layer in estimator._shallow
-        ],
-        "fitted": {
-            "n_features_in_": estimator.n_features_in_,
-            "feature_names_in_": None if names is None else [str(name) for name in names],
-            "history_": estimator.history_,
-        },
-        "versions": versions(),
-    }
-    write_model(path, header, estimator.module_.state_dict())
 
 
 def load(path: str | PathLike[str], *, device: str | torch.device | None = None) -> BaseAutoencoder:
@@ -99,6 +72,8 @@ def load(path: str | PathLike[str], *, device: str | torch.device | None = None)
     >>> bool((again.transform(X) == model.transform(X)).all())
     True
     """
+    if device is not None:
+        resolve_device(device)
     header, tensors = read_model(path)
     try:
         estimator = _rebuild(header, tensors)
@@ -109,9 +84,6 @@ def load(path: str | PathLike[str], *, device: str | torch.device | None = None)
         raise ModelFileError(f"{path}: the header describes no model ({reason}); save it again") from None
     if device is not None:
         estimator.device = device
-        from stackae.training.precision import resolve_device
-
-        resolve_device(device)
     estimator._place(estimator.device)
     return estimator
 
@@ -151,24 +123,6 @@ def _check_chain(shallow: list[ShallowAutoencoder]) -> None:
 # Values ----------------------------------------------------------------------------------------------
 
 
-def _encode(value: Any) -> Any:
-    """A parameter as JSON; an object becomes its class's name and its parameters."""
-    if isinstance(value, Constrained):
-        params = {name: _encode(inner) for name, inner in value.get_params(deep=False).items()}
-        return {"class": type(value).__name__, "params": params}
-    if isinstance(value, tuple):
-        return {"tuple": [_encode(inner) for inner in value]}
-    if isinstance(value, (list, np.ndarray)):
-        return [_encode(inner) for inner in value]
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, torch.device):
-        return str(value)
-    if isinstance(value, (np.random.RandomState, np.random.Generator)):
-        return None
-    return value
-
-
 def _decode(value: Any) -> Any:
     if isinstance(value, list):
         return [_decode(inner) for inner in value]
@@ -193,10 +147,6 @@ def _known(table: dict[str, T], name: Any, what: str) -> T:
             f"needs the {what} {str(name)[:80]!r}, which this stackae does not know; upgrade it"
         )
     return table[name]
-
-
-def _encode_parts(parts: Composition) -> dict[str, Any]:
-    return {field.name: _encode(getattr(parts, field.name)) for field in fields(parts)}
 
 
 def _decode_parts(encoded: dict[str, Any]) -> Composition:

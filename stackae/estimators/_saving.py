@@ -1,0 +1,67 @@
+"""A fitted estimator to a model file: tensors, and JSON that names classes and their parameters."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from stackae.constraints import Constrained
+from stackae.environment import versions
+from stackae.exceptions import ParameterError
+from stackae.model_file import write_model
+from stackae.shallow import Composition
+
+if TYPE_CHECKING:
+    from stackae.estimators._base import BaseAutoencoder
+
+
+def save(estimator: BaseAutoencoder, path: str | PathLike[str]) -> None:
+    """Write a fitted estimator; see :meth:`stackae.Autoencoder.save`."""
+    widths = [composition.n_components for composition in estimator._compositions()]
+    if widths != estimator._layer_widths:
+        raise ParameterError(
+            f"the layers were changed after fit, from widths {estimator._layer_widths} to {widths};"
+            " set them back, or fit again before saving"
+        )
+    names = getattr(estimator, "feature_names_in_", None)
+    header = {
+        "estimator": type(estimator).__name__,
+        "params": {name: _encode(value) for name, value in estimator.get_params(deep=False).items()},
+        "layers": [
+            {"n_inputs": layer.scaling.shift.shape[0], "parts": _encode_parts(layer.parts)}
+            for layer in estimator._shallow
+        ],
+        "fitted": {
+            "n_features_in_": estimator.n_features_in_,
+            "feature_names_in_": None if names is None else [str(name) for name in names],
+            "history_": estimator.history_,
+        },
+        "versions": versions(),
+    }
+    write_model(path, header, estimator.module_.state_dict())
+
+
+def _encode_parts(parts: Composition) -> dict[str, Any]:
+    return {field.name: _encode(getattr(parts, field.name)) for field in fields(parts)}
+
+
+def _encode(value: Any) -> Any:
+    """A parameter as JSON; an object becomes its class's name and its parameters."""
+    if isinstance(value, Constrained):
+        params = {name: _encode(inner) for name, inner in value.get_params(deep=False).items()}
+        return {"class": type(value).__name__, "params": params}
+    if isinstance(value, tuple):
+        return {"tuple": [_encode(inner) for inner in value]}
+    if isinstance(value, (list, np.ndarray)):
+        return [_encode(inner) for inner in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, torch.device):
+        return str(value)
+    if isinstance(value, (np.random.RandomState, np.random.Generator)):
+        return None
+    return value
