@@ -11,6 +11,7 @@ import torch
 from torch import Generator, Tensor
 from torch.optim import Optimizer
 
+from stackae.exceptions import DataError
 from stackae.scaling import apply_scaling, fit_scaling
 from stackae.shallow import Composition, Inputs, ShallowAutoencoder, resolve
 from stackae.training import loop
@@ -93,17 +94,23 @@ def pretrain(
     ------
     ParameterError
         Parts that cannot combine; nothing was trained.
+    DataError
+        Rows to go on with leave the range that the first layer's loss needs; nothing was trained.
     DivergedError
         A layer's loss left the finite numbers.
     """
-    inputs = Inputs(float(X.min()), float(X.max()))
-    resolved = resolve_all(layers, inputs)
-
+    resolved = [layer.parts for layer in started]
+    resolved = resolved or resolve_all(layers, Inputs(float(X.min()), float(X.max())))
     scaling = started[0].scaling if started else fit_scaling(resolved[0].scale, X)
     # Shuffled once: the same rows are held out from every phase.
     order = torch.randperm(len(X), generator=machine.generator, device=machine.device)
     rows = apply_scaling(scaling.cpu(), X).to(machine.device).index_select(0, order)
     first_rows = rows
+    if started and started[0].loss.needs_unit_interval and not bool(((rows >= 0) & (rows <= 1)).all()):
+        raise DataError(
+            f"{type(started[0].loss).__name__} needs every piece within the range of the first, got values"
+            f" from {X.min():g} to {X.max():g}; choose loss='squared_error' and scale='standard'"
+        )
 
     fitted: list[ShallowAutoencoder] = []
     histories: list[list[EpochRecord]] = []

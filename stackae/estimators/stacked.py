@@ -25,8 +25,12 @@ _PREFIX = "layers__"
 
 
 def default_layer(n_components: int) -> Autoencoder:
-    """The layer that a bare int in ``layers`` stands for."""
-    return Autoencoder(n_components, corruption="masking")
+    """The layer that a bare int in ``layers`` stands for.
+
+    Tied weights were better than untied ones in the linear probe on digits (cross-validated) and in the
+    reconstruction of held-out MNIST rows, and train faster.
+    """
+    return Autoencoder(n_components, corruption="masking", tied_weights=True)
 
 
 class StackedAutoencoder(BaseAutoencoder):
@@ -40,7 +44,8 @@ class StackedAutoencoder(BaseAutoencoder):
     Parameters
     ----------
     layers : sequence of int or Autoencoder, default=(256, 64)
-        Bottom first. An int is a denoising layer of so many units: ``Autoencoder(n, corruption="masking")``.
+        Bottom first. An int is a denoising layer of so many units with tied weights:
+        ``Autoencoder(n, corruption="masking", tied_weights=True)``.
         Layers take device, precision, scale and seed from the stack.
     pretrain : Training or "auto", default="auto"
         For every layer that has no ``training`` of its own.

@@ -94,3 +94,13 @@ def test_a_piece_of_another_width_is_refused_and_changes_nothing(digits):
     with pytest.raises(ValueError, match=r"63 features.*64 features"):
         model.partial_fit(digits[:, 1:])
     np.testing.assert_array_equal(model.transform(digits), before)
+
+
+def test_a_piece_outside_the_range_that_cross_entropy_needs_is_refused_and_changes_nothing(digits):
+    model = small_stack().partial_fit(digits)
+    before = model.transform(digits)
+    with pytest.raises(
+        ValueError, match=r"CrossEntropy needs every piece within .* from 0 to 16; choose loss="
+    ):
+        model.partial_fit(digits * 16)
+    np.testing.assert_array_equal(model.transform(digits), before)

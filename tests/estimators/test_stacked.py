@@ -47,7 +47,7 @@ def test_all_codes_are_concatenated_on_request_and_can_be_decoded(digits):
 
 def test_an_int_stands_for_a_denoising_layer(digits):
     by_int = small_stack([8, 3]).fit(digits)
-    layers = [Autoencoder(8, corruption="masking"), Autoencoder(3, corruption="masking")]
+    layers = [Autoencoder(n, corruption="masking", tied_weights=True) for n in (8, 3)]
     np.testing.assert_array_equal(by_int.transform(digits), small_stack(layers).fit_transform(digits))
 
 

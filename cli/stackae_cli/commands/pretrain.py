@@ -34,7 +34,7 @@ def _use_config(context: click.Context, parameter: click.Parameter, path: Path |
 
 @click.command(
     epilog=f"A SPEC is a width, then parts joined by colons: 256, 256:masking=0.25, 1000:kl=0.05,weight=3."
-    f" Parts: {', '.join(known_words())}. A bare width is a denoising layer."
+    f" Parts: {', '.join(known_words())}. A bare width is a denoising layer with tied weights."
 )
 @data_argument
 @click.option(
