@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from stackae.corruption import CORRUPTIONS
+from stackae.corruption.gaussian import GaussianNoise
 from stackae.greedy import Machine, train
 from stackae.stack import UnrolledStack
 from stackae.training.history import EpochRecord
 from stackae.training.parameters import Training
+
+#: Standard deviation of the noise that ``corruption="auto"`` means, in the units in which the stack works.
+DEFAULT_NOISE = 0.1
 
 
 def finetune(stack: UnrolledStack, rows: Tensor, training: Training, machine: Machine) -> list[EpochRecord]:
@@ -21,6 +26,11 @@ def finetune(stack: UnrolledStack, rows: Tensor, training: Training, machine: Ma
         Scaled as the first layer scales, in the order in which the layers saw them, so that the same rows
         are held out.
     training : Training
+        Its ``corruption`` is what the stack sees instead of its input.
     machine : Machine
     """
+    corruption = training.corruption
+    if isinstance(corruption, str):
+        corruption = GaussianNoise(DEFAULT_NOISE) if corruption == "auto" else CORRUPTIONS[corruption]()
+    stack.corruption = corruption
     return train(stack, rows, training, machine, phase="finetune", layer=None)

@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 from torch.optim import Optimizer
 
-from stackae.exceptions import DataError
+from stackae.exceptions import DataError, ParameterError
 from stackae.scaling import apply_scaling, fit_scaling
 from stackae.shallow import Composition, Inputs, ShallowAutoencoder, resolve
 from stackae.training import loop
@@ -99,6 +99,10 @@ def pretrain(
     DivergedError
         A layer's loss left the finite numbers.
     """
+    if any(training.corruption != "auto" for training in trainings):
+        raise ParameterError(
+            "Training(corruption=...) is for fine-tuning; in pretraining give Autoencoder(corruption=...)"
+        )
     resolved = [layer.parts for layer in started]
     resolved = resolved or resolve_all(layers, Inputs(float(X.min()), float(X.max())))
     scaling = started[0].scaling if started else fit_scaling(resolved[0].scale, X)

@@ -7,6 +7,7 @@ from typing import cast
 
 from torch import Generator, Tensor, nn
 
+from stackae.corruption.base import Corruption
 from stackae.shallow import ShallowAutoencoder
 
 
@@ -20,10 +21,13 @@ class UnrolledStack(nn.Module):
     ----------
     layers : sequence of ShallowAutoencoder
         Bottom first; each takes the codes of the one before.
+    corruption : Corruption or None, default=None
+        What the first encoder sees instead of the scaled input in fine-tuning.
     """
 
-    def __init__(self, layers: Sequence[ShallowAutoencoder]) -> None:
+    def __init__(self, layers: Sequence[ShallowAutoencoder], corruption: Corruption | None = None) -> None:
         super().__init__()
+        self.corruption = corruption
         self.layers = nn.ModuleList(layers)
 
     @property
@@ -55,12 +59,10 @@ class UnrolledStack(nn.Module):
     def objective(self, z: Tensor, generator: Generator | None) -> Tensor:
         """The first layer's loss of the whole stack's reconstruction, plus every layer's penalty.
 
-        Where a generator is given, and the code is not narrower than the input, the input is corrupted as the
-        first layer corrupts it: nothing else would keep such a stack from the identity. A narrow code needs
-        no noise here, and reconstructs better without.
+        The input is corrupted where a generator is given.
         """
         layers = self._shallow
-        seen = z if layers[-1].parts.n_components < z.shape[1] else layers[0].corrupt(z, generator)
+        seen = z if generator is None or self.corruption is None else self.corruption(z, generator)
         inputs, codes = [z], [layers[0].encode_scaled(seen, generator)]
         for layer in layers[1:]:
             inputs.append(layer.scaling(codes[-1]))

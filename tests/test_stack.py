@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 from helpers import SHORT, VARIANTS
+from sklearn.base import clone
 
-from stackae import L1, Autoencoder, GaussianNoise, Masking, StackedAutoencoder, greedy
+from stackae import L1, Autoencoder, GaussianNoise, Masking, StackedAutoencoder, Training, greedy
+from stackae.exceptions import ParameterError
 from stackae.finetune import finetune
 from stackae.networks.dense import Dense
 from stackae.shallow import Composition
@@ -81,13 +83,32 @@ def test_tied_weights_stay_tied_through_pretraining_and_fine_tuning(digits):
         torch.testing.assert_close(network.decode(code), expected)
 
 
-def test_a_narrow_stack_is_fine_tuned_on_clean_rows_and_a_wide_one_on_corrupted_rows(table, generator):
-    noisy = Composition(12, Dense(), corruption=GaussianNoise(1.0))
-    for width, corrupted in ((3, False), (6, True)):
-        fitted = pretrained(table, noisy, Composition(width, Dense()))
-        stack = UnrolledStack(fitted.layers)
-        clean, seen = stack.objective(fitted.rows, None), stack.objective(fitted.rows, generator)
-        assert torch.equal(clean, seen) != corrupted
+@pytest.mark.parametrize(
+    ("corruption", "meant"),
+    [("auto", GaussianNoise(0.1)), ("masking", Masking()), (Masking(0.4), Masking(0.4)), (None, None)],
+)
+def test_fine_tuning_sees_the_corruption_of_its_training_and_is_judged_by_the_clean_rows(
+    corruption, meant, table
+):
+    fitted = pretrained(table, Composition(12, Dense(), corruption=Masking(0.9)), Composition(3, Dense()))
+    stack = UnrolledStack(fitted.layers)
+    finetune(stack, fitted.rows, clone(SHORT).set_params(corruption=corruption), machine())
+    assert repr(stack.corruption) == repr(meant)
+    seen = fitted.rows if meant is None else meant(fitted.rows, torch.Generator().manual_seed(4))
+    first, last = fitted.layers
+    with torch.no_grad():
+        preactivation, answer = first.decode_scaled(last.decode(last.encode(first.encode_scaled(seen))))
+        expected = first.loss(preactivation, answer, fitted.rows)
+        torch.testing.assert_close(stack.objective(fitted.rows, torch.Generator().manual_seed(4)), expected)
+
+
+def test_a_corruption_for_fine_tuning_is_refused_in_pretraining(table):
+    noisy = Training(corruption=Masking())
+    for model in (Autoencoder(3, training=noisy), StackedAutoencoder((4, 3), pretrain=noisy)):
+        with pytest.raises(
+            ParameterError, match=r"is for fine-tuning; in pretraining give Autoencoder\(corruption"
+        ):
+            model.fit(table)
 
 
 def test_every_layers_penalty_counts_in_fine_tuning(table):

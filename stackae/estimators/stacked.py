@@ -37,9 +37,8 @@ class StackedAutoencoder(BaseAutoencoder):
     """Shallow autoencoders pretrained greedily, stacked, fine-tuned end to end.
 
     Each layer is fitted on the clean codes of the one below, computed once. The layers are then unrolled to
-    encoders 1 to n and decoders n to 1, and fine-tuned to reconstruct the input: the clean input where the
-    last code is narrower than it, and from the first layer's corruption of it where that code is not, since
-    nothing else would keep the stack from the identity.
+    encoders 1 to n and decoders n to 1, and fine-tuned to reconstruct the input from a slightly noisy copy
+    of it (see ``corruption`` of :class:`~stackae.Training`).
 
     Parameters
     ----------
