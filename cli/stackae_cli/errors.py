@@ -32,7 +32,6 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (DataError, 3),
     (ParameterError, 2),
     (OSError, 5),
-    (MemoryError, 5),
     (ValueError, 2),  # what is left are scikit-learn's parameter errors
 )
 
@@ -59,6 +58,9 @@ def run(command: click.Command, args: Sequence[str]) -> int:
         sys.stdout.flush()
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
     except click.UsageError as error:
         hint = f" (see '{error.ctx.command_path} --help')" if error.ctx is not None else ""
         return _report(f"{' '.join(error.format_message().split())}{hint}", 2)
@@ -73,6 +75,8 @@ def run(command: click.Command, args: Sequence[str]) -> int:
     except Exception as error:
         if "--debug" in args:
             raise
+        if isinstance(error, MemoryError) or "allocate memory" in str(error):  # torch's is a RuntimeError
+            return _report("out of memory; give fewer rows or narrower layers", 5)
         for kind, code in _CODES:
             if isinstance(error, kind):
                 return _report(_one_line(error), code)
@@ -86,10 +90,6 @@ def _report(message: str, code: int) -> int:
 
 
 def _one_line(error: BaseException) -> str:
-    if isinstance(error, MemoryError):
-        return (
-            f"out of memory ({error}); give fewer rows or narrower layers" if str(error) else "out of memory"
-        )
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
     return " ".join(str(error).split()) or type(error).__name__

@@ -16,7 +16,7 @@ class GaussianNoise(Corruption):
 
     Parameters
     ----------
-    scale : float, default=0.1
+    scale : float, default=0.2
         Standard deviation, in the units in which the layer works (see ``scale`` of
         :class:`~stackae.Autoencoder`: standard deviations of the column, or the [0, 1] range), at least 0.
 
@@ -35,7 +35,7 @@ class GaussianNoise(Corruption):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {"scale": [Interval(Real, 0, None, closed="left")]}
 
-    def __init__(self, scale: float = 0.1) -> None:
+    def __init__(self, scale: float = 0.2) -> None:
         self.scale = scale
 
     def __call__(self, x: Tensor, generator: Generator) -> Tensor:

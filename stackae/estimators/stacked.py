@@ -27,10 +27,10 @@ _PREFIX = "layers__"
 def default_layer(n_components: int) -> Autoencoder:
     """The layer that a bare int in ``layers`` stands for.
 
-    Tied weights were better than untied ones in the linear probe on digits (cross-validated) and in the
-    reconstruction of held-out MNIST rows, and train faster.
+    Cross-validated on digits, tied weights gave better linear probes than untied ones, and gaussian noise gave
+    better probes and reconstructions than masking, whose share of zeros the clean codes of the next layer lack.
     """
-    return Autoencoder(n_components, corruption="masking", tied_weights=True)
+    return Autoencoder(n_components, corruption="gaussian", tied_weights=True)
 
 
 class StackedAutoencoder(BaseAutoencoder):
@@ -44,7 +44,7 @@ class StackedAutoencoder(BaseAutoencoder):
     ----------
     layers : sequence of int or Autoencoder, default=(256, 64)
         Bottom first. An int is a denoising layer of so many units with tied weights:
-        ``Autoencoder(n, corruption="masking", tied_weights=True)``.
+        ``Autoencoder(n, corruption="gaussian", tied_weights=True)``.
         Layers take device, precision, scale and seed from the stack.
     pretrain : Training or "auto", default="auto"
         For every layer that has no ``training`` of its own.

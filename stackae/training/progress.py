@@ -60,8 +60,7 @@ class BarProgress(Progress):
 
         self._bars = RichProgress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.percentage:>3.0f}%"),
+            BarColumn(bar_width=10),  # all of it fits a terminal of 80 columns
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
@@ -78,13 +77,13 @@ class BarProgress(Progress):
     def start_fit(self, n_phases: int) -> None:
         self._n_phases = n_phases
         self._bars.start()
-        self._whole = self._bars.add_task(f"{'phases':<11}", total=n_phases, note="")
+        self._whole = self._bars.add_task(f"{'phases':<9}", total=n_phases, note="")
 
     def start_phase(self, phase: str, layer: int | None, n_epochs: int, n_rows: int) -> None:
         self._n_epochs, self._n_rows, self._rows_done = n_epochs, n_rows, 0
-        title = f"{phase_title(phase, layer):<11}"
+        title = f"{phase_title(phase, layer):<9}"
         self._phase = self._bars.add_task(title, total=n_epochs * n_rows, note="")
-        self._epoch = self._bars.add_task(f"{'epoch 1':<11}", total=n_rows, note="")
+        self._epoch = self._bars.add_task(f"{'epoch 1':<9}", total=n_rows, note="")
 
     def advance(self, n_rows: int) -> None:
         self._rows_done += n_rows
@@ -95,7 +94,7 @@ class BarProgress(Progress):
 
     def end_epoch(self, record: EpochRecord) -> None:
         self._bars.update(self._phase, note=describe(record))
-        self._bars.reset(self._epoch, description=f"{'epoch ' + str(record['epoch'] + 1):<11}")
+        self._bars.reset(self._epoch, description=f"{'epoch ' + str(record['epoch'] + 1):<9}")
 
     def end_phase(self) -> None:
         self._done += 1
@@ -113,10 +112,10 @@ def phase_title(phase: str, layer: int | None) -> str:
 
 
 def describe(record: EpochRecord) -> str:
-    """An epoch in a few words."""
+    """An epoch in a few words: training loss, validation loss, samples a second."""
     held_out = record["validation_loss"]
-    validation = "" if held_out is None else f"  validation {held_out:.5g}"
-    return f"loss {record['loss']:.5g}{validation}  {record['samples_per_second']:,.0f} samples/s"
+    validation = "" if held_out is None else f"  val {held_out:.4g}"
+    return f"loss {record['loss']:.4g}{validation}  {record['samples_per_second']:,.0f}/s"
 
 
 def make_progress(verbose: int) -> Progress:

@@ -132,7 +132,7 @@ def test_info_tells_the_parts_of_every_layer(stackae, finished_run):
     summary = json.loads(answer.out)
     assert (summary["features"], summary["outputs"], summary["finetune epochs"]) == (64, 3, 2)
     assert [layer["units"] for layer in summary["layers"]] == [8, 3]
-    assert summary["layers"][0]["corruption"] == "Masking()"
+    assert summary["layers"][0]["corruption"] == "GaussianNoise()"
     text = stackae("info", finished_run).out
     assert "relu" in text
     assert "CrossEntropy()" in text

@@ -194,7 +194,10 @@ def test_a_configuration_that_cannot_be_used_exits_2(content, words, refuse, tmp
     refuse(USAGE, "pretrain", "--config", config, "--out", tmp_path / "run", words)
 
 
-def test_a_missing_command_and_an_unknown_one_exit_2(stackae):
+def test_a_missing_command_shows_the_help_and_an_unknown_one_is_named(stackae):
+    answer = stackae()
+    assert (answer.code, answer.out) == (USAGE, "")
+    assert len(answer.err.splitlines()) > 5
     assert stackae("frobnicate").code == USAGE
     assert "frobnicate" in stackae("frobnicate").err
 
@@ -218,6 +221,13 @@ def test_labels_that_are_missing_or_no_classes_exit_3(refuse, stackae, csv, tmp_
 def test_a_run_that_diverges_exits_6_and_leaves_no_run(refuse, tmp_path):
     options = ("--layer", "8:squared_error", "--learning-rate", "1e30", "--quiet")
     refuse(DIVERGED, "pretrain", "digits", "--out", tmp_path / "run", *options, ["epoch", "learning_rate="])
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_layer_too_wide_for_the_memory_exits_5(refuse, tmp_path):
+    refuse(
+        IO, "pretrain", "digits", "--layer", 10**14, "--out", tmp_path / "run", "--quiet", ["out of memory"]
+    )
     assert not (tmp_path / "run").exists()
 
 

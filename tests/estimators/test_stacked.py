@@ -47,7 +47,7 @@ def test_all_codes_are_concatenated_on_request_and_can_be_decoded(digits):
 
 def test_an_int_stands_for_a_denoising_layer(digits):
     by_int = small_stack([8, 3]).fit(digits)
-    layers = [Autoencoder(n, corruption="masking", tied_weights=True) for n in (8, 3)]
+    layers = [Autoencoder(n, corruption="gaussian", tied_weights=True) for n in (8, 3)]
     np.testing.assert_array_equal(by_int.transform(digits), small_stack(layers).fit_transform(digits))
 
 
@@ -99,7 +99,7 @@ def test_nested_parameters_reach_into_the_layers(layers):
     params = stack.get_params()
     assert params["layers__0__corruption__level"] == 0.4
     assert params["layers__1__n_components"] == 5
-    assert params["layers__1__corruption"] == "masking"
+    assert params["layers__1__corruption"] == "gaussian"
     assert params["finetune__max_epochs"] == 3
     assert isinstance(stack.layers, type(layers))
 
