@@ -27,8 +27,9 @@ _PREFIX = "layers__"
 def default_layer(n_components: int) -> Autoencoder:
     """The layer that a bare int in ``layers`` stands for.
 
-    Cross-validated on digits, tied weights gave better linear probes than untied ones, and gaussian noise gave
-    better probes and reconstructions than masking, whose share of zeros the clean codes of the next layer lack.
+    Cross-validated on digits, tied weights gave better linear probes than untied ones, and gaussian noise
+    gave better probes and reconstructions than masking, whose share of zeros the clean codes of the next
+    layer lack.
     """
     return Autoencoder(n_components, corruption="gaussian", tied_weights=True)
 
