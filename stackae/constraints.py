@@ -6,7 +6,6 @@ so that its estimator checks can read them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -14,23 +13,18 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import (
     Interval,
     InvalidParameterError,
-    RealNotInt,
     StrOptions,
     validate_parameter_constraints,
 )
 
 __all__ = [
     "Constrained",
-    "Constraints",
     "Integral",
     "Interval",
     "InvalidParameterError",
     "Real",
-    "RealNotInt",
     "StrOptions",
 ]
-
-Constraints = Mapping[str, Sequence[Any] | str]
 
 
 class Constrained(BaseEstimator):

@@ -53,10 +53,3 @@ class PartTable(Mapping[str, type[T]], Generic[T]):
 
     def __len__(self) -> int:
         return len(self._entries)
-
-    def name_of(self, part: object) -> str:
-        """The name under which a part's class is listed."""
-        for name, entry in self._entries.items():
-            if entry.partition(":")[2] == type(part).__name__:
-                return name
-        raise ParameterError(f"{type(part).__name__} is not in the table of {self.kind}s")

@@ -207,10 +207,6 @@ class ShallowAutoencoder(nn.Module):
         """(rows × units) to (rows × features)."""
         return self.scaling.inverse(self.decode_scaled(code)[1])
 
-    def codes(self, x: Tensor) -> list[Tensor]:
-        """The codes of every layer: here, of the one."""
-        return [self.encode(x)]
-
     def forward(self, x: Tensor) -> Tensor:
         """The reconstruction of ``x``."""
         return self.decode(self.encode(x))

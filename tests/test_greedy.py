@@ -27,9 +27,9 @@ def phases(monkeypatch):
     seen = []
     fit = loop.fit
 
-    def spy(run, *args):
+    def spy(run):
         before = [p.detach().clone() for p in run.module.parameters()]
-        history = fit(run, *args)
+        history = fit(run)
         seen.append((run, before, [p.detach().clone() for p in run.module.parameters()]))
         return history
 

@@ -23,7 +23,7 @@ def choose_cells(x: Tensor, level: float, generator: Generator) -> Tensor:
     """A boolean tensor of the shape of ``x``: each cell is true with probability ``level``, independently.
 
     One fill with 64-bit random integers serves eight cells, or four where ``level`` is not a multiple of
-    1/256; the probability is exact to 2⁻¹⁷. That is twenty times faster than one Bernoulli draw a cell.
+    1/256; the probability is exact to 2⁻¹⁷. That is several times faster than one Bernoulli draw a cell.
     """
     import torch
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import isfinite
 from time import perf_counter
@@ -74,7 +73,7 @@ class Run:
         return result
 
 
-def fit(run: Run, on_epoch: Callable[[EpochRecord], None] | None = None) -> list[EpochRecord]:
+def fit(run: Run) -> list[EpochRecord]:
     """Train until the budget is spent or nothing is gained any more; the best weights are left in the module.
 
     Raises
@@ -93,8 +92,6 @@ def fit(run: Run, on_epoch: Callable[[EpochRecord], None] | None = None) -> list
                 record = epoch(run, len(history) + 1)
                 history.append(record)
                 run.progress.end_epoch(record)
-                if on_epoch is not None:
-                    on_epoch(record)
                 if record["validation_loss"] is not None and stopping.update(record["validation_loss"]):
                     break
     except DivergedError:
