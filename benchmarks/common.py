@@ -1,4 +1,4 @@
-"""What the benchmarks share: where MNIST lies, and results with versions, machine and date."""
+"""What the benchmarks share: results with versions, machine and date."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from typing import Any
 
 from stackae.environment import machine, versions
 from stackae.files import atomic_write_text
-
-RESULTS = Path(__file__).parent / "results"
 
 
 def write_results(path: Path, results: Any) -> None:

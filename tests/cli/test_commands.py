@@ -164,6 +164,18 @@ def test_evaluate_prints_a_table_against_pca_and_a_verdict_a_column(stackae, fin
     assert len(table["verdicts"]) == 4
 
 
+def test_evaluate_never_learns_from_the_test_rows_of_a_data_set(stackae, finished_run):
+    tables = [
+        stackae("evaluate", finished_run, name).out for name in ("digits", "digits:train", "digits:test")
+    ]
+    assert "1,437 training rows, 360 test rows" in tables[2]
+    # PCA's fit seconds differ from call to call; everything that is judged does not.
+    judged = [
+        [line for line in table.splitlines() if "probe:" in line or line.startswith("R²")] for table in tables
+    ]
+    assert judged[0] == judged[1] == judged[2]
+
+
 def test_evaluate_judges_a_file_by_a_label_column(stackae, csv, tmp_path):
     stackae("pretrain", csv, "--drop", "kind", "--layer", 2, "--out", tmp_path / "run")
     answer = stackae("evaluate", tmp_path / "run", csv, "--labels", "kind")

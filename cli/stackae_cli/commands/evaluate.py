@@ -56,7 +56,10 @@ def evaluate(
     if json_path is not None and json_path.exists():
         raise FileExistsError(f"{json_path} exists; choose another --json, or remove it")
     model = load_run(run, device)
-    whole = _read(data, data_home, drop, labels)
+    name = data.partition(":")[0]
+    named = data in {name, f"{name}:train", f"{name}:test"} and name in DATA_SETS
+    # Of a data set always the training rows: to learn from the rows that are asked would flatter everybody.
+    whole = _read(name if named else data, data_home, drop, labels)
     if whole.y is None:
         raise DataError(f"{data}: has no labels to judge features by; give --labels COLUMN or FILE")
     with about(data):
@@ -64,8 +67,7 @@ def evaluate(
     if hasattr(model, "feature_names_in_"):
         del model.feature_names_in_  # from here on the rows are bare arrays
     notes: list[str] = []
-    name = data.partition(":")[0]
-    if name in DATA_SETS:
+    if named:
         test = _read(f"{name}:test", data_home, drop, None)
         train, asked = (whole.X, whole.y), (test.X, cast(Any, test.y))
     else:
