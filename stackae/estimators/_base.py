@@ -20,6 +20,7 @@ from torch import Tensor
 from stackae.constraints import Constrained, StrOptions
 from stackae.estimators._rows import check_rows
 from stackae.estimators._saving import save
+from stackae.exceptions import ParameterError
 from stackae.finetune import finetune
 from stackae.greedy import Machine, pretrain
 from stackae.parts import PartTable
@@ -135,6 +136,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
         """
         self.check_parameters()
         started = self._shallow if hasattr(self, "module_") else []
+        if started:
+            self._refuse_changed_layers()
         rows = check_rows(self, X, reset=not started)
         machine = self._machine()
         if started and self._stream is not None:
@@ -151,6 +154,15 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
         )
         self._stream = {"generator": machine.generator.get_state(), "optimizers": machine.optimizers}
         return self
+
+    def _refuse_changed_layers(self) -> None:
+        """Refuse to go on with, or to keep, a model whose parameters describe other layers than were fitted."""
+        widths = [composition.n_components for composition in self._compositions()]
+        if widths != self._layer_widths:
+            raise ParameterError(
+                f"the layers were changed after fit, from widths {self._layer_widths} to {widths};"
+                " set them back, or fit again"
+            )
 
     @abstractmethod
     def _compositions(self) -> list[Composition]:

@@ -11,7 +11,6 @@ import torch
 
 from stackae.constraints import Constrained
 from stackae.environment import versions
-from stackae.exceptions import ParameterError
 from stackae.model_file import write_model
 from stackae.shallow import Composition
 
@@ -21,12 +20,7 @@ if TYPE_CHECKING:
 
 def save(estimator: BaseAutoencoder, path: str | PathLike[str]) -> None:
     """Write a fitted estimator; see :meth:`stackae.Autoencoder.save`."""
-    widths = [composition.n_components for composition in estimator._compositions()]
-    if widths != estimator._layer_widths:
-        raise ParameterError(
-            f"the layers were changed after fit, from widths {estimator._layer_widths} to {widths};"
-            " set them back, or fit again before saving"
-        )
+    estimator._refuse_changed_layers()
     names = getattr(estimator, "feature_names_in_", None)
     header = {
         "estimator": type(estimator).__name__,

@@ -104,3 +104,9 @@ def test_a_piece_outside_the_range_that_cross_entropy_needs_is_refused_and_chang
     ):
         model.partial_fit(digits * 16)
     np.testing.assert_array_equal(model.transform(digits), before)
+
+
+def test_layers_changed_between_pieces_are_refused(digits):
+    model = small_stack().partial_fit(digits).set_params(layers=(8,))
+    with pytest.raises(ValueError, match=r"changed after fit, from widths \[8, 3\] to \[8\]"):
+        model.partial_fit(digits)
