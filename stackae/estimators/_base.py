@@ -156,7 +156,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
         return self
 
     def _refuse_changed_layers(self) -> None:
-        """Refuse to go on with, or to keep, a model whose parameters describe other layers than were fitted."""
+        """Refuse a model whose parameters describe other layers than those that were fitted."""
         widths = [composition.n_components for composition in self._compositions()]
         if widths != self._layer_widths:
             raise ParameterError(
