@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from torch import Tensor
-
 from stackae.corruption import CORRUPTIONS
 from stackae.corruption.gaussian import GaussianNoise
 from stackae.greedy import Machine, train
 from stackae.stack import UnrolledStack
 from stackae.training.history import EpochRecord
 from stackae.training.parameters import Training
+from stackae.training.rows import Rows
 
 #: Standard deviation of the noise that ``corruption="auto"`` means, in the units in which the stack works.
 DEFAULT_NOISE = 0.1
 
 
-def finetune(stack: UnrolledStack, rows: Tensor, training: Training, machine: Machine) -> list[EpochRecord]:
+def finetune(stack: UnrolledStack, rows: Rows, training: Training, machine: Machine) -> list[EpochRecord]:
     """Train every layer together, starting from what greedy pretraining left.
 
     Parameters
     ----------
     stack : UnrolledStack
         Its weights are changed in place.
-    rows : Tensor of shape (n_rows, n_features)
-        Scaled as the first layer scales, in the order in which the layers saw them, so that the same rows
-        are held out.
+    rows : Rows
+        Those on which the first layer was trained, so that the same ones are held out.
     training : Training
         Its ``corruption`` is what the stack sees instead of its input.
     machine : Machine

@@ -8,20 +8,20 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Generator, Tensor
-from torch.optim import Optimizer
+from torch import Generator
 
+from stackae.backprop import by_hand
 from stackae.exceptions import DataError, ParameterError
-from stackae.scaling import apply_scaling, fit_scaling
+from stackae.scaling import column_range, fit_scaling
 from stackae.shallow import Composition, Inputs, ShallowAutoencoder, resolve
+from stackae.stack import UnrolledStack
 from stackae.training import loop
 from stackae.training.history import EpochRecord
+from stackae.training.optimizers import Optimizer
 from stackae.training.parameters import Phase, Training
 from stackae.training.precision import computing
 from stackae.training.progress import Progress
-
-#: Rows that pass through a layer at once when their codes are computed.
-BLOCK = 8192
+from stackae.training.rows import Matrix, Rows, RowsInMemory
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,13 @@ class Pretrained:
         On the device that trained them.
     histories : list of list of EpochRecord
         One a layer.
-    rows : Tensor
-        The scaled rows on which the first layer was trained, shuffled once.
+    rows : Rows
+        On which the first layer was trained.
     """
 
     layers: list[ShallowAutoencoder]
     histories: list[list[EpochRecord]]
-    rows: Tensor
+    rows: Rows
 
 
 def pretrain(
@@ -103,18 +103,16 @@ def pretrain(
         raise ParameterError(
             "Training(corruption=...) is for fine-tuning; in pretraining give Autoencoder(corruption=...)"
         )
-    resolved = [layer.parts for layer in started]
-    resolved = resolved or resolve_all(layers, Inputs(float(X.min()), float(X.max())))
-    scaling = started[0].scaling if started else fit_scaling(resolved[0].scale, X)
-    # Shuffled once: the same rows are held out from every phase.
-    order = torch.randperm(len(X), generator=machine.generator, device=machine.device)
-    rows = apply_scaling(scaling.cpu(), X).to(machine.device).index_select(0, order)
+    low, high = column_range(X)
+    if started:
+        resolved = [layer.parts for layer in started]
+        scaling = started[0].scaling.cpu()
+        _refuse_outside(started[0], low, high)
+    else:
+        resolved = resolve_all(layers, Inputs(float(low.min()), float(high.max())))
+        scaling = fit_scaling(resolved[0].scale, X)
+    rows: Rows = RowsInMemory.scaled(X, scaling, machine.device, machine.generator)
     first_rows = rows
-    if started and started[0].loss.needs_unit_interval and not bool(((rows >= 0) & (rows <= 1)).all()):
-        raise DataError(
-            f"{type(started[0].loss).__name__} needs every piece within the range of the first, got values"
-            f" from {X.min():g} to {X.max():g}; choose loss='squared_error' and scale='standard'"
-        )
 
     fitted: list[ShallowAutoencoder] = []
     histories: list[list[EpochRecord]] = []
@@ -122,15 +120,27 @@ def pretrain(
         if k > 0:
             codes = _codes(fitted[-1], rows)
             scaling = started[k].scaling if started else fit_scaling(parts.scale, codes)
-            rows = scaling.to(machine.device)(codes)
+            rows = rows.followed_by(codes, scaling)
         if started:
             layer = started[k].to(machine.device)
         else:
-            layer = ShallowAutoencoder(parts, rows.shape[1], scaling).to(machine.device)
+            layer = ShallowAutoencoder(parts, rows.n_features, scaling).to(machine.device)
             layer.initialise(machine.generator)
         histories.append(train(layer, rows, training, machine, phase="pretrain", layer=k + 1))
         fitted.append(layer)
     return Pretrained(fitted, histories, first_rows)
+
+
+def _refuse_outside(
+    first: ShallowAutoencoder, low: npt.NDArray[np.float64], high: npt.NDArray[np.float64]
+) -> None:
+    """Refuse rows, their columns within these bounds, that the loss of a started layer cannot take."""
+    scaled = first.scaling(torch.from_numpy(np.stack([low, high])))
+    if first.loss.needs_unit_interval and not bool(((scaled >= 0) & (scaled <= 1)).all()):
+        raise DataError(
+            f"{type(first.loss).__name__} needs every piece within the range of the first, got values"
+            f" from {low.min():g} to {high.max():g}; choose loss='squared_error' and scale='standard'"
+        )
 
 
 def resolve_all(layers: Sequence[Composition], inputs: Inputs) -> list[Composition]:
@@ -149,27 +159,28 @@ _RANGES = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, np.inf), "s
 
 
 def train(
-    module: torch.nn.Module,
-    rows: Tensor,
+    module: ShallowAutoencoder | UnrolledStack,
+    rows: Rows,
     training: Training,
     machine: Machine,
     *,
     phase: Phase,
     layer: int | None,
 ) -> list[EpochRecord]:
-    """Train a module on rows, of which the first few are held out."""
+    """Train a module on rows, of which some are held out."""
     n_held_out = training.n_held_out(len(rows))
-    held_out, rows = (rows[:n_held_out] if n_held_out else None), rows[n_held_out:]
+    held_out, rows = rows.set_aside(n_held_out) if n_held_out else (None, rows)
     run = loop.start(
         module,
         rows,
         held_out,
-        training.plan(phase, len(rows), rows.shape[1]),
+        training.plan(phase, len(rows), rows.n_features),
         generator=machine.generator,
         bfloat16=machine.bfloat16,
         progress=machine.progress,
         phase=phase,
         layer=layer,
+        gradient=by_hand(module),
         optimizer=machine.optimizers.get((phase, layer)),
     )
     machine.optimizers[phase, layer] = run.optimizer
@@ -177,10 +188,7 @@ def train(
 
 
 @torch.no_grad()
-def _codes(layer: ShallowAutoencoder, rows: Tensor) -> Tensor:
-    """The clean codes of scaled rows, cached as one tensor."""
+def _codes(layer: ShallowAutoencoder, rows: Rows) -> Matrix:
+    """The clean codes of all rows, computed once."""
     with computing(rows.device):
-        codes = torch.empty(len(rows), layer.parts.n_components, device=rows.device)
-        for start in range(0, len(rows), BLOCK):
-            codes[start : start + BLOCK] = layer.encode_scaled(rows[start : start + BLOCK])
-    return codes
+        return rows.map(layer.encode_scaled, layer.parts.n_components)

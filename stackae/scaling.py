@@ -64,8 +64,7 @@ def fit_scaling(kind: str | None, X: npt.NDArray[np.floating] | Tensor) -> Scali
     if kind is None:
         return Scaling.identity(n_features)
     if kind == "minmax":
-        low = np.min([block.min(0) for block in blocks(X)], 0)
-        high = np.max([block.max(0) for block in blocks(X)], 0)
+        low, high = column_range(X)
         return _scaling(low, np.where(high > low, high - low, 1.0))
     mean = np.sum([block.sum(0) for block in blocks(X)], 0) / X.shape[0]
     variance = np.sum([np.square(block - mean).sum(0) for block in blocks(X)], 0) / X.shape[0]
@@ -75,6 +74,18 @@ def fit_scaling(kind: str | None, X: npt.NDArray[np.floating] | Tensor) -> Scali
         spread = float(np.sqrt(np.where(constant, 0.0, variance).mean()))
         return _scaling(np.zeros(n_features), np.full(n_features, spread if spread > 0 else 1.0))
     return _scaling(mean, np.where(constant, 1.0, np.sqrt(variance)))
+
+
+def column_range(
+    X: npt.NDArray[np.floating] | Tensor,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The least and the greatest value of each column."""
+    low = np.full(X.shape[1], np.inf)
+    high = np.full(X.shape[1], -np.inf)
+    for block in blocks(X, dtype=None):
+        np.minimum(low, block.min(0), out=low)
+        np.maximum(high, block.max(0), out=high)
+    return low, high
 
 
 def apply_scaling(scaling: Scaling, X: npt.NDArray[np.floating]) -> Tensor:

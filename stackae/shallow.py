@@ -167,11 +167,9 @@ class ShallowAutoencoder(nn.Module):
 
     # In the layer's own units ------------------------------------------------------------------------
 
-    def corrupt(self, z: Tensor, generator: Generator | None) -> Tensor:
-        """What the encoder sees: ``z`` itself without a generator, that is, outside training."""
-        if generator is None or self.parts.corruption is None:
-            return z
-        return self.parts.corruption(z, generator)
+    def corrupt(self, z: Tensor, generator: Generator) -> Tensor:
+        """What the encoder sees of scaled rows in training."""
+        return z if self.parts.corruption is None else self.parts.corruption(z, generator)
 
     def encode_scaled(self, z: Tensor, generator: Generator | None = None) -> Tensor:
         """The code of scaled rows."""
@@ -189,9 +187,19 @@ class ShallowAutoencoder(nn.Module):
             return None
         return self.parts.penalty(z, code, reconstruction, self)
 
-    def objective(self, z: Tensor, generator: Generator | None) -> Tensor:
-        """Loss plus penalty of one batch of scaled rows; corrupted where a generator is given."""
-        code = self.encode_scaled(self.corrupt(z, generator), generator)
+    def objective(self, z: Tensor, seen: Tensor | None = None, generator: Generator | None = None) -> Tensor:
+        """Loss plus penalty of one batch of scaled rows.
+
+        Parameters
+        ----------
+        z : Tensor of shape (rows, features)
+            What is to be reconstructed.
+        seen : Tensor of shape (rows, features) or None
+            What the encoder sees: what :meth:`corrupt` made of ``z``, or None for ``z`` itself.
+        generator : Generator or None
+            Given in training, for codes that draw.
+        """
+        code = self.encode_scaled(z if seen is None else seen, generator)
         preactivation, reconstruction = self.decode_scaled(code)
         loss = self.loss(preactivation, reconstruction, z)
         penalty = self.penalise(z, code, reconstruction)

@@ -31,13 +31,14 @@ class UnrolledStack(nn.Module):
         self.layers = nn.ModuleList(layers)
 
     @property
-    def _shallow(self) -> list[ShallowAutoencoder]:
+    def shallow(self) -> list[ShallowAutoencoder]:
+        """The layers, bottom first."""
         return [cast(ShallowAutoencoder, layer) for layer in self.layers]
 
     def codes(self, x: Tensor) -> list[Tensor]:
         """The codes of every layer, bottom first, of rows in the user's units."""
         codes = []
-        for layer in self._shallow:
+        for layer in self.shallow:
             x = layer.encode(x)
             codes.append(x)
         return codes
@@ -48,7 +49,7 @@ class UnrolledStack(nn.Module):
 
     def decode(self, code: Tensor) -> Tensor:
         """(rows × units of the last layer) to (rows × features)."""
-        for layer in reversed(self._shallow):
+        for layer in reversed(self.shallow):
             code = layer.decode(code)
         return code
 
@@ -56,14 +57,17 @@ class UnrolledStack(nn.Module):
         """The reconstruction of ``x``."""
         return self.decode(self.encode(x))
 
-    def objective(self, z: Tensor, generator: Generator | None) -> Tensor:
+    def corrupt(self, z: Tensor, generator: Generator) -> Tensor:
+        """What the first encoder sees of scaled rows in fine-tuning."""
+        return z if self.corruption is None else self.corruption(z, generator)
+
+    def objective(self, z: Tensor, seen: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """The first layer's loss of the whole stack's reconstruction, plus every layer's penalty.
 
-        The input is corrupted where a generator is given.
+        Its parameters are those of :meth:`ShallowAutoencoder.objective`.
         """
-        layers = self._shallow
-        seen = z if generator is None or self.corruption is None else self.corruption(z, generator)
-        inputs, codes = [z], [layers[0].encode_scaled(seen, generator)]
+        layers = self.shallow
+        inputs, codes = [z], [layers[0].encode_scaled(z if seen is None else seen, generator)]
         for layer in layers[1:]:
             inputs.append(layer.scaling(codes[-1]))
             codes.append(layer.encode_scaled(inputs[-1], generator))

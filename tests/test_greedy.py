@@ -48,9 +48,11 @@ def test_weights_below_the_layer_in_training_do_not_move(digits, phases):
 def test_a_layer_trains_on_the_clean_codes_of_the_layer_below(digits, phases):
     fitted = greedy.pretrain(layers(16, 8, corruption=Masking(0.5)), [SHORT] * 2, digits, machine())
     below, above = fitted.layers
-    seen = torch.cat([phases[1][0].held_out, phases[1][0].rows])
     with torch.no_grad():
-        torch.testing.assert_close(seen, above.scaling(below.encode_scaled(fitted.rows)))
+        codes = above.scaling(below.encode_scaled(fitted.rows.tensor))
+    torch.testing.assert_close(phases[1][0].rows.tensor, codes)
+    n = len(phases[1][0].held_out)
+    torch.testing.assert_close(phases[1][0].held_out, codes[fitted.rows.order[:n]])
 
 
 def test_codes_are_computed_once_a_layer_and_not_once_a_batch(digits, monkeypatch):
@@ -65,7 +67,9 @@ def test_the_same_rows_are_held_out_from_every_phase(digits, phases):
     fitted = greedy.pretrain(layers(16, 8), [SHORT] * 2, digits, machine())
     n = len(phases[0][0].held_out)
     assert n == len(phases[1][0].held_out) == 179
-    torch.testing.assert_close(phases[0][0].held_out, fitted.rows[:n])
+    rows = fitted.rows
+    torch.testing.assert_close(phases[0][0].held_out, rows.tensor[rows.order[:n]])
+    assert all(torch.equal(phase[0].rows.order, rows.order[n:]) for phase in phases)
 
 
 def test_each_layer_has_the_activation_that_it_has_in_the_stack(digits):

@@ -54,7 +54,7 @@ def test_fine_tuning_starts_from_the_function_that_the_layers_computed(table):
         reconstruction = double.layers[0].decode(double.layers[1].decode(codes))
         scaled = first.scaling(x)
         expected = (first.scaling(reconstruction) - scaled).square().sum(1).mean()
-        torch.testing.assert_close(stack.objective(scaled, None), expected)
+        torch.testing.assert_close(stack.objective(scaled), expected)
 
 
 def test_fine_tuning_moves_every_layer_and_lowers_the_reconstruction_error(digits):
@@ -62,11 +62,11 @@ def test_fine_tuning_moves_every_layer_and_lowers_the_reconstruction_error(digit
     stack = UnrolledStack(fitted.layers)
     before = [p.detach().clone() for p in stack.parameters()]
     with torch.no_grad():
-        error = stack.objective(fitted.rows, None)
+        error = stack.objective(fitted.rows.tensor)
     finetune(stack, fitted.rows, SHORT, machine())
     assert all(not torch.equal(a, b) for a, b in zip(before, stack.parameters(), strict=True))
     with torch.no_grad():
-        assert stack.objective(fitted.rows, None) < error
+        assert stack.objective(fitted.rows.tensor) < error
 
 
 def test_tied_weights_stay_tied_through_pretraining_and_fine_tuning(digits):
@@ -94,12 +94,15 @@ def test_fine_tuning_sees_the_corruption_of_its_training_and_is_judged_by_the_cl
     stack = UnrolledStack(fitted.layers)
     finetune(stack, fitted.rows, clone(SHORT).set_params(corruption=corruption), machine())
     assert repr(stack.corruption) == repr(meant)
-    seen = fitted.rows if meant is None else meant(fitted.rows, torch.Generator().manual_seed(4))
+    rows = fitted.rows.tensor
+    seen = rows if meant is None else meant(rows, torch.Generator().manual_seed(4))
     first, last = fitted.layers
     with torch.no_grad():
         preactivation, answer = first.decode_scaled(last.decode(last.encode(first.encode_scaled(seen))))
-        expected = first.loss(preactivation, answer, fitted.rows)
-        torch.testing.assert_close(stack.objective(fitted.rows, torch.Generator().manual_seed(4)), expected)
+        expected = first.loss(preactivation, answer, rows)
+        torch.testing.assert_close(
+            stack.objective(rows, stack.corrupt(rows, torch.Generator().manual_seed(4))), expected
+        )
 
 
 def test_a_corruption_for_fine_tuning_is_refused_in_pretraining(table):
@@ -115,9 +118,9 @@ def test_every_layers_penalty_counts_in_fine_tuning(table):
     fitted = pretrained(table, Composition(8, Dense()), Composition(3, Dense(), penalty=L1(0.5)))
     stack = UnrolledStack(fitted.layers)
     with torch.no_grad():
-        total = stack.objective(fitted.rows, None)
+        total = stack.objective(fitted.rows.tensor)
         first, last = fitted.layers
-        code = last.encode(first.encode_scaled(fitted.rows))
+        code = last.encode(first.encode_scaled(fitted.rows.tensor))
         answer = first.decode_scaled(last.decode(code))[1]
-        loss = (answer - fitted.rows).square().sum(1).mean()
+        loss = (answer - fitted.rows.tensor).square().sum(1).mean()
         torch.testing.assert_close(total, loss + 0.5 * code.abs().sum(1).mean())

@@ -28,9 +28,11 @@ def choose_cells(x: Tensor, level: float, generator: Generator) -> Tensor:
     import torch
 
     bits = 8 if (level * 256).is_integer() else 16
-    per_word = 64 // bits
-    words = torch.empty(-(-x.numel() // per_word), dtype=torch.int64, device=x.device)
+    *leading, width = x.shape
+    words = torch.empty((*leading, -(-width * bits // 64)), dtype=torch.int64, device=x.device)
     words.random_(-(2**63), None, generator=generator)
-    narrow = words.view(torch.int8 if bits == 8 else torch.int16)[: x.numel()].view(x.shape)
+    narrow = words.view(torch.int8 if bits == 8 else torch.int16)
+    if narrow.shape[-1] > width:
+        narrow = narrow[..., :width]
     chosen: Tensor = narrow < round(level * 2**bits) - 2 ** (bits - 1)
     return chosen

@@ -34,3 +34,11 @@ class Loss(Constrained):
         target : Tensor of shape (rows, features)
             What should have come out.
         """
+
+    def gradient(self, preactivation: Tensor, reconstruction: Tensor, target: Tensor) -> Tensor:
+        """Return the derivative of the loss, worked by hand (rows × features).
+
+        It is with respect to the reconstruction or, where ``output`` says which activation the loss implies,
+        to the preactivation. A loss that does not override this is left to autograd.
+        """
+        raise NotImplementedError

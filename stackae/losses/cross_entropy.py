@@ -31,3 +31,6 @@ class CrossEntropy(Loss):
         from torch.nn.functional import binary_cross_entropy_with_logits
 
         return binary_cross_entropy_with_logits(preactivation, target, reduction="sum").div(target.shape[0])
+
+    def gradient(self, preactivation: Tensor, reconstruction: Tensor, target: Tensor) -> Tensor:
+        return reconstruction.sub(target).div_(target.shape[0])

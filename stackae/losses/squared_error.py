@@ -27,3 +27,6 @@ class SquaredError(Loss):
         from torch.nn.functional import mse_loss
 
         return mse_loss(reconstruction, target, reduction="sum").div(target.shape[0])
+
+    def gradient(self, preactivation: Tensor, reconstruction: Tensor, target: Tensor) -> Tensor:
+        return reconstruction.sub(target).mul_(2 / target.shape[0])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,28 +24,62 @@ class Activation:
         the signal (He et al. 2015, Glorot & Bengio 2010).
     bounded : bool
         Whether its values stay in an interval of length 2 or less, so that the next layer need not rescale.
+    backward : callable or None
+        From the gradient with respect to its output, and that output, to the gradient with respect to its
+        input; None where the output does not tell the derivative.
     """
 
     function: str
     gain: float
     bounded: bool = False
+    backward: Callable[[Tensor, Tensor], Tensor] | None = None
 
     def __call__(self, x: Tensor) -> Tensor:
-        if not self.function:
-            return x
+        return self._apply(x) if self.function else x
+
+    @cached_property
+    def _apply(self) -> Callable[[Tensor], Tensor]:
         import torch
 
-        apply = getattr(torch, self.function, None) or getattr(torch.nn.functional, self.function)
-        result: Tensor = apply(x)
-        return result
+        found: Callable[[Tensor], Tensor] | None = getattr(torch, self.function, None)
+        return found or getattr(torch.nn.functional, self.function)
+
+
+def _identity_backward(gradient: Tensor, output: Tensor) -> Tensor:
+    return gradient
+
+
+def _sigmoid_backward(gradient: Tensor, output: Tensor) -> Tensor:
+    import torch
+
+    result: Tensor = torch.ops.aten.sigmoid_backward(gradient, output)  # g·y·(1-y)
+    return result
+
+
+def _tanh_backward(gradient: Tensor, output: Tensor) -> Tensor:
+    import torch
+
+    result: Tensor = torch.ops.aten.tanh_backward(gradient, output)  # g·(1-y²)
+    return result
+
+
+def _relu_backward(gradient: Tensor, output: Tensor) -> Tensor:
+    import torch
+
+    result: Tensor = torch.ops.aten.threshold_backward(gradient, output, 0)  # g where y > 0
+    return result
+
+
+def _softplus_backward(gradient: Tensor, output: Tensor) -> Tensor:
+    return gradient * -(-output).expm1()  # g·σ(x), and σ(x) = 1 - exp(-y)
 
 
 ACTIVATIONS: dict[str, Activation] = {
-    "identity": Activation("", 1.0),
-    "sigmoid": Activation("sigmoid", 1.0, bounded=True),
-    "tanh": Activation("tanh", 1.0, bounded=True),
-    "relu": Activation("relu", 2**0.5),
+    "identity": Activation("", 1.0, backward=_identity_backward),
+    "sigmoid": Activation("sigmoid", 1.0, bounded=True, backward=_sigmoid_backward),
+    "tanh": Activation("tanh", 1.0, bounded=True, backward=_tanh_backward),
+    "relu": Activation("relu", 2**0.5, backward=_relu_backward),
     "gelu": Activation("gelu", 2**0.5),
     "silu": Activation("silu", 2**0.5),
-    "softplus": Activation("softplus", 1.0),
+    "softplus": Activation("softplus", 1.0, backward=_softplus_backward),
 }

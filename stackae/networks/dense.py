@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -65,5 +66,91 @@ class DenseModule(NetworkModule):
         return self.activation(linear(x, self.encoder_weight, self.encoder_bias))
 
     def decode(self, code: Tensor) -> Tensor:
-        weight = self.encoder_weight.t() if self.decoder_weight is None else self.decoder_weight
-        return linear(code, weight, self.decoder_bias)
+        return linear(code, self._decoder_weight, self.decoder_bias)
+
+    @property
+    def _decoder_weight(self) -> Tensor:
+        return self.encoder_weight.t() if self.decoder_weight is None else self.decoder_weight
+
+
+class DenseByHand:
+    """A dense module and its derivatives worked by hand, on its own weights but outside autograd.
+
+    The weights are looked up once, here, and not in every step: of a small layer's step that is a good part.
+
+    Parameters
+    ----------
+    module : DenseModule
+    into : mapping
+        From each parameter to the tensor that its gradient is written to.
+    """
+
+    def __init__(self, module: DenseModule, into: Mapping[Tensor, Tensor]) -> None:
+        self.activation = module.activation
+        self._tied = module.decoder_weight is None
+        decoder = module.encoder_weight if module.decoder_weight is None else module.decoder_weight
+        self._w, self._b = module.encoder_weight.detach(), module.encoder_bias.detach()
+        self._v, self._c = decoder.detach(), module.decoder_bias.detach()
+        if self._tied:
+            self._v = self._v.t()
+        self._wt, self._vt = self._w.t(), self._v.t()
+        self._grad_w, self._grad_b = into[module.encoder_weight], into[module.encoder_bias]
+        self._grad_v, self._grad_c = into[decoder], into[module.decoder_bias]
+
+    def encode(self, x: Tensor) -> Tensor:
+        """As the module does."""
+        return self.activation(torch.addmm(self._b, x, self._wt))
+
+    def decode(self, code: Tensor) -> Tensor:
+        """As the module does."""
+        return torch.addmm(self._c, code, self._vt)
+
+    def decode_backward(self, delta: Tensor, code: Tensor) -> Tensor:
+        """Back through ``decode``; to be called before :meth:`encode_backward`.
+
+        Parameters
+        ----------
+        delta : Tensor of shape (rows, features)
+            The gradient with respect to what ``decode`` gave.
+        code : Tensor of shape (rows, units)
+            What ``decode`` was given.
+
+        Returns
+        -------
+        Tensor of shape (rows, units)
+            The gradient with respect to the code.
+        """
+        if self._tied:
+            _product(code.t(), delta, self._grad_v)
+        else:
+            _product(delta.t(), code, self._grad_v)
+        torch.sum(delta, 0, out=self._grad_c)
+        return torch.mm(delta, self._v)
+
+    def encode_backward(self, delta: Tensor, x: Tensor) -> None:
+        """Back through the affine map of ``encode``, as far as its parameters.
+
+        Parameters
+        ----------
+        delta : Tensor of shape (rows, units)
+            The gradient with respect to the encoder's preactivation.
+        x : Tensor of shape (rows, features)
+            What ``encode`` was given.
+        """
+        _product(delta.t(), x, self._grad_w, add=self._tied)  # decode_backward has begun a tied one
+        torch.sum(delta, 0, out=self._grad_b)
+
+    def input_gradient(self, delta: Tensor) -> Tensor:
+        """The gradient with respect to the encoder's input (rows × features), from the same ``delta``."""
+        return torch.mm(delta, self._w)
+
+
+def _product(a: Tensor, b: Tensor, out: Tensor, *, add: bool = False) -> None:
+    """Write or add a matrix product to ``out``, in the number format that autocast says."""
+    if torch.is_autocast_enabled(out.device.type):  # which leaves products with an ``out`` alone
+        product = torch.mm(a, b)
+        out.add_(product) if add else out.copy_(product)
+    elif add:
+        out.addmm_(a, b)
+    else:
+        torch.mm(a, b, out=out)

@@ -32,3 +32,10 @@ class Penalty(Constrained):
         module : Module
             The layer itself, for penalties on weights or derivatives.
         """
+
+    def gradient(self, code: Tensor) -> Tensor:
+        """Return the derivative with respect to the code, worked by hand (rows × units).
+
+        For penalties that depend on nothing else; one that does not override this is left to autograd.
+        """
+        raise NotImplementedError

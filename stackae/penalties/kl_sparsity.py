@@ -10,6 +10,9 @@ from stackae.penalties.base import Penalty
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+#: Bound of the mean activity, away from 0 and 1, which keeps the gradient finite.
+_LEAST = 1e-6
+
 
 class KLSparsity(Penalty):
     """Sparse codes by holding each unit's mean activity near a target.
@@ -51,8 +54,17 @@ class KLSparsity(Penalty):
         import torch
 
         target = self.target
-        # A unit saturated over a whole batch has mean 0 or 1 in float32; the bound keeps its gradient finite.
-        activity = code.float().mean(0).clamp(1e-6, 1 - 1e-6)
+        activity = self._activity(code)
         entropy = torch.special.entr(torch.tensor([target, 1 - target], dtype=torch.float64)).sum().item()
         cross = target * activity.log() + (1 - target) * torch.log1p(-activity)
         return cross.add(entropy).sum().mul(-self.weight)
+
+    def gradient(self, code: Tensor) -> Tensor:
+        activity = self._activity(code)
+        slope = (1 - self.target) / (1 - activity) - self.target / activity
+        slope.masked_fill_((activity == _LEAST) | (activity == 1 - _LEAST), 0)
+        return slope.mul_(self.weight / len(code)).to(code.dtype).expand_as(code)
+
+    def _activity(self, code: Tensor) -> Tensor:
+        """Mean activity of each unit, bounded: one saturated over a whole batch has 0 or 1 in float32."""
+        return code.float().mean(0).clamp(_LEAST, 1 - _LEAST)

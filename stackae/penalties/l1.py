@@ -35,3 +35,6 @@ class L1(Penalty):
 
     def __call__(self, batch: Tensor, code: Tensor, reconstruction: Tensor, module: nn.Module) -> Tensor:
         return code.abs().sum(1).mean().mul(self.weight)
+
+    def gradient(self, code: Tensor) -> Tensor:
+        return code.sign().mul_(self.weight / len(code))

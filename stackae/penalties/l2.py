@@ -37,3 +37,6 @@ class L2(Penalty):
 
     def __call__(self, batch: Tensor, code: Tensor, reconstruction: Tensor, module: nn.Module) -> Tensor:
         return code.square().sum(1).mean().mul(self.weight)
+
+    def gradient(self, code: Tensor) -> Tensor:
+        return code.mul(2).mul_(self.weight / len(code))

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isfinite
 from time import perf_counter
-from typing import Protocol
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.optim import Optimizer
 
 from stackae.exceptions import DivergedError
-from stackae.training.batches import shuffled_batches
+from stackae.training.gradients import Gradient, by_autograd, trainable_parameters
 from stackae.training.history import EpochRecord
-from stackae.training.optimizers import make_optimizer, set_learning_rate
+from stackae.training.optimizers import Optimizer, make_optimizer
 from stackae.training.parameters import Plan
 from stackae.training.precision import computing
 from stackae.training.progress import Progress
+from stackae.training.rows import Rows
 from stackae.training.schedules import SCHEDULES
 from stackae.training.stopping import EarlyStopping
 
@@ -25,14 +25,8 @@ from stackae.training.stopping import EarlyStopping
 _LOOK_EVERY = 50
 #: Held-out rows are judged in blocks of this many.
 _EVALUATION_BLOCK = 4096
-
-
-class Trainable(Protocol):
-    """What the loop asks of a module."""
-
-    def objective(self, batch: Tensor, generator: Generator | None) -> Tensor:
-        """The mean over a batch's rows of what is minimised; without a generator nothing is random."""
-        ...
+#: Small batches are corrupted several at once: about this many values.
+_CORRUPT_AT_ONCE = 2**17
 
 
 @dataclass
@@ -41,9 +35,16 @@ class Run:
 
     Parameters
     ----------
-    module : Module with an ``objective``
-    rows, held_out : Tensor
-        Training rows and the rows that are only watched (or None), on the module's device.
+    module : Module
+        With ``corrupt(rows, generator)``, a damaged copy of rows, and ``objective(rows, seen, generator)``,
+        the mean over rows of what is minimised where ``seen`` is what the encoder is given.
+        ``objective(rows)`` is the same without anything random.
+    gradient : Gradient
+        What a step asks for the gradient of that objective.
+    rows : Rows
+        To train on.
+    held_out : Tensor or None
+        Rows that are only watched, on the module's device.
     plan : Plan
     generator : Generator
         The source of every random draw.
@@ -56,7 +57,8 @@ class Run:
     """
 
     module: nn.Module
-    rows: Tensor
+    gradient: Gradient
+    rows: Rows
     held_out: Tensor | None
     plan: Plan
     generator: Generator
@@ -66,11 +68,7 @@ class Run:
     phase: str
     layer: int | None
     updates: int = 0
-
-    def objective(self, batch: Tensor, generator: Generator | None) -> Tensor:
-        """The module's objective."""
-        result: Tensor = self.module.objective(batch, generator)  # type: ignore[operator]
-        return result
+    learning_rate: float = 0.0
 
 
 def fit(run: Run) -> list[EpochRecord]:
@@ -107,17 +105,16 @@ def fit(run: Run) -> list[EpochRecord]:
 def epoch(run: Run, number: int) -> EpochRecord:
     """One pass over the rows, and a look at those held out."""
     start = perf_counter()
-    total = torch.zeros((), device=run.rows.device)
-    pending = 0
-    for k, batch in enumerate(shuffled_batches(run.rows, run.plan.batch_size, run.generator), 1):
-        total += step(run, batch) * len(batch)
-        pending += len(batch)
-        if k % _LOOK_EVERY == 0:
-            _refuse_divergence(total.item(), run, number)
-            run.progress.advance(pending)
-            pending = 0
-    run.progress.advance(pending)
-    loss = _refuse_divergence(total.item(), run, number) / len(run.rows)
+    total = 0.0
+    losses: list[Tensor] = []
+    sizes: list[int] = []
+    for batch, seen in batches(run):
+        losses.append(step(run, batch, seen))
+        sizes.append(len(batch))
+        if len(losses) == _LOOK_EVERY:
+            total += _look(run, number, losses, sizes)
+    total += _look(run, number, losses, sizes)
+    loss = total / len(run.rows)
     seconds = perf_counter() - start
     validation_loss = None
     if run.held_out is not None:
@@ -128,22 +125,42 @@ def epoch(run: Run, number: int) -> EpochRecord:
         epoch=number,
         loss=loss,
         validation_loss=validation_loss,
-        learning_rate=run.optimizer.param_groups[0]["lr"],
+        learning_rate=run.learning_rate,
         seconds=seconds,
         samples_per_second=len(run.rows) / seconds,
     )
 
 
-def step(run: Run, batch: Tensor) -> Tensor:
+def _look(run: Run, number: int, losses: list[Tensor], sizes: list[int]) -> float:
+    """Fetch the losses of some batches, summed over rows, and empty the lists."""
+    if not losses:
+        return 0.0
+    fetched: list[float] = torch.stack(losses).tolist()
+    total = sum(loss * size for loss, size in zip(fetched, sizes, strict=True))
+    _refuse_divergence(total, run, number)
+    run.progress.advance(sum(sizes))
+    losses.clear()
+    sizes.clear()
+    return total
+
+
+def batches(run: Run) -> Iterator[tuple[Tensor, Tensor]]:
+    """One epoch's batches, each with the corrupted copy that the encoder sees; the last may be smaller."""
+    size = run.plan.batch_size
+    at_once = max(1, _CORRUPT_AT_ONCE // (size * run.rows.n_features))
+    for rows in run.rows.shuffled(size * at_once, run.generator):
+        seen: Tensor = run.module.corrupt(rows, run.generator)  # type: ignore[operator]
+        yield from zip(torch.split(rows, size), torch.split(seen, size), strict=True)
+
+
+def step(run: Run, batch: Tensor, seen: Tensor) -> Tensor:
     """One update; return the batch's loss, still on the device."""
     factor = SCHEDULES[run.plan.training.schedule](run.updates / run.plan.n_updates)
-    set_learning_rate(run.optimizer, run.plan.learning_rate * factor)
-    loss = run.objective(batch, run.generator)
-    run.optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    run.optimizer.step()
+    run.learning_rate = run.plan.learning_rate * factor
+    loss, gradients = run.gradient(batch, seen, run.generator)
+    run.optimizer.step(gradients, run.learning_rate)
     run.updates += 1
-    return loss.detach()
+    return loss
 
 
 @torch.no_grad()
@@ -151,13 +168,13 @@ def evaluate(run: Run, rows: Tensor) -> float:
     """The objective of rows without corruption."""
     total = torch.zeros((), dtype=torch.float64, device=rows.device)
     for block in torch.split(rows, _EVALUATION_BLOCK):
-        total += run.objective(block, None) * len(block)
+        total += run.module.objective(block) * len(block)  # type: ignore[operator]
     return total.item() / len(rows)
 
 
 def start(
     module: nn.Module,
-    rows: Tensor,
+    rows: Rows,
     held_out: Tensor | None,
     plan: Plan,
     *,
@@ -166,18 +183,22 @@ def start(
     progress: Progress,
     phase: str,
     layer: int | None,
+    gradient: Gradient | None = None,
     optimizer: Optimizer | None = None,
 ) -> Run:
-    """A run at its first step; an optimizer given goes on where it was."""
+    """A run at its first step.
+
+    The gradient is autograd's unless one is given; an optimizer that is given goes on where it was.
+    """
     training = plan.training
+    gradient = gradient or by_autograd(module)
     optimizer = optimizer or make_optimizer(
-        module,
         training.optimizer,
-        learning_rate=plan.learning_rate,
+        trainable_parameters(module),
         momentum=training.momentum,
         weight_decay=training.weight_decay,
     )
-    return Run(module, rows, held_out, plan, generator, optimizer, bfloat16, progress, phase, layer)
+    return Run(module, gradient, rows, held_out, plan, generator, optimizer, bfloat16, progress, phase, layer)
 
 
 def _refuse_divergence(loss: float, run: Run, number: int) -> float:

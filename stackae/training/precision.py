@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from threading import Lock
 
 import torch
 
@@ -66,8 +67,45 @@ def computing(device: torch.device, *, bfloat16: bool = False, work: float = flo
         torch.set_num_threads(1)
     try:
         # Without autocast's cache: it would keep the weights of the first step.
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bfloat16, cache_enabled=False):
+        with (
+            _fast_products(device),
+            torch.autocast(device.type, dtype=torch.bfloat16, enabled=bfloat16, cache_enabled=False),
+        ):
             yield
     finally:
         if single:
             torch.set_num_threads(threads)
+
+
+class _FastProducts:
+    """Leave float32 products to oneDNN, which is as exact as MKL (4e-7) and faster on recent processors.
+
+    The setting is the whole process's: the first to come sets it, the last to leave restores it, so that fits
+    in several threads do not restore it under each other.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._users = 0
+        self._before = "highest"
+
+    @contextmanager
+    def __call__(self, device: torch.device) -> Iterator[None]:
+        if device.type != "cpu":  # there it would mean TF32, which rounds to 10 bits
+            yield
+            return
+        with self._lock:
+            self._users += 1
+            if self._users == 1:
+                self._before = torch.get_float32_matmul_precision()
+                torch.set_float32_matmul_precision("high")
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if not self._users:
+                    torch.set_float32_matmul_precision(self._before)
+
+
+_fast_products = _FastProducts()

@@ -47,7 +47,7 @@ def test_the_gradient_of_the_linear_layer_equals_one_worked_by_hand(tied, genera
         activation="identity", tied_weights=tied, low=-9, high=9, loss=LOSSES["squared_error"](), scale=None
     )
     x = torch.randn(30, 6, generator=generator)
-    module.objective(x, None).backward()
+    module.objective(x).backward()
     net = module.network
     W = net.encoder_weight.detach()
     V = W.T if tied else net.decoder_weight.detach()

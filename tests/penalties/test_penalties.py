@@ -68,8 +68,8 @@ def test_the_objective_is_loss_plus_penalty(name, generator):
     with_penalty = shallow(penalty=penalty, activation=activation)
     without = shallow(activation=activation)
     code = without.encode(x)
-    expected = without.objective(x, None) + penalty(x, code, without.decode(code), without)
-    torch.testing.assert_close(with_penalty.objective(x, None), expected)
+    expected = without.objective(x) + penalty(x, code, without.decode(code), without)
+    torch.testing.assert_close(with_penalty.objective(x), expected)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from stackae import Training
 from stackae.exceptions import DivergedError
 from stackae.training import loop
 from stackae.training.progress import Progress
+from stackae.training.rows import RowsInMemory
 
 
 class Mean(nn.Module):
@@ -20,7 +21,10 @@ class Mean(nn.Module):
         self.m = nn.Parameter(torch.zeros(n_features))
         self.scale = scale
 
-    def objective(self, batch, generator):
+    def corrupt(self, rows, generator):
+        return rows
+
+    def objective(self, batch, seen=None, generator=None):
         return self.scale * (self.m - batch).square().sum(1).mean()
 
 
@@ -28,7 +32,7 @@ def run_of(module, rows, held_out=None, **parameters):
     training = Training(**{"max_epochs": 5, "batch_size": len(rows), "schedule": "constant", **parameters})
     return loop.start(
         module,
-        rows,
+        RowsInMemory(rows, torch.arange(len(rows))),
         held_out,
         training.plan("pretrain", len(rows), rows.shape[1]),
         generator=torch.Generator().manual_seed(0),
@@ -71,7 +75,10 @@ def test_adamw_decays_weights_and_spares_biases():
             super().__init__()
             self.weight, self.bias = nn.Parameter(torch.ones(2, 2)), nn.Parameter(torch.ones(2))
 
-        def objective(self, batch, generator):
+        def corrupt(self, rows, generator):
+            return rows
+
+        def objective(self, batch, seen=None, generator=None):
             return 0 * (self.weight.sum() + self.bias.sum())
 
     module = Two()
@@ -162,7 +169,8 @@ def test_the_threads_are_what_they_were_after_a_fit(rows):
 
 def test_bfloat16_products_leave_the_weights_in_float32(generator):
     layer = nn.Linear(4, 4)
-    layer.objective = lambda batch, generator: layer(batch).square().mean()
+    layer.corrupt = lambda rows, generator: rows
+    layer.objective = lambda batch, seen=None, generator=None: layer(batch).square().mean()
     run = run_of(layer, torch.randn(64, 4, generator=generator), learning_rate=0.01)
     run.bfloat16 = True
     before = layer.weight.detach().clone()

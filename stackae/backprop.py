@@ -1,0 +1,104 @@
+"""The gradient of dense autoencoders worked by hand: the same as autograd's, in a third of the time where
+layers are small.
+
+It serves the shallow autoencoder and the unrolled stack alike, as one chain of dense maps. Each part brings
+its own derivative, next to its formula; where one of them has none, :func:`by_hand` answers None and the
+engine falls back on autograd. The engine's loop is the same either way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import torch
+from torch import Generator, Tensor
+
+from stackae.losses.base import Loss
+from stackae.networks.activations import Activation
+from stackae.networks.dense import DenseByHand, DenseModule
+from stackae.penalties.base import Penalty
+from stackae.shallow import ShallowAutoencoder
+from stackae.stack import UnrolledStack
+from stackae.training.gradients import Gradient, trainable_parameters
+
+
+def by_hand(module: ShallowAutoencoder | UnrolledStack) -> Gradient | None:
+    """The gradient of the module's objective, or None where some part has no derivative by hand."""
+    layers = [module] if isinstance(module, ShallowAutoencoder) else module.shallow
+    return _Chain(layers, trainable_parameters(module)) if all(map(_is_differentiated, layers)) else None
+
+
+def _is_differentiated(layer: ShallowAutoencoder) -> bool:
+    """Whether every part of a layer brings its derivative."""
+    penalty = layer.parts.penalty
+    return (
+        isinstance(layer.network, DenseModule)
+        and layer.network.activation.backward is not None
+        and layer.output.backward is not None
+        and layer.parts.code is None
+        and (penalty is None or type(penalty).gradient is not Penalty.gradient)
+        and type(layer.loss).gradient is not Loss.gradient
+    )
+
+
+class _Chain:
+    """Encoders 1 to n and decoders n to 1, forward and back."""
+
+    def __init__(self, layers: Sequence[ShallowAutoencoder], parameters: Sequence[Tensor]) -> None:
+        into: dict[Tensor, Tensor] = {p: torch.empty_like(p, requires_grad=False) for p in parameters}
+        self.gradients = list(into.values())
+        self.networks = [DenseByHand(cast(DenseModule, layer.network), into) for layer in layers]
+        self.layers = list(layers)
+        self.loss = layers[0].loss
+        self.outputs = [layer.output for layer in layers]
+        self.penalties = [layer.parts.penalty for layer in layers]
+        # The maps between layers, in the precision of the products.
+        self.shifts = [layer.scaling.shift.float() for layer in layers]
+        self.factors = [layer.scaling.factor.float() for layer in layers]
+
+    def __call__(self, z: Tensor, seen: Tensor, generator: Generator) -> tuple[Tensor, Sequence[Tensor]]:
+        networks, outputs, last = self.networks, self.outputs, len(self.networks) - 1
+
+        # Forward. inputs[k] is what encoder k is given, codes[k] what it makes of that.
+        inputs, codes = [seen], [networks[0].encode(seen)]
+        for k in range(1, last + 1):
+            inputs.append((codes[-1] - self.shifts[k]) / self.factors[k])
+            codes.append(networks[k].encode(inputs[k]))
+        # answers[k] is what decoder k is given, reconstructions[k] what it makes of that.
+        answers, reconstructions = [codes[-1]] * (last + 1), [z] * (last + 1)
+        for k in range(last, 0, -1):
+            reconstructions[k] = outputs[k](networks[k].decode(answers[k]))
+            answers[k - 1] = torch.addcmul(self.shifts[k], reconstructions[k], self.factors[k])
+        preactivation = networks[0].decode(answers[0])
+        reconstruction = reconstructions[0] = outputs[0](preactivation)
+        loss = self.loss(preactivation, reconstruction, z)
+
+        # Back through the decoders, bottom first.
+        delta = self.loss.gradient(preactivation, reconstruction, z)
+        if self.loss.output is None:
+            delta = _back(outputs[0], delta, reconstruction)
+        for k in range(last):
+            delta = networks[k].decode_backward(delta, answers[k]) * self.factors[k + 1]
+            delta = _back(outputs[k + 1], delta, reconstructions[k + 1])
+        delta = networks[last].decode_backward(delta, answers[last])
+
+        # Back through the encoders, top first; each code has its penalty.
+        for k in range(last, -1, -1):
+            if (penalty := self.penalties[k]) is not None:
+                loss = loss + penalty(
+                    z if k == 0 else inputs[k], codes[k], reconstructions[k], self.layers[k]
+                )
+                delta = delta + penalty.gradient(codes[k])
+            delta = _back(networks[k].activation, delta, codes[k])
+            networks[k].encode_backward(delta, inputs[k])
+            if k:
+                delta = networks[k].input_gradient(delta) / self.factors[k]
+        return loss, self.gradients
+
+
+def _back(activation: Activation, gradient: Tensor, output: Tensor) -> Tensor:
+    """Back through an activation, in the number format of its output."""
+    if gradient.dtype != output.dtype:
+        gradient = gradient.to(output.dtype)
+    return cast("Callable[[Tensor, Tensor], Tensor]", activation.backward)(gradient, output)
