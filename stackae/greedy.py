@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +12,10 @@ import torch
 from torch import Generator
 
 from stackae.backprop import by_hand
+from stackae.data.mapped import MappedRows
 from stackae.exceptions import DataError, ParameterError
-from stackae.scaling import column_range, fit_scaling
+from stackae.memory import parse_memory
+from stackae.scaling import Matrix, Scaling, column_range, fit_scaling
 from stackae.shallow import Composition, Inputs, ShallowAutoencoder, resolve
 from stackae.stack import UnrolledStack
 from stackae.training import loop
@@ -21,7 +24,8 @@ from stackae.training.optimizers import Optimizer
 from stackae.training.parameters import Phase, Training
 from stackae.training.precision import computing
 from stackae.training.progress import Progress
-from stackae.training.rows import Matrix, Rows, RowsInMemory
+from stackae.training.rows import Rows, RowsInMemory
+from stackae.training.streaming import Room, StreamedRows
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class Machine:
     generator : Generator
         On the device; the source of every random draw.
     progress : Progress
+    room : Room
+        What the rows may take in memory, and where those go that take more.
     optimizers : dict
         The optimizer of each phase, by phase and layer; one that is there already goes on where it was.
     """
@@ -43,6 +49,7 @@ class Machine:
     bfloat16: bool
     generator: Generator
     progress: Progress = field(default_factory=Progress)
+    room: Room = field(default_factory=lambda: Room(parse_memory(None)))
     optimizers: dict[tuple[Phase, int | None], Optimizer] = field(default_factory=dict)
 
 
@@ -68,7 +75,7 @@ class Pretrained:
 def pretrain(
     layers: Sequence[Composition],
     trainings: Sequence[Training],
-    X: npt.NDArray[np.floating],
+    X: npt.NDArray[np.floating] | MappedRows,
     machine: Machine,
     *,
     started: Sequence[ShallowAutoencoder] = (),
@@ -84,8 +91,9 @@ def pretrain(
         Bottom first; ``"auto"`` is resolved here, when a layer's inputs are known.
     trainings : sequence of Training
         One a layer.
-    X : array of shape (n_rows, n_features), float32 or float64
-        In the user's units; not written.
+    X : array or MappedRows of shape (n_rows, n_features), float32 or float64
+        In the user's units; not written. Where the rows, scaled, and the layers' codes take more memory than
+        the machine's ``room`` has, they are read from where they lie, and codes go to the disk.
     machine : Machine
     started : sequence of ShallowAutoencoder, default=()
         Layers to go on with, their scaling included, instead of new ones.
@@ -111,7 +119,7 @@ def pretrain(
     else:
         resolved = resolve_all(layers, Inputs(float(low.min()), float(high.max())))
         scaling = fit_scaling(resolved[0].scale, X)
-    rows: Rows = RowsInMemory.scaled(X, scaling, machine.device, machine.generator)
+    rows = _rows(X, scaling, [parts.n_components for parts in resolved], machine)
     first_rows = rows
 
     fitted: list[ShallowAutoencoder] = []
@@ -129,6 +137,18 @@ def pretrain(
         histories.append(train(layer, rows, training, machine, phase="pretrain", layer=k + 1))
         fitted.append(layer)
     return Pretrained(fitted, histories, first_rows)
+
+
+def _rows(
+    X: npt.NDArray[np.floating] | MappedRows, scaling: Scaling, widths: Sequence[int], machine: Machine
+) -> Rows:
+    """The scaled rows: in memory, where they fit together with the codes of layers of these widths."""
+    # The rows; with those on which a layer trains, its codes and the same codes scaled; and an order.
+    values = X.shape[1] + max(below + 2 * width for below, width in pairwise([0, *widths, 0]))
+    if len(X) * (4 * values + 8) <= machine.room.memory:
+        return RowsInMemory.scaled(X, scaling, machine.device, machine.generator)
+    source = X if isinstance(X, MappedRows) else MappedRows([X])
+    return StreamedRows.drawn(source, scaling, machine.device, machine.room, machine.generator)
 
 
 def _refuse_outside(

@@ -9,6 +9,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from stackae.data.mapped import MappedRows
+
+#: A matrix of rows: in memory, on the disk, or on a device.
+Matrix = npt.NDArray[np.floating] | MappedRows | Tensor
+
 #: Rows are taken in blocks of about this many values where a float64 copy of everything would be wasteful.
 _BLOCK = 2**22
 
@@ -44,7 +49,7 @@ class Scaling(nn.Module):
         return torch.addcmul(self.shift.to(z.dtype), z, self.factor.to(z.dtype))
 
 
-def fit_scaling(kind: str | None, X: npt.NDArray[np.floating] | Tensor) -> Scaling:
+def fit_scaling(kind: str | None, X: Matrix) -> Scaling:
     """Measure the scaling of a matrix of rows.
 
     Parameters
@@ -54,7 +59,7 @@ def fit_scaling(kind: str | None, X: npt.NDArray[np.floating] | Tensor) -> Scali
         [0, 1]. ``"spread"``: all columns divided by one number, their common standard deviation, so that
         zero stays zero and the columns keep their proportions. None: nothing. Constant columns (and, for
         ``"spread"``, constant matrices) are divided by one.
-    X : array or Tensor of shape (n_rows, n_features)
+    X : array, MappedRows or Tensor of shape (n_rows, n_features)
 
     Returns
     -------
@@ -77,7 +82,7 @@ def fit_scaling(kind: str | None, X: npt.NDArray[np.floating] | Tensor) -> Scali
 
 
 def column_range(
-    X: npt.NDArray[np.floating] | Tensor,
+    X: Matrix,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """The least and the greatest value of each column."""
     low = np.full(X.shape[1], np.inf)
@@ -88,14 +93,24 @@ def column_range(
     return low, high
 
 
-def apply_scaling(scaling: Scaling, X: npt.NDArray[np.floating]) -> Tensor:
-    """The scaled rows as one float32 tensor, computed in the precision of ``X``, which is not written."""
+def apply_scaling(scaling: Scaling, X: npt.NDArray[np.floating] | MappedRows) -> Tensor:
+    """The scaled rows as one float32 tensor; ``X`` is not written."""
     rows = torch.empty(X.shape, dtype=torch.float32)
     start = 0
     for block in blocks(X, dtype=None):
-        rows[start : start + len(block)] = scaling(torch.from_numpy(block))
+        rows[start : start + len(block)] = torch.from_numpy(scale_block(scaling, block))
         start += len(block)
     return rows
+
+
+def scale_block(scaling: Scaling, block: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    """Scaled rows as float32, computed in the precision of the block, which is not written, by one thread."""
+    shift, factor = (values.numpy().astype(block.dtype) for values in (scaling.shift, scaling.factor))
+    if shift.any():
+        block = block - shift
+    if (factor != 1).any():
+        block = block / factor
+    return block.astype(np.float32, copy=False)
 
 
 def _scaling(shift: npt.NDArray[np.float64], factor: npt.NDArray[np.float64]) -> Scaling:
@@ -104,9 +119,7 @@ def _scaling(shift: npt.NDArray[np.float64], factor: npt.NDArray[np.float64]) ->
     )
 
 
-def blocks(
-    X: npt.NDArray[np.floating] | Tensor, dtype: npt.DTypeLike | None = np.float64
-) -> Iterator[npt.NDArray[np.floating]]:
+def blocks(X: Matrix, dtype: npt.DTypeLike | None = np.float64) -> Iterator[npt.NDArray[np.floating]]:
     """Consecutive blocks of rows, contiguous and writable as torch wants them, in ``dtype`` or their own."""
     size = max(1, _BLOCK // max(1, X.shape[1]))
     for start in range(0, X.shape[0], size):

@@ -75,11 +75,17 @@ def load_run(run: str, device: str) -> Autoencoder | StackedAutoencoder:
     return load(path / MODEL if path.is_dir() else path, device=device)
 
 
-def read_rows(data: str, data_home: Path | None, drop: tuple[str, ...]) -> DataSet:
+def read_rows(
+    data: str,
+    data_home: Path | None,
+    drop: tuple[str, ...],
+    max_memory: str | None = None,
+    cache_folder: Path | None = None,
+) -> DataSet:
     """The rows that DATA names."""
     from stackae.data import load_data
 
-    return load_data(data, data_home=data_home, drop=drop)
+    return load_data(data, data_home=data_home, drop=drop, max_memory=max_memory, cache_folder=cache_folder)
 
 
 @contextmanager

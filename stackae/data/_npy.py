@@ -40,10 +40,15 @@ class _Header(NamedTuple):
 def read_npy(path: StrPath, drop: Sequence[str], labels: str | None) -> Table:
     """Read a ``.npy`` file; native C-ordered float32 and float64 stay on the disk, mapped read-only."""
     refuse_names(path, "a .npy file", drop, labels)
+    return Table(as_floats(path, map_npy(path)), None, None)
+
+
+def map_npy(path: StrPath) -> np.ndarray:
+    """Map the table in a ``.npy`` file read-only, in its own type and order."""
     with open(path, "rb") as file:
         header = _read_header(path, file)
         _check_table(path, header)
-        return Table(as_floats(path, _map(path, file, header)), None, None)
+        return _map(path, file, header)
 
 
 def read_npy_labels(path: StrPath) -> np.ndarray:

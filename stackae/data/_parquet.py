@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,10 +19,36 @@ from stackae.data._table import (
     texts_of,
     warn_of_rounding,
 )
+from stackae.data.mapped import release
+
+_ROWS_AT_ONCE = 2**14  # where a file is copied to the disk
+
+
+class Columns(NamedTuple):
+    """Which columns of a file are read."""
+
+    features: list[str]
+    label: str | None
+    dtype: np.dtype[Any]  # of the table that the features make
+    n_rows: int
 
 
 def read_parquet(path: StrPath, drop: Sequence[str], labels: str | None) -> Table:
     """Read a ``.parquet`` file of numbers; page checksums are compared where the file has them."""
+    with open_parquet(path) as parquet:
+        columns = choose_columns(path, parquet, drop, labels)
+        wanted = columns.features if columns.label is None else [*columns.features, columns.label]
+        table = parquet.read(columns=wanted)
+        check_shape(path, (table.num_rows, len(columns.features)))
+        X = np.empty((table.num_rows, len(columns.features)), columns.dtype)
+        _fill(path, X, columns.features, table)
+        y = None if columns.label is None else _labels(path, columns.label, table.column(columns.label))
+    return Table(X, columns.features, y)
+
+
+@contextmanager
+def open_parquet(path: StrPath) -> Iterator[Any]:
+    """Open a file with pyarrow, and turn what it finds wrong into refusals."""
     try:
         import pyarrow.parquet as pq
     except ImportError as error:
@@ -32,25 +59,42 @@ def read_parquet(path: StrPath, drop: Sequence[str], labels: str | None) -> Tabl
         decoding(path, "a Parquet file"),
         pq.ParquetFile(file, page_checksum_verification=True) as parquet,
     ):
-        schema = parquet.schema_arrow
-        index, categories = _pandas_columns(schema)
-        names = [name for name in schema.names if name not in index or name == labels]
-        kept, label = select_columns(path, names, drop, labels)
-        types = [schema.field(names[position]).type for position in kept]
-        for position, kind in zip(kept, types, strict=True):
-            if not _is_numeric(kind) or names[position] in categories:
-                held = "categories" if names[position] in categories else kind
-                mend = "drop the column, or turn it into numbers"
-                raise refusal(path, f"column {names[position]!r} holds {held}, not numbers", mend=mend)
-        wanted = [names[position] for position in kept]
-        table = parquet.read(columns=wanted if label is None else [*wanted, names[label]])
-        check_shape(path, (table.num_rows, len(kept)))
-        single = all(str(kind) in ("float", "halffloat") for kind in types)
-        X = np.empty((table.num_rows, len(kept)), np.float32 if single else np.float64)
-        for position, name in enumerate(wanted):
-            X[:, position] = _numbers(path, name, table.column(name))
-        y = None if label is None else _labels(path, names[label], table.column(names[label]))
-    return Table(X, wanted, y)
+        yield parquet
+
+
+def choose_columns(path: StrPath, parquet: Any, drop: Sequence[str], labels: str | None) -> Columns:
+    """Choose the features and the labels among the columns of an open file; refuse what is no number."""
+    schema = parquet.schema_arrow
+    index, categories = _pandas_columns(schema)
+    names = [name for name in schema.names if name not in index or name == labels]
+    kept, label = select_columns(path, names, drop, labels)
+    types = [schema.field(names[position]).type for position in kept]
+    for position, kind in zip(kept, types, strict=True):
+        if not _is_numeric(kind) or names[position] in categories:
+            held = "categories" if names[position] in categories else kind
+            mend = "drop the column, or turn it into numbers"
+            raise refusal(path, f"column {names[position]!r} holds {held}, not numbers", mend=mend)
+    single = all(str(kind) in ("float", "halffloat") for kind in types)
+    dtype = np.dtype(np.float32 if single else np.float64)
+    features = [names[position] for position in kept]
+    return Columns(features, None if label is None else names[label], dtype, parquet.metadata.num_rows)
+
+
+def copy_parquet(path: StrPath, parquet: Any, features: Sequence[str], out: np.ndarray) -> None:
+    """Copy the features of an open file to a matrix, a block of rows at a time."""
+    import pyarrow as pa
+
+    start = 0
+    for batch in parquet.iter_batches(_ROWS_AT_ONCE, columns=list(features)):
+        part = out[start : start + len(batch)]
+        _fill(path, part, features, pa.Table.from_batches([batch]), start)
+        release(part)
+        start += len(batch)
+
+
+def _fill(path: StrPath, X: np.ndarray, features: Sequence[str], table: Any, first_row: int = 0) -> None:
+    for position, name in enumerate(features):
+        X[:, position] = _numbers(path, name, table.column(name), first_row)
 
 
 def _pandas_columns(schema: Any) -> tuple[set[str], set[str]]:
@@ -69,10 +113,10 @@ def _is_numeric(kind: Any) -> bool:
     return any(test(kind) for test in tests)
 
 
-def _numbers(path: StrPath, name: str, column: Any) -> np.ndarray:
+def _numbers(path: StrPath, name: str, column: Any, first_row: int) -> np.ndarray:
     from pyarrow import float64, types
 
-    _refuse_nulls(path, name, column)
+    _refuse_nulls(path, name, column, first_row)
     values: np.ndarray = (column.cast(float64()) if types.is_decimal(column.type) else column).to_numpy()
     warn_of_rounding(path, values, f"integers of column {name!r}")
     return values
@@ -92,8 +136,8 @@ def _labels(path: StrPath, name: str, column: Any) -> np.ndarray:
     raise refusal(path, f"labels must be numbers or text, column {name!r} holds {column.type}")
 
 
-def _refuse_nulls(path: StrPath, name: str, column: Any) -> None:
+def _refuse_nulls(path: StrPath, name: str, column: Any, first_row: int = 0) -> None:
     if column.null_count:
-        row = int(column.is_null().to_numpy().argmax())
+        row = first_row + int(column.is_null().to_numpy().argmax())
         mend = "fill it in, or leave the row or column out"
         raise refusal(path, "missing value", f"row {row}, counted from 0, column {name!r}", mend)

@@ -12,13 +12,17 @@ from pathlib import Path
 import numpy as np
 
 from stackae.data._table import StrPath, refusal
+from stackae.data.mapped import MappedRows
 from stackae.data.named_rows import NamedRows
+from stackae.data.parts import may_be_large, parts_of, read_parts
 from stackae.data.readers import read_labels, read_table
 from stackae.exceptions import DataFileError, ParameterError
+from stackae.memory import parse_memory
 
 __all__ = ["DATA_SETS", "DataSet", "fingerprint", "load_data"]
 
 _BLOCK = 2**22  # bytes hashed at once
+_MOST_EXPANSION = 8  # bytes in memory for a byte on the disk, as a rule of thumb: when to look closer
 _HOME = "STACKAE_DATA_HOME"
 _TRAIN_ROWS = 60_000  # OpenML's copies of MNIST and Fashion-MNIST hold these first, then the test rows
 
@@ -29,8 +33,9 @@ class DataSet:
 
     Attributes
     ----------
-    X : ndarray of shape (n_rows, n_features), float32 or float64
-        The rows, perhaps a read-only memory map.
+    X : ndarray or MappedRows of shape (n_rows, n_features), float32 or float64
+        The rows, perhaps a read-only memory map; MappedRows where they come in parts, or are too large for
+        the memory: what estimators read in blocks.
     y : ndarray of shape (n_rows,) or None
         The labels.
     feature_names : list of str or None
@@ -39,13 +44,13 @@ class DataSet:
         The data set's name as it was given, or the file's without its folder.
     """
 
-    X: np.ndarray
+    X: np.ndarray | MappedRows
     y: np.ndarray | None
     feature_names: list[str] | None
     name: str
 
     @property
-    def rows(self) -> np.ndarray | NamedRows:
+    def rows(self) -> np.ndarray | MappedRows | NamedRows:
         """``X``, with the columns' names where it has some: what an estimator is given."""
         return self.X if self.feature_names is None else NamedRows(self.X, self.feature_names)
 
@@ -78,13 +83,15 @@ DATA_SETS: dict[str, Callable[[str, bool, StrPath | None], DataSet]] = {
 
 
 def load_data(
-    source: StrPath,
+    source: StrPath | Sequence[StrPath],
     *,
     data_home: StrPath | None = None,
     drop: Sequence[str] = (),
     labels: StrPath | None = None,
+    max_memory: int | str | None = None,
+    cache_folder: StrPath | None = None,
 ) -> DataSet:
-    """Load a data file, or a data set by its name.
+    """Load a data file, a table in several files, or a data set by its name.
 
     ========================= ======= ======= ======== ==========================================
     name                      train   test    features
@@ -104,8 +111,9 @@ def load_data(
 
     Parameters
     ----------
-    source : str or path-like
-        File or name.
+    source : str, path-like or sequence of them
+        File or name; or the ``.npy`` or ``.parquet`` files of one table, in order, or the folder that holds
+        them and nothing else of that kind.
     data_home : str or path-like, default=None
         Folder of the IDX files, which must be there. None: the folder in the environment variable
         ``STACKAE_DATA_HOME``, if it is set and has them, else OpenML.
@@ -113,6 +121,11 @@ def load_data(
         Columns of a file to leave out.
     labels : str or path-like, default=None
         A file's column that holds the labels, or an existing file of labels. Data sets bring their own.
+    max_memory : int, str or None, default=None
+        What the rows may take in memory, in bytes or as ``"1GB"``. Larger ``.npy`` files are read from where
+        they lie, larger Parquet files are copied once to ``cache_folder``. None: half of the machine's.
+    cache_folder : str, path-like or None, default=None
+        None: the system's folder for temporary files.
 
     Returns
     -------
@@ -136,6 +149,9 @@ def load_data(
     >>> data.X.shape, data.X.dtype, data.feature_names[:2]
     ((1437, 64), dtype('float32'), ['pixel_0_0', 'pixel_0_1'])
     """
+    memory = parse_memory(max_memory)
+    if not isinstance(source, (str, os.PathLike)):
+        return _in_parts(list(source), drop, labels, memory, cache_folder)
     text = os.fspath(source)
     name, _, split = text.partition(":")
     named = name in DATA_SETS and text in (name, f"{name}:train", f"{name}:test")
@@ -147,6 +163,10 @@ def load_data(
     if not os.path.exists(text):
         known = ", ".join(DATA_SETS)
         raise FileNotFoundError(f"{text}: neither a file nor a data set; the data sets are {known}")
+    if os.path.isdir(text):
+        return _in_parts(text, drop, labels, memory, cache_folder)
+    if labels is None and may_be_large(text) and _MOST_EXPANSION * os.path.getsize(text) > memory:
+        return _in_parts([text], drop, labels, memory, cache_folder)
     if labels is None or not os.path.isfile(labels):
         table = read_table(source, drop=drop, labels=None if labels is None else os.fspath(labels))
         return DataSet(table.X, table.y, table.feature_names, os.path.basename(text))
@@ -156,7 +176,29 @@ def load_data(
     return DataSet(table.X, y, table.feature_names, os.path.basename(text))
 
 
-def fingerprint(X: np.ndarray) -> str:
+def _in_parts(
+    source: str | list[StrPath],
+    drop: Sequence[str],
+    labels: StrPath | None,
+    memory: int,
+    cache_folder: StrPath | None,
+) -> DataSet:
+    """Load the files of one table, or those in a folder."""
+    paths = [*parts_of(source)] if isinstance(source, str) else source
+    if not paths:
+        raise ParameterError("a table in parts needs at least one file, got none")
+    name = os.path.basename(os.path.normpath(source if isinstance(source, str) else os.fspath(paths[0])))
+    if labels is not None and not os.path.isfile(labels):
+        what = f"the column {os.fspath(labels)!r} cannot be the labels of a table in parts"
+        raise refusal(source if isinstance(source, str) else paths[0], what, mend="give a file of labels")
+    table = read_parts(paths, [drop] if isinstance(drop, str) else drop, memory, cache_folder)
+    y = None if labels is None else read_labels(labels)
+    if labels is not None and y is not None:
+        _check_lengths(labels, y, name, table.X)
+    return DataSet(table.X, y, table.feature_names, name)
+
+
+def fingerprint(X: np.ndarray | MappedRows) -> str:
     """Return the SHA-256 of an array: of its type, shape and numbers, however they lie in memory.
 
     Parameters
@@ -183,7 +225,7 @@ def fingerprint(X: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def _check_lengths(labels: StrPath, y: np.ndarray, source: str, X: np.ndarray) -> None:
+def _check_lengths(labels: StrPath, y: np.ndarray, source: str, X: np.ndarray | MappedRows) -> None:
     if len(y) != len(X):
         raise refusal(labels, f"{len(y):,} labels for the {len(X):,} rows of {source}")
 

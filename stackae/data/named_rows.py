@@ -7,18 +7,20 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from stackae.data.mapped import MappedRows
+
 
 class NamedRows:
     """Rows with column names, which stackae's estimators take as they take a data frame.
 
     Parameters
     ----------
-    rows : ndarray of shape (n_rows, n_columns)
+    rows : ndarray or MappedRows of shape (n_rows, n_columns)
     names : sequence of str
         One a column.
     """
 
-    def __init__(self, rows: npt.NDArray[np.floating], names: Sequence[str]) -> None:
+    def __init__(self, rows: npt.NDArray[np.floating] | MappedRows, names: Sequence[str]) -> None:
         self.rows = rows
         self.names = list(names)
 

@@ -17,12 +17,14 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from stackae.constraints import Constrained, StrOptions
+from stackae.constraints import Constrained, Integral, Interval, StrOptions
+from stackae.data.mapped import MappedRows
 from stackae.estimators._rows import check_rows
 from stackae.estimators._saving import save
 from stackae.exceptions import ParameterError
 from stackae.finetune import finetune
 from stackae.greedy import Machine, pretrain
+from stackae.memory import parse_memory
 from stackae.parts import PartTable
 from stackae.scaling import blocks
 from stackae.shallow import Composition, ShallowAutoencoder
@@ -31,8 +33,10 @@ from stackae.training.history import EpochRecord
 from stackae.training.parameters import Training
 from stackae.training.precision import computing, resolve_device, uses_bfloat16
 from stackae.training.progress import make_progress
+from stackae.training.streaming import Room
 
 Rows = npt.NDArray[np.floating]
+Input = Rows | MappedRows
 
 #: ``"auto"`` among training parameters, by its other spelling: ``training__max_epochs`` can be set on it.
 TRAININGS: PartTable[Any] = PartTable("training", "stackae.training", {"auto": "parameters:Training"})
@@ -44,6 +48,8 @@ COMMON_CONSTRAINTS: dict[str, Any] = {
     "precision": [StrOptions({"auto", "float32", "bfloat16"})],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
+    "max_memory": [Interval(Integral, 1, None, closed="left"), str, None],
+    "cache_folder": [str, PathLike, None],
 }
 
 
@@ -58,6 +64,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
     precision: str
     random_state: Any
     verbose: int
+    max_memory: int | str | None
+    cache_folder: str | PathLike[str] | None
     module_: ShallowAutoencoder | UnrolledStack
     history_: list[EpochRecord]
     n_iter_: int
@@ -105,6 +113,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
         Parameters
         ----------
         X : array-like of shape (n_rows, n_features)
+            A memory map, as ``np.load(path, mmap_mode="r")`` gives it, is not loaded where it takes more than
+            ``max_memory``, nor are the rows of :func:`stackae.data.load_data`.
         y : ignored
 
         Returns
@@ -174,7 +184,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
 
     def _learn(
         self,
-        rows: Rows,
+        rows: Input,
         machine: Machine,
         pretraining: list[Training],
         tuning: Training | None,
@@ -209,6 +219,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
             uses_bfloat16(self.precision, device),
             torch.Generator(device).manual_seed(seed),
             make_progress(int(self.verbose)),
+            Room(parse_memory(self.max_memory), self.cache_folder),
         )
 
     # Applying ----------------------------------------------------------------------------------------
@@ -308,7 +319,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
             At most 1; not a number for a single row.
         """
         rows = self._rows(X)
-        return float(r2_score(rows, self.reconstruct(X), multioutput="variance_weighted"))
+        return float(r2_score(np.asarray(rows), self.reconstruct(X), multioutput="variance_weighted"))
 
     @property
     def components_(self) -> Rows:
@@ -344,12 +355,12 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
         result: Tensor = module.decode(features)
         return result
 
-    def _rows(self, X: Any) -> Rows:
+    def _rows(self, X: Any) -> Input:
         check_is_fitted(self)
         return check_rows(self, X, reset=False)
 
     @torch.no_grad()
-    def _apply(self, rows: Rows, function: Callable[[Any, Tensor], Tensor], width: int) -> Rows:
+    def _apply(self, rows: Input, function: Callable[[Any, Tensor], Tensor], width: int) -> Rows:
         """A function of the module and a block of rows, over all blocks, in the rows' precision."""
         device = next(self.module_.parameters()).device
         double = rows.dtype == np.float64 and device.type == "cpu" and self.precision == "auto"

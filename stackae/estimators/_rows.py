@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from stackae.data.mapped import MappedRows, is_mapped, release
 from stackae.data.named_rows import NamedRows
 from stackae.exceptions import DataError, DataTypeError, StackaeWarning
 from stackae.scaling import blocks
@@ -20,20 +21,21 @@ _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _EXACT_INTEGERS = 2**53
 
 
-def check_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> npt.NDArray[np.floating]:
+def check_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> npt.NDArray[np.floating] | MappedRows:
     """Validate ``X`` as scikit-learn does, and refuse what scikit-learn would silently convert.
 
     Parameters
     ----------
     estimator : BaseEstimator
         Its ``n_features_in_`` and ``feature_names_in_`` are set (``reset=True``) or compared.
-    X : array-like or NamedRows of shape (n_rows, n_features)
+    X : array-like, MappedRows or NamedRows of shape (n_rows, n_features)
     reset : bool
 
     Returns
     -------
-    array of shape (n_rows, n_features)
+    array or MappedRows of shape (n_rows, n_features)
         float32 or float64, the user's own memory where it was of that type already; never to be written.
+        Memory maps are not loaded: they come as MappedRows.
 
     Raises
     ------
@@ -50,17 +52,25 @@ def check_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> npt.NDArray[
             _refuse_other_names(names, getattr(estimator, "feature_names_in_", names))
     X = _detach(X)
     _refuse_silent_conversions(X)
+    if is_mapped(X) and X.ndim == 2 and X.size and X.dtype.kind in "biuf":
+        release(X)
+        X = MappedRows([X])
     try:
         with warnings.catch_warnings():
             if names is not None:  # they were compared above
                 warnings.filterwarnings("ignore", message="X does not have valid feature names")
-            rows: npt.NDArray[np.floating] = validate_data(
-                estimator, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite=False
+            rows: npt.NDArray[np.floating] | MappedRows = validate_data(
+                estimator,
+                X[:1] if isinstance(X, MappedRows) else X,
+                reset=reset,
+                dtype=[np.float64, np.float32],
+                ensure_all_finite=False,
             )
     except TypeError as error:
         raise DataTypeError(str(error)) from None
     except ValueError as error:
         raise DataError(str(error)) from None
+    rows = X if isinstance(X, MappedRows) else rows
     if names is not None and reset:
         estimator.feature_names_in_ = np.asarray(names, dtype=object)
     _refuse_non_finite(rows, names if names is not None else getattr(estimator, "feature_names_in_", None))
@@ -141,7 +151,7 @@ def _is_numeric(dtype: Any, X: Any, name: Any) -> bool:
     return kind in "biufc"
 
 
-def _refuse_non_finite(rows: npt.NDArray[np.floating], names: Sequence[str] | None) -> None:
+def _refuse_non_finite(rows: npt.NDArray[np.floating] | MappedRows, names: Sequence[str] | None) -> None:
     start = 0
     for block in blocks(rows, dtype=None):
         bad = ~(np.abs(block) <= _FLOAT32_MAX)  # a NaN compares false

@@ -54,7 +54,7 @@ def _encode(value: Any) -> Any:
         return [_encode(inner) for inner in value]
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, torch.device):
+    if isinstance(value, (torch.device, PathLike)):
         return str(value)
     if isinstance(value, (np.random.RandomState, np.random.Generator)):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os import PathLike
 from typing import Any, ClassVar
 
 import torch
@@ -61,6 +62,13 @@ class Autoencoder(BaseAutoencoder):
         Seeds every random draw; the global generators are never touched.
     verbose : int, default=0
         1: progress on standard error.
+    max_memory : int, str or None, default=None
+        What rows and codes may take in memory while fitting: bytes, or a text like ``"1GB"``. Where they
+        would take more, rows are read from the disk in blocks (see ``X`` of :meth:`fit`) and codes are kept
+        there. None: half of the machine's memory.
+    cache_folder : path-like or None, default=None
+        Where codes are kept that take too much memory, in files without a name that vanish with the fit.
+        None: the system's folder for temporary files.
 
     Attributes
     ----------
@@ -136,6 +144,8 @@ class Autoencoder(BaseAutoencoder):
         precision: str = "auto",
         random_state: Any = None,
         verbose: int = 0,
+        max_memory: int | str | None = None,
+        cache_folder: str | PathLike[str] | None = None,
     ) -> None:
         self.n_components = n_components
         self.network = network
@@ -151,6 +161,8 @@ class Autoencoder(BaseAutoencoder):
         self.precision = precision
         self.random_state = random_state
         self.verbose = verbose
+        self.max_memory = max_memory
+        self.cache_folder = cache_folder
 
     def _compositions(self) -> list[Composition]:
         return [self._composition(self.scale)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from typing import Any, ClassVar, Self
 
 import torch
@@ -20,7 +21,14 @@ from stackae.training.history import EpochRecord
 from stackae.training.parameters import Training
 
 #: What a layer takes from its stack, and may therefore not set itself.
-_TAKEN_FROM_STACK = {"device": "auto", "precision": "auto", "scale": "auto", "verbose": 0}
+_TAKEN_FROM_STACK = {
+    "device": "auto",
+    "precision": "auto",
+    "scale": "auto",
+    "verbose": 0,
+    "max_memory": None,
+    "cache_folder": None,
+}
 _PREFIX = "layers__"
 
 
@@ -64,6 +72,13 @@ class StackedAutoencoder(BaseAutoencoder):
         Seeds every random draw; the global generators are never touched.
     verbose : int, default=0
         1: progress on standard error.
+    max_memory : int, str or None, default=None
+        What rows and codes may take in memory while fitting: bytes, or a text like ``"1GB"``. Where they
+        would take more, rows are read from the disk in blocks (see ``X`` of :meth:`fit`) and codes are kept
+        there. None: half of the machine's memory.
+    cache_folder : path-like or None, default=None
+        Where codes are kept that take too much memory, in files without a name that vanish with the fit.
+        None: the system's folder for temporary files.
 
     Attributes
     ----------
@@ -131,6 +146,8 @@ class StackedAutoencoder(BaseAutoencoder):
         precision: str = "auto",
         random_state: Any = None,
         verbose: int = 0,
+        max_memory: int | str | None = None,
+        cache_folder: str | PathLike[str] | None = None,
     ) -> None:
         self.layers = layers
         self.pretrain = pretrain
@@ -141,6 +158,8 @@ class StackedAutoencoder(BaseAutoencoder):
         self.precision = precision
         self.random_state = random_state
         self.verbose = verbose
+        self.max_memory = max_memory
+        self.cache_folder = cache_folder
 
     # Parameters --------------------------------------------------------------------------------------
 

@@ -10,10 +10,8 @@ import numpy.typing as npt
 import torch
 from torch import Generator, Tensor
 
-from stackae.scaling import Scaling, apply_scaling
-
-#: What a layer makes of all rows, as :meth:`Rows.map` keeps it: a matrix of rows.
-Matrix = Tensor | npt.NDArray[np.floating]
+from stackae.data.mapped import MappedRows
+from stackae.scaling import Matrix, Scaling, apply_scaling
 
 #: Up to this many bytes an epoch is gathered at once, and its pieces are views of it.
 _GATHER_AT_ONCE = 2**26
@@ -67,7 +65,11 @@ class RowsInMemory(Rows):
 
     @classmethod
     def scaled(
-        cls, X: npt.NDArray[np.floating], scaling: Scaling, device: torch.device, generator: Generator
+        cls,
+        X: npt.NDArray[np.floating] | MappedRows,
+        scaling: Scaling,
+        device: torch.device,
+        generator: Generator,
     ) -> RowsInMemory:
         """The rows of a matrix in the user's units, which is not written."""
         order = torch.randperm(len(X), generator=generator, device=device)

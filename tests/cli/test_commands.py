@@ -35,6 +35,34 @@ def test_pretrain_writes_its_result_to_standard_output_and_progress_to_standard_
     assert answer.err.startswith("layer 1  epoch 1/2  loss ")
 
 
+def test_a_folder_of_parts_is_pretrained_on_within_its_memory(stackae, tmp_path):
+    X = np.random.default_rng(0).normal(size=(30_000, 48)).astype(np.float32)
+    (tmp_path / "parts").mkdir()
+    for k in range(2):
+        np.save(tmp_path / "parts" / f"{k}.npy", X[k * 15_000 : (k + 1) * 15_000])
+    run = tmp_path / "run"
+    answer = stackae("pretrain", tmp_path / "parts", "--out", run, *SMALL, "--max-memory", "17MB")
+    assert (answer.code, answer.out[:25]) == (0, "48-8-3 fitted on 30,000 r")
+    assert sorted(path.name for path in run.iterdir()) == [
+        "config.toml",
+        "history.jsonl",
+        "model.safetensors",
+    ]
+    again = tmp_path / "again"
+    config = run / "config.toml"
+    stackae("pretrain", tmp_path / "parts", "--config", config, "--out", again)
+    models = [load(folder / "model.safetensors") for folder in (run, again)]
+    assert [(m.max_memory, m.cache_folder) for m in models] == [("17MB", None)] * 2
+    assert (models[0].components_ == models[1].components_).all()
+
+
+def test_an_amount_of_memory_that_is_none_is_refused_before_anything_is_made(stackae, tmp_path):
+    answer = stackae("pretrain", "--out", tmp_path / "run", "--max-memory", "lots")
+    assert answer.code == 2
+    assert "max_memory must be bytes or a text like '500MB' or '2GiB', got 'lots'" in answer.err
+    assert not (tmp_path / "run").exists()
+
+
 def test_quiet_prints_nothing_but_the_result(stackae, tmp_path):
     answer = stackae("pretrain", "--quiet", "--out", tmp_path / "run", *SMALL)
     assert answer.err == ""

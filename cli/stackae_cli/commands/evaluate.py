@@ -11,6 +11,7 @@ import click
 from stackae_cli.options import model_on_rows
 
 if TYPE_CHECKING:
+
     from stackae.data import DataSet
     from stackae.evaluation import Comparison
 
@@ -46,6 +47,8 @@ def evaluate(
     Two simple models, logistic regression and 5 nearest neighbours, learn from the features of training rows
     and are asked about test rows. PCA is fitted on the rows on which the run was.
     """
+    import numpy as np
+
     from stackae.data import DATA_SETS
     from stackae.environment import machine, versions
     from stackae.evaluation import compare_with_pca
@@ -60,6 +63,7 @@ def evaluate(
     named = data in {name, f"{name}:train", f"{name}:test"} and name in DATA_SETS
     # Of a data set always the training rows: to learn from the rows that are asked would flatter everybody.
     whole = _read(name if named else data, data_home, drop, labels)
+    X = np.asarray(whole.X)
     if whole.y is None:
         raise DataError(f"{data}: has no labels to judge features by; give --labels COLUMN or FILE")
     with about(data):
@@ -69,9 +73,9 @@ def evaluate(
     notes: list[str] = []
     if named:
         test = _read(f"{name}:test", data_home, drop, None)
-        train, asked = (whole.X, whole.y), (test.X, cast(Any, test.y))
+        train, asked = (X, whole.y), (np.asarray(test.X), cast(Any, test.y))
     else:
-        train, asked = _split(whole.X, whole.y, data)
+        train, asked = _split(X, whole.y, data)
     fitted_on, note = _rows_of_run(run, whole, train[0])
     if note:
         notes.append(note)

@@ -85,6 +85,11 @@ def _use_config(context: click.Context, parameter: click.Parameter, path: Path |
     help="Seed [default: one is drawn, and written down].",
 )
 @device_option
+@click.option(
+    "--max-memory",
+    metavar="SIZE",
+    help="Memory for rows and codes, as 1GB; what exceeds it stays on disk [default: half of the machine's].",
+)
 @data_options
 @click.option(
     "--config",
@@ -110,13 +115,15 @@ def pretrain(
     precision: str,
     random_state: int | None,
     device: str,
+    max_memory: str | None,
     data_home: Path | None,
     drop: tuple[str, ...],
     quiet: bool,
 ) -> None:
     """Pretrain a stack on DATA, fine-tune it, and leave the model in a run folder.
 
-    DATA is a file (.npy, .npz, .csv, .parquet, IDX) or a data set's name: digits, mnist, fashion-mnist.
+    DATA is a file (.npy, .npz, .csv, .parquet, IDX), a folder with the .npy or .parquet parts of one table,
+    or a data set's name: digits, mnist, fashion-mnist.
     """
     import numpy as np
 
@@ -124,6 +131,7 @@ def pretrain(
     from stackae.data import fingerprint
     from stackae.environment import versions
     from stackae.files import atomic_write_text
+    from stackae.memory import parse_memory
     from stackae_cli.options import about, read_rows
     from stackae_cli.run_folder import CONFIG, HISTORY, MODEL, new_run_folder, to_jsonl, to_toml
 
@@ -139,11 +147,14 @@ def pretrain(
         precision=precision,
         random_state=random_state,
         verbose=0 if quiet else 1,
+        max_memory=max_memory,
     )
+    parse_memory(max_memory)
     model.check_parameters()
     out = out if out is not None else Path("runs") / Path(data).name.partition(".")[0].replace(":", "-")
     with new_run_folder(out) as folder:
-        dataset = read_rows(data, data_home, drop)
+        model.set_params(cache_folder=folder)  # beside the run: where there is room for what it leaves
+        dataset = read_rows(data, data_home, drop, max_memory, folder)
         config: dict[str, Any] = {
             "data": data,
             "drop": list(drop),
@@ -157,6 +168,7 @@ def pretrain(
             "output": output,
             "precision": precision,
             "device": device,
+            "max_memory": max_memory,
             "random_state": random_state,
             "ran": {
                 "rows": dataset.X.shape[0],
@@ -168,6 +180,7 @@ def pretrain(
         atomic_write_text(folder / CONFIG, to_toml(config))
         with about(data):
             model.fit(dataset.rows)
+        model.set_params(cache_folder=None)
         atomic_write_text(folder / HISTORY, to_jsonl(model.history_))
         model.save(folder / MODEL)
     _report(model, dataset.X.shape, out / MODEL)

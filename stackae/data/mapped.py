@@ -1,0 +1,150 @@
+"""Rows that stay on the disk: read in blocks, as floats, and never held in memory as a whole."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stackae.exceptions import DataError
+
+Floats = npt.NDArray[np.floating]
+
+
+class MappedRows:
+    """Memory maps laid end to end, as one matrix of floats that is read in blocks.
+
+    A slice of it is a fresh array. The pages that were read for it are given back at once, so that reading
+    the whole leaves no more of it in memory than the last block.
+
+    Parameters
+    ----------
+    pieces : sequence of ndarray of shape (n_rows, n_columns)
+        Numbers or booleans, of one width; memory maps, as a rule. They are not written.
+
+    Raises
+    ------
+    DataError
+        The pieces differ in width, or hold something else than numbers.
+    """
+
+    ndim = 2
+
+    def __init__(self, pieces: Sequence[npt.NDArray[Any]]) -> None:
+        self._pieces = list(pieces)
+        widths = {piece.shape[1] for piece in self._pieces}
+        if len(widths) != 1:
+            raise DataError(f"pieces of one table must have one width, got widths {sorted(widths)}")
+        if any(piece.dtype.kind not in "biuf" for piece in self._pieces):
+            raise DataError("rows on the disk must be numbers or booleans")
+        self._starts = np.cumsum([0, *(len(piece) for piece in self._pieces)])
+        self.shape: tuple[int, int] = (int(self._starts[-1]), widths.pop())
+        self.dtype = np.result_type(*(_float_type(piece.dtype) for piece in self._pieces))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that all rows would take in memory."""
+        return self.shape[0] * self.shape[1] * self.dtype.itemsize
+
+    def __getitem__(self, rows: slice) -> Floats:
+        start, stop, step = rows.indices(len(self))
+        if step != 1:
+            raise IndexError("rows on the disk are read in order, without a step")
+        block = np.empty((max(0, stop - start), self.shape[1]), self.dtype)
+        for piece, first in zip(self._pieces, self._starts[:-1], strict=True):
+            low, high = max(start, int(first)), min(stop, int(first) + len(piece))
+            if low < high:
+                part = piece[low - first : high - first]
+                block[low - start : high - start] = part
+                release(part)
+        return block
+
+    def take(self, rows: npt.NDArray[np.integer]) -> Floats:
+        """The rows of these numbers, in any order."""
+        block = np.empty((len(rows), self.shape[1]), self.dtype)
+        piece_of = np.searchsorted(self._starts, rows, side="right") - 1
+        for k in np.unique(piece_of):
+            chosen = piece_of == k
+            block[chosen] = self._pieces[k][rows[chosen] - self._starts[k]]
+            release(self._pieces[k])
+        return block
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Floats:
+        return np.asarray(self[:], dtype)
+
+
+def is_mapped(X: Any) -> bool:
+    """Whether an array lies in a file, as ``np.memmap`` and ``np.load(..., mmap_mode="r")`` make them."""
+    return isinstance(X, np.ndarray) and _file_of(X) is not None
+
+
+def release(part: npt.NDArray[Any]) -> None:
+    """Give back the memory that reading or writing a part of a map took; the file keeps what was written."""
+    mapped = _file_of(part)
+    if mapped is None or part.size == 0 or not hasattr(mapped, "madvise"):
+        return
+    origin = np.frombuffer(mapped, np.uint8).__array_interface__["data"][0]
+    low = part.__array_interface__["data"][0]
+    high = low + part.itemsize
+    for length, stride in zip(part.shape, part.strides, strict=True):
+        low += min(0, (length - 1) * stride)
+        high += max(0, (length - 1) * stride)
+    start = (low - origin) // mmap.PAGESIZE * mmap.PAGESIZE
+    mapped.madvise(mmap.MADV_DONTNEED, start, min(high - origin, len(mapped)) - start)
+
+
+def scratch_rows(
+    shape: tuple[int, int], dtype: npt.DTypeLike, folder: str | os.PathLike[str] | None
+) -> Floats:
+    """A matrix in a nameless file, which vanishes with it, whatever ends the process.
+
+    Parameters
+    ----------
+    shape : (n_rows, n_columns)
+    dtype : float32 or float64
+    folder : path-like or None
+        Where there is room for it; None: the system's folder for temporary files.
+
+    Raises
+    ------
+    OSError
+        There is not enough room; nothing was written.
+    """
+    size = shape[0] * shape[1] * np.dtype(dtype).itemsize
+    with tempfile.TemporaryFile(dir=folder) as file:
+        if hasattr(os, "posix_fallocate"):  # claimed now: a full disk would kill the process later (SIGBUS)
+            try:
+                os.posix_fallocate(file.fileno(), 0, size)
+            except OSError as error:
+                where = tempfile.gettempdir() if folder is None else os.fspath(folder)
+                raise OSError(
+                    error.errno,
+                    f"{where}: no room for {size:,} bytes of rows on the disk ({error.strerror});"
+                    " choose another cache_folder, or a larger max_memory",
+                ) from error
+        return np.memmap(file, dtype, "r+" if hasattr(os, "posix_fallocate") else "w+", 0, shape)
+
+
+def _file_of(array: Any) -> mmap.mmap | None:
+    """The map in which an array lies; none where it is private memory that giving back would lose."""
+    while array is not None:
+        if isinstance(array, np.memmap) and array.mode == "c":
+            return None
+        if isinstance(array, mmap.mmap):
+            return array
+        array = getattr(array, "base", None)
+    return None
+
+
+def _float_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Float32 where that is exact, else float64."""
+    exact = dtype.itemsize <= 2 or (dtype.kind == "f" and dtype.itemsize == 4)
+    return np.dtype(np.float32 if exact else np.float64)

@@ -1,0 +1,110 @@
+"""One table in several files, or in one that is too large for the memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from stackae.data._npy import map_npy
+from stackae.data._parquet import choose_columns, copy_parquet, open_parquet
+from stackae.data._table import StrPath, Table, check_shape, refusal, refuse_names
+from stackae.data.mapped import MappedRows, scratch_rows
+
+_ENDINGS = (".npy", ".parquet")
+
+
+def parts_of(folder: StrPath) -> list[Path]:
+    """The files of a folder that are parts of a table, in the order of their names.
+
+    Raises
+    ------
+    DataFileError
+        There are none.
+    """
+    parts = sorted(
+        path for path in Path(folder).iterdir() if _ending(path) and not path.name.startswith((".", "_"))
+    )
+    if not parts:
+        mend = "name a file, or a folder of them"
+        raise refusal(folder, "a folder without .npy or .parquet files in it", mend=mend)
+    return parts
+
+
+def may_be_large(path: StrPath) -> bool:
+    """Whether files of this kind can be read without being loaded whole."""
+    return bool(_ending(path))
+
+
+def read_parts(
+    paths: Sequence[StrPath], drop: Sequence[str], memory: int, folder: str | os.PathLike[str] | None
+) -> Table:
+    """Read ``.npy`` or ``.parquet`` files as one table, one below the other.
+
+    Parameters
+    ----------
+    paths : sequence of path-like
+        Of one kind, in the order of the rows.
+    drop : sequence of str
+        Columns to leave out.
+    memory : int
+        Bytes that the rows of Parquet files may take; more of them are copied to the disk, in one pass.
+        ``.npy`` files are read from where they lie.
+    folder : path-like or None
+        Where that copy is kept; None: the system's folder for temporary files.
+
+    Raises
+    ------
+    DataFileError
+        The files are of several kinds, or differ in width, or in columns, or one of them cannot be read.
+    OSError
+        A file cannot be opened, or there is no room for the copy.
+    """
+    kinds = {_ending(path) for path in paths}
+    if len(kinds) != 1 or "" in kinds:
+        found = ", ".join(sorted(Path(path).suffix or Path(path).name for path in paths)[:5])
+        raise refusal(paths[0], f"parts of one table must all be .npy or all .parquet, got {found}")
+    return _read_npy(paths, drop) if kinds == {".npy"} else _read_parquet(paths, drop, memory, folder)
+
+
+def _read_npy(paths: Sequence[StrPath], drop: Sequence[str]) -> Table:
+    maps = []
+    for path in paths:
+        refuse_names(path, "a .npy file", drop, None)
+        maps.append(map_npy(path))
+        if maps[-1].shape[1] != maps[0].shape[1]:
+            what = f"{maps[-1].shape[1]} columns, where {os.fspath(paths[0])} has {maps[0].shape[1]}"
+            raise refusal(path, what, mend="parts of one table have the same columns")
+    return Table(MappedRows(maps), None, None)
+
+
+def _read_parquet(
+    paths: Sequence[StrPath], drop: Sequence[str], memory: int, folder: str | os.PathLike[str] | None
+) -> Table:
+    with ExitStack() as stack:
+        files = [stack.enter_context(open_parquet(path)) for path in paths]
+        columns = [choose_columns(path, file, drop, None) for path, file in zip(paths, files, strict=True)]
+        features = columns[0].features
+        for path, chosen in zip(paths, columns, strict=True):
+            if chosen.features != features:
+                other = next(name for name in {*chosen.features} ^ {*features} or features)
+                what = f"other columns than {os.fspath(paths[0])}, such as {other!r}"
+                raise refusal(path, what, mend="parts of one table have the same columns in the same order")
+        shape = (sum(chosen.n_rows for chosen in columns), len(features))
+        check_shape(paths[0], shape)
+        dtype = np.result_type(*(chosen.dtype for chosen in columns))
+        large = shape[0] * shape[1] * dtype.itemsize > memory
+        X = scratch_rows(shape, dtype, folder) if large else np.empty(shape, dtype)
+        start = 0
+        for path, file, chosen in zip(paths, files, columns, strict=True):
+            copy_parquet(path, file, features, X[start : start + chosen.n_rows])
+            start += chosen.n_rows
+    return Table(MappedRows([X]) if large else X, features, None)
+
+
+def _ending(path: StrPath) -> str:
+    suffix = Path(path).suffix.lower()
+    return suffix if suffix in _ENDINGS else ""

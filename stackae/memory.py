@@ -1,0 +1,76 @@
+"""How much memory a piece of work may take."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from stackae.exceptions import ParameterError
+
+_UNITS = {
+    "": 1,
+    "K": 10**3,
+    "M": 10**6,
+    "G": 10**9,
+    "T": 10**12,
+    "KI": 2**10,
+    "MI": 2**20,
+    "GI": 2**30,
+    "TI": 2**40,
+}
+_LEAST = 2**24
+#: Where a container's limit stands, in either version of control groups.
+_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+def parse_memory(max_memory: int | str | None) -> int:
+    """An amount of memory in bytes.
+
+    Parameters
+    ----------
+    max_memory : int, str or None
+        Bytes; or a number with a unit, as ``"500MB"``, ``"1.5GB"`` or ``"2GiB"``; None: half of the machine's
+        memory, or of what its container may take.
+
+    Raises
+    ------
+    ParameterError
+        The text is no amount, or the amount is under 16 MiB.
+
+    Examples
+    --------
+    >>> parse_memory("1GB"), parse_memory("64 MiB")
+    (1000000000, 67108864)
+    """
+    if max_memory is None:
+        return _machine_memory() // 2
+    if isinstance(max_memory, str):
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]I?|)B?\s*", max_memory.upper())
+        if match is None:
+            raise ParameterError(
+                f"max_memory must be bytes or a text like '500MB' or '2GiB', got {max_memory!r}"
+            )
+        amount = int(float(match[1]) * _UNITS[match[2]])
+    else:
+        amount = int(max_memory)
+    if amount < _LEAST:
+        raise ParameterError(f"max_memory must be at least 16MiB, got {max_memory!r}")
+    return amount
+
+
+def _machine_memory() -> int:
+    limits = [_physical_memory()]
+    for path in map(Path, _LIMITS):
+        try:
+            limits.append(int(path.read_text(encoding="ascii")))
+        except (OSError, ValueError):  # not there, or "max"
+            continue
+    return min(limits)
+
+
+def _physical_memory() -> int:
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # a system that does not tell: assume a small machine
+        return 2**33

@@ -1,0 +1,179 @@
+"""Rows that do not fit in memory: shuffled by blocks, read ahead in the background.
+
+An epoch visits blocks of consecutive rows in random order. As many blocks as fit in a pool (an eighth of
+the memory allowed) are read together and their rows shuffled; while one pool trains, the next is read. So a
+batch mixes rows from about 128 places of the data: as good as a whole shuffle where the rows' order means
+nothing at that distance, and less even, the smaller the pool, where they are sorted. Memory: three pools at
+most, rows held out (a sixteenth) and, where they are small, codes (an eighth).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from os import PathLike
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Generator, Tensor
+
+from stackae.data.mapped import MappedRows, release, scratch_rows
+from stackae.scaling import Matrix, Scaling, scale_block
+from stackae.training.rows import BLOCK, Rows
+
+_POOL_SHARE = 8
+_ASIDE_SHARE = 16
+_CODES_SHARE = 8
+#: Places of the data that a pool mixes, and the least bytes of a block for which the disk is visited.
+_BLOCKS_IN_A_POOL = 128
+_LEAST_BLOCK = 2**15
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+class Room(NamedTuple):
+    """What rows on the disk may take.
+
+    Parameters
+    ----------
+    memory : int
+        Bytes.
+    folder : path-like or None
+        Where codes are kept that are too many for the memory; None: the system's temporary folder.
+    """
+
+    memory: int
+    folder: str | PathLike[str] | None = None
+
+
+class StreamedRows(Rows):
+    """Scaled rows that are read whenever they are needed.
+
+    Parameters
+    ----------
+    source : MappedRows
+        The rows before scaling.
+    scaling : Scaling
+    device : torch.device
+    room : Room
+    sample : ndarray of int64
+        Rows chosen at random, once: its first are those that are set aside.
+    aside : ndarray of int64
+        The rows that are set aside, sorted.
+    """
+
+    def __init__(
+        self,
+        source: MappedRows,
+        scaling: Scaling,
+        device: torch.device,
+        room: Room,
+        sample: npt.NDArray[np.int64],
+        aside: npt.NDArray[np.int64] | None = None,
+    ) -> None:
+        self.source = source
+        self.scaling = scaling
+        self.device = device
+        self.room = room
+        self.n_features = source.shape[1]
+        self._sample = sample
+        self._aside = np.empty(0, np.int64) if aside is None else aside
+        row_bytes = 4 * self.n_features
+        self._pool_rows = max(1, room.memory // _POOL_SHARE // row_bytes)
+        self._block_rows = max(1, self._pool_rows // _BLOCKS_IN_A_POOL, _LEAST_BLOCK // row_bytes)
+
+    @classmethod
+    def drawn(
+        cls, source: MappedRows, scaling: Scaling, device: torch.device, room: Room, generator: Generator
+    ) -> StreamedRows:
+        """Rows whose sample is drawn from the generator."""
+        seed = int(torch.randint(2**62, (), generator=generator, device=device))
+        most = max(1, room.memory // _ASIDE_SHARE // (4 * source.shape[1]))
+        sample = np.random.default_rng(seed).choice(len(source), min(most, len(source)), replace=False)
+        return cls(source, scaling, device, room, sample)
+
+    def __len__(self) -> int:
+        return len(self.source) - len(self._aside)
+
+    def set_aside(self, n_rows: int) -> tuple[Tensor, StreamedRows]:
+        aside = np.sort(self._sample[:n_rows])
+        rows = scale_block(self.scaling, self.source.take(aside))
+        others = StreamedRows(self.source, self.scaling, self.device, self.room, self._sample, aside)
+        return torch.from_numpy(rows).to(self.device), others
+
+    def shuffled(self, size: int, generator: Generator) -> Iterator[Tensor]:
+        n_blocks = -(-len(self.source) // self._block_rows)
+        order = torch.randperm(n_blocks, generator=generator, device=self.device).tolist()
+        in_a_pool = max(1, self._pool_rows // self._block_rows)
+        pools = [order[start : start + in_a_pool] for start in range(0, n_blocks, in_a_pool)]
+        rest = torch.empty(0, self.n_features)
+        for pool in _read_ahead(self._pool, pools):
+            mixed = torch.randperm(len(pool), generator=generator, device=self.device).cpu()
+            start = 0
+            if len(rest):  # the last piece of the pool before was not full
+                start = size - len(rest)
+                rest = torch.cat([rest, pool.index_select(0, mixed[:start])])
+                if len(rest) < size:
+                    continue
+                yield rest.to(self.device)
+            for index in torch.split(mixed[start:], size):
+                rest = pool.index_select(0, index)
+                if len(rest) == size:
+                    yield rest.to(self.device)
+            rest = rest if len(rest) < size else torch.empty(0, self.n_features)
+            del pool, mixed  # before the next one is read
+        if len(rest):
+            yield rest.to(self.device)
+
+    def map(self, function: Callable[[Tensor], Tensor], width: int) -> MappedRows:
+        n_rows = len(self.source)
+        shape = (n_rows, width)
+        small = 4 * n_rows * width <= self.room.memory // _CODES_SHARE
+        result = np.empty(shape, np.float32) if small else scratch_rows(shape, np.float32, self.room.folder)
+        starts = range(0, n_rows, min(BLOCK, self._pool_rows))
+        for start, block in zip(starts, _read_ahead(self._block, starts), strict=True):
+            part = result[start : start + len(block)]
+            part[:] = function(block.to(self.device)).cpu().numpy()
+            release(part)
+        return MappedRows([result])
+
+    def followed_by(self, matrix: Matrix, scaling: Scaling) -> StreamedRows:
+        if not isinstance(matrix, MappedRows):
+            raise TypeError("rows on the disk are followed by rows on the disk")
+        return StreamedRows(matrix, scaling.cpu(), self.device, self.room, self._sample)
+
+    # Reading, in the background: NumPy only, since torch would bring threads of its own ----------------
+
+    def _block(self, start: int) -> Tensor:
+        """The rows from one on, for :meth:`map`."""
+        rows = self.source[start : start + min(BLOCK, self._pool_rows)]
+        return torch.from_numpy(scale_block(self.scaling, rows))
+
+    def _pool(self, blocks: Sequence[int]) -> Tensor:
+        """The rows of some blocks, without those set aside."""
+        pool = np.empty((len(blocks) * self._block_rows, self.n_features), np.float32)
+        end = 0
+        for block in blocks:
+            start = block * self._block_rows
+            rows = scale_block(self.scaling, self.source[start : start + self._block_rows])
+            first, last = np.searchsorted(self._aside, [start, start + len(rows)])
+            if first < last:
+                rows = np.delete(rows, self._aside[first:last] - start, axis=0)
+            pool[end : end + len(rows)] = rows
+            end += len(rows)
+        return torch.from_numpy(pool[:end])
+
+
+def _read_ahead(read: Callable[[T], U], what: Sequence[T]) -> Iterator[U]:
+    """Read one thing after the other, always the next one while the last one is used."""
+    with ThreadPoolExecutor(1, thread_name_prefix="stackae-read-ahead") as executor:
+        coming = executor.submit(read, what[0])
+        for following in what[1:]:
+            ready = coming.result()
+            coming = executor.submit(read, following)
+            yield ready
+            del ready
+        yield coming.result()

@@ -1,0 +1,178 @@
+"""Rows that stay on the disk, and tables in several files."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from stackae import StackedAutoencoder
+from stackae.data import MappedRows, fingerprint, load_data
+from stackae.data.mapped import is_mapped, scratch_rows
+from stackae.exceptions import DataError, DataFileError, ParameterError
+
+X = np.random.default_rng(0).normal(size=(500, 6)).astype(np.float32)
+
+
+def resident():
+    """Bytes of this process in memory."""
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def saved(folder, *pieces):
+    for k, piece in enumerate(pieces):
+        np.save(folder / f"part{k}.npy", piece)
+    return folder
+
+
+@pytest.mark.parametrize("cut", [0, 1, 250, 499])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_pieces_read_as_the_whole(cut, order, tmp_path):
+    saved(tmp_path, *(np.asarray(piece, order=order) for piece in (X[:cut], X[cut:])))
+    rows = MappedRows([np.load(tmp_path / f"part{k}.npy", mmap_mode="r") for k in range(2)])
+    assert (len(rows), rows.shape, rows.dtype, rows.nbytes) == (500, (500, 6), np.float32, X.nbytes)
+    for part in (slice(None), slice(100, 300), slice(-5, None), slice(490, 600), slice(3, 3)):
+        np.testing.assert_array_equal(rows[part], X[part])
+    chosen = np.array([499, 0, 250, 3, 3])
+    np.testing.assert_array_equal(rows.take(chosen), X[chosen])
+    np.testing.assert_array_equal(np.asarray(rows), X)
+    assert fingerprint(rows) == fingerprint(X)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "read_as"),
+    [(np.uint8, np.float32), (np.int16, np.float32), (np.float16, np.float32), (">f4", np.float32),
+     (np.int32, np.float64), (np.float64, np.float64), (bool, np.float32)],
+)  # fmt: skip
+def test_numbers_are_read_as_the_floats_that_hold_them(dtype, read_as, tmp_path):
+    numbers = (X * 10).astype(dtype)
+    rows = MappedRows([numbers[:100], numbers[100:]])
+    assert rows.dtype == rows[:1].dtype == read_as
+    np.testing.assert_array_equal(rows[:], numbers.astype(read_as))
+
+
+def test_what_is_no_table_is_refused():
+    with pytest.raises(DataError, match=r"one width, got widths \[5, 6\]"):
+        MappedRows([X, X[:, 1:]])
+    with pytest.raises(DataError, match="numbers"):
+        MappedRows([np.array([["a"]])])
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs /proc to see its own memory")
+def test_reading_leaves_no_page_in_memory(tmp_path):
+    path = tmp_path / "large.npy"
+    large = np.lib.format.open_memmap(path, "w+", np.float32, (200_000, 64))
+    large[:] = 1
+    del large
+    rows = MappedRows([np.load(path, mmap_mode="r")])
+    before = resident()
+    for start in range(0, len(rows), 10_000):
+        rows[start : start + 10_000]
+    assert resident() - before < 20e6 < rows.nbytes
+
+
+def test_a_private_map_keeps_what_was_written_to_it(tmp_path):
+    saved(tmp_path, X)
+    private = np.load(tmp_path / "part0.npy", mmap_mode="c")
+    private[:] = 7
+    assert not is_mapped(private)
+    MappedRows([private])[:]
+    assert (private == 7).all()
+
+
+def test_scratch_rows_have_no_name_and_a_full_disk_is_told_before_anything_is_written(tmp_path):
+    rows = scratch_rows((10, 3), np.float32, tmp_path)
+    rows[:] = 1
+    assert rows.sum() == 30
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(OSError, match=r"no room for .* bytes of rows .*; choose another cache_folder"):
+        scratch_rows((2**48, 1024), np.float32, tmp_path)
+
+
+# Tables in several files
+
+
+def parquet(folder, *pieces, names="abcdef"):
+    for k, piece in enumerate(pieces):
+        pq.write_table(pa.table(dict(zip(names, piece.T, strict=True))), folder / f"part{k}.parquet")
+    return folder
+
+
+@pytest.mark.parametrize("memory", [None, "16MiB"])
+@pytest.mark.parametrize("kind", [saved, parquet])
+def test_a_folder_of_parts_is_one_table(kind, memory, tmp_path):
+    folder = kind(tmp_path, X[:200], X[200:201], X[201:])
+    (folder / "_SUCCESS").touch()
+    for source in (folder, sorted(folder.glob("part*"))):
+        data = load_data(source, max_memory=memory)
+        np.testing.assert_array_equal(np.asarray(data.X), X)
+        assert data.feature_names == (None if kind is saved else list("abcdef"))
+        assert data.name == (folder.name if source is folder else source[0].name)
+
+
+def test_a_large_parquet_file_is_copied_to_the_disk_once(tmp_path):
+    wide = np.random.default_rng(1).normal(size=(40_000, 60))
+    pq.write_table(
+        pa.table({f"c{j}": wide[:, j] for j in range(60)}), tmp_path / "wide.parquet", row_group_size=7000
+    )
+    data = load_data(tmp_path / "wide.parquet", max_memory="17MB", drop=["c3"], cache_folder=tmp_path)
+    assert isinstance(data.X, MappedRows)
+    np.testing.assert_array_equal(data.X[:], np.delete(wide, 3, axis=1))
+    assert [path.name for path in tmp_path.iterdir()] == ["wide.parquet"]
+    model = StackedAutoencoder((4,), max_memory="17MB", random_state=0).fit(data.rows)
+    assert model.feature_names_in_[3] == "c4"
+
+
+def test_a_large_file_of_bytes_is_not_turned_into_floats_as_a_whole(tmp_path):
+    saved(tmp_path, np.full((400_000, 12), 3, np.uint8))
+    data = load_data(tmp_path / "part0.npy", max_memory="17MB")
+    assert isinstance(data.X, MappedRows)
+    assert (data.X[:5] == 3).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda folder: None, r"without \.npy or \.parquet files"),
+        (lambda folder: saved(folder, X, X[:, 1:]), r"part1\.npy: 5 columns, where .*part0\.npy has 6"),
+        (lambda folder: (saved(folder, X), parquet(folder, X)), r"must all be \.npy or all \.parquet"),
+        (lambda folder: saved(folder, X[:, 0]), r"1-dimensional"),
+        (lambda folder: (folder / "broken.npy").write_bytes(b"no"), r"broken\.npy"),
+    ],
+)  # fmt: skip
+def test_parts_that_make_no_table_are_refused_in_one_line(make, message, tmp_path):
+    make(tmp_path)
+    with pytest.raises(DataFileError, match=message) as caught:
+        load_data(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_parts_with_other_columns_are_refused(tmp_path):
+    parquet(tmp_path, X)
+    pq.write_table(pa.table(dict(zip("abcdeg", X.T, strict=True))), tmp_path / "part1.parquet")
+    with pytest.raises(DataFileError, match=r"part1\.parquet: other columns than .*, such as '[fg]'"):
+        load_data(tmp_path)
+
+
+def test_a_missing_value_in_a_part_names_its_row(tmp_path):
+    column = pa.array([1.0] * 20_000 + [None])
+    pq.write_table(pa.table({"a": column}), tmp_path / "a.parquet")
+    with pytest.raises(DataFileError, match="row 20000, counted from 0, column 'a'"):
+        load_data([tmp_path / "a.parquet"])
+
+
+def test_no_parts_are_refused():
+    with pytest.raises(ParameterError, match="at least one file"):
+        load_data([])
+
+
+def test_a_value_that_is_not_finite_is_refused_with_its_row(tmp_path):
+    bad = X.copy()
+    bad[450, 2] = np.nan
+    saved(tmp_path, bad[:200], bad[200:])
+    with pytest.raises(DataError, match="contains NaN in row 450, column 2"):
+        StackedAutoencoder((2,)).fit(load_data(tmp_path).rows)
