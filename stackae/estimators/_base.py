@@ -29,6 +29,7 @@ from stackae.parts import PartTable
 from stackae.scaling import blocks
 from stackae.shallow import Composition, ShallowAutoencoder
 from stackae.stack import UnrolledStack
+from stackae.training.distributed import agreed
 from stackae.training.history import EpochRecord
 from stackae.training.parameters import Training
 from stackae.training.precision import computing, resolve_device, uses_bfloat16
@@ -213,7 +214,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
     def _machine(self) -> Machine:
         """Device, number format and the one source of random draws."""
         device = resolve_device(self.device)
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        seed = int(agreed(check_random_state(self.random_state).randint(2**31 - 1), device))
         return Machine(
             device,
             uses_bfloat16(self.precision, device),

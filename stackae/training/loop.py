@@ -11,6 +11,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from stackae.exceptions import DivergedError
+from stackae.training.distributed import agreed, shared
 from stackae.training.gradients import Gradient, by_autograd, trainable_parameters
 from stackae.training.history import EpochRecord
 from stackae.training.optimizers import Optimizer, make_optimizer
@@ -118,7 +119,9 @@ def epoch(run: Run, number: int) -> EpochRecord:
     seconds = perf_counter() - start
     validation_loss = None
     if run.held_out is not None:
-        validation_loss = _refuse_divergence(evaluate(run, run.held_out), run, number)
+        # The first process's, so that all of them stop in the same epoch.
+        validation_loss = agreed(evaluate(run, run.held_out), run.rows.device)
+        _refuse_divergence(validation_loss, run, number)
     return EpochRecord(
         phase=run.phase,
         layer=run.layer,
@@ -191,7 +194,7 @@ def start(
     The gradient is autograd's unless one is given; an optimizer that is given goes on where it was.
     """
     training = plan.training
-    gradient = gradient or by_autograd(module)
+    gradient = shared(gradient or by_autograd(module), trainable_parameters(module))
     optimizer = optimizer or make_optimizer(
         training.optimizer,
         trainable_parameters(module),

@@ -11,7 +11,6 @@ import click
 from stackae_cli.options import model_on_rows
 
 if TYPE_CHECKING:
-
     from stackae.data import DataSet
     from stackae.evaluation import Comparison
 

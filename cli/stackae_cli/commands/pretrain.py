@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +125,9 @@ def pretrain(
 
     DATA is a file (.npy, .npz, .csv, .parquet, IDX), a folder with the .npy or .parquet parts of one table,
     or a data set's name: digits, mnist, fashion-mnist.
+
+    Started by torchrun (torchrun --nproc-per-node 2 -m stackae_cli.main pretrain ...), all processes train
+    one model, each on its share of every batch.
     """
     import numpy as np
 
@@ -132,6 +136,8 @@ def pretrain(
     from stackae.environment import versions
     from stackae.files import atomic_write_text
     from stackae.memory import parse_memory
+    from stackae.training.distributed import is_first, together
+    from stackae.training.precision import resolve_device
     from stackae_cli.options import about, read_rows
     from stackae_cli.run_folder import CONFIG, HISTORY, MODEL, new_run_folder, to_jsonl, to_toml
 
@@ -146,14 +152,14 @@ def pretrain(
         device=device,
         precision=precision,
         random_state=random_state,
-        verbose=0 if quiet else 1,
         max_memory=max_memory,
     )
     parse_memory(max_memory)
     model.check_parameters()
     out = out if out is not None else Path("runs") / Path(data).name.partition(".")[0].replace(":", "-")
-    with new_run_folder(out) as folder:
-        model.set_params(cache_folder=folder)  # beside the run: where there is room for what it leaves
+    with together(resolve_device(device)), new_run_folder(out) if is_first() else nullcontext() as folder:
+        # Beside the run: where there is room for what it leaves.
+        model.set_params(cache_folder=folder, verbose=int(folder is not None and not quiet))
         dataset = read_rows(data, data_home, drop, max_memory, folder)
         config: dict[str, Any] = {
             "data": data,
@@ -177,10 +183,13 @@ def pretrain(
                 **versions(),
             },
         }
-        atomic_write_text(folder / CONFIG, to_toml(config))
+        if folder is not None:
+            atomic_write_text(folder / CONFIG, to_toml(config))
         with about(data):
             model.fit(dataset.rows)
-        model.set_params(cache_folder=None)
+        if folder is None:  # the first of several processes reports
+            return
+        model.set_params(cache_folder=None, verbose=int(not quiet))
         atomic_write_text(folder / HISTORY, to_jsonl(model.history_))
         model.save(folder / MODEL)
     _report(model, dataset.X.shape, out / MODEL)
