@@ -38,7 +38,7 @@ def _is_differentiated(layer: ShallowAutoencoder) -> bool:
         and layer.output.backward is not None
         and layer.parts.code is None
         and (penalty is None or type(penalty).gradient is not Penalty.gradient)
-        and type(layer.loss).gradient is not Loss.gradient
+        and type(layer.loss).with_gradient is not Loss.with_gradient
     )
 
 
@@ -72,10 +72,9 @@ class _Chain:
             answers[k - 1] = torch.addcmul(self.shifts[k], reconstructions[k], self.factors[k])
         preactivation = networks[0].decode(answers[0])
         reconstruction = reconstructions[0] = outputs[0](preactivation)
-        loss = self.loss(preactivation, reconstruction, z)
 
         # Back through the decoders, bottom first.
-        delta = self.loss.gradient(preactivation, reconstruction, z)
+        loss, delta = self.loss.with_gradient(preactivation, reconstruction, z)
         if self.loss.output is None:
             delta = _back(outputs[0], delta, reconstruction)
         for k in range(last):

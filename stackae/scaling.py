@@ -42,7 +42,13 @@ class Scaling(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """From the outer units to the layer's, in the precision of ``x``."""
-        return (x - self.shift.to(x.dtype)) / self.factor.to(x.dtype)
+        # What changes nothing is left out where looking costs nothing; a GPU would have to be waited for.
+        on_cpu = self.shift.device.type == "cpu"
+        if not on_cpu or bool(self.shift.any()):
+            x = x - self.shift.to(x.dtype)
+        if not on_cpu or bool((self.factor != 1).any()):
+            x = x / self.factor.to(x.dtype)
+        return x
 
     def inverse(self, z: Tensor) -> Tensor:
         """Back to the outer units."""
@@ -119,9 +125,14 @@ def _scaling(shift: npt.NDArray[np.float64], factor: npt.NDArray[np.float64]) ->
     )
 
 
-def blocks(X: Matrix, dtype: npt.DTypeLike | None = np.float64) -> Iterator[npt.NDArray[np.floating]]:
-    """Consecutive blocks of rows, contiguous and writable as torch wants them, in ``dtype`` or their own."""
-    size = max(1, _BLOCK // max(1, X.shape[1]))
+def blocks(
+    X: Matrix, dtype: npt.DTypeLike | None = np.float64, n_values: int = _BLOCK
+) -> Iterator[npt.NDArray[np.floating]]:
+    """Consecutive blocks of rows of about ``n_values`` numbers, in ``dtype`` or their own.
+
+    They are contiguous and writable, as torch wants them.
+    """
+    size = max(1, n_values // max(1, X.shape[1]))
     for start in range(0, X.shape[0], size):
         block = X[start : start + size]
         values = block.cpu().numpy() if isinstance(block, Tensor) else np.asarray(block)

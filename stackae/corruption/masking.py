@@ -41,4 +41,4 @@ class Masking(Corruption):
         self.level = level
 
     def __call__(self, x: Tensor, generator: Generator) -> Tensor:
-        return x.masked_fill(choose_cells(x, self.level, generator), 0)
+        return x * choose_cells(x, 1 - self.level, generator)

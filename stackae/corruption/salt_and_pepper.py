@@ -47,6 +47,6 @@ class SaltAndPepper(Corruption):
         in_unit_interval = (x.amin() >= 0) & (x.amax() <= 1)
         low = torch.where(in_unit_interval, torch.zeros_like(x[:1]), x.amin(0, keepdim=True))
         high = torch.where(in_unit_interval, torch.ones_like(x[:1]), x.amax(0, keepdim=True))
-        chosen = choose_cells(x, self.level, generator)
-        salt = choose_cells(x, 0.5, generator)
+        chosen = choose_cells(x, self.level, generator).bool()
+        salt = choose_cells(x, 0.5, generator).bool()
         return torch.where(chosen, torch.where(salt, high, low), x)

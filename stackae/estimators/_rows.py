@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
@@ -100,10 +100,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _detach(X: Any) -> Any:
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(X, torch.Tensor):
-        return X.detach().cpu().numpy()
-    return X
+    return X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else X
 
 
 def _refuse_silent_conversions(X: Any) -> None:
@@ -154,8 +151,9 @@ def _is_numeric(dtype: Any, X: Any, name: Any) -> bool:
 def _refuse_non_finite(rows: npt.NDArray[np.floating] | MappedRows, names: Sequence[str] | None) -> None:
     start = 0
     for block in blocks(rows, dtype=None):
-        bad = ~(np.abs(block) <= _FLOAT32_MAX)  # a NaN compares false
-        if bad.any():
+        low, high = torch.aminmax(torch.from_numpy(block))  # a NaN makes both NaN, and that compares false
+        if not (low >= -_FLOAT32_MAX and high <= _FLOAT32_MAX):
+            bad = ~(np.abs(block) <= _FLOAT32_MAX)
             row, column = (int(i) for i in np.argwhere(bad)[0])
             value = block[row, column]
             label = repr(str(names[column])) if names is not None else str(column)

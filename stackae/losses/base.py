@@ -35,10 +35,12 @@ class Loss(Constrained):
             What should have come out.
         """
 
-    def gradient(self, preactivation: Tensor, reconstruction: Tensor, target: Tensor) -> Tensor:
-        """Return the derivative of the loss, worked by hand (rows × features).
+    def with_gradient(
+        self, preactivation: Tensor, reconstruction: Tensor, target: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the loss and its derivative, worked by hand (rows × features).
 
-        It is with respect to the reconstruction or, where ``output`` says which activation the loss implies,
-        to the preactivation. A loss that does not override this is left to autograd.
+        The derivative is with respect to the reconstruction or, where ``output`` says which activation the
+        loss implies, to the preactivation. A loss that does not override this is left to autograd.
         """
         raise NotImplementedError

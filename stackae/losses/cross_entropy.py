@@ -32,5 +32,8 @@ class CrossEntropy(Loss):
 
         return binary_cross_entropy_with_logits(preactivation, target, reduction="sum").div(target.shape[0])
 
-    def gradient(self, preactivation: Tensor, reconstruction: Tensor, target: Tensor) -> Tensor:
-        return reconstruction.sub(target).div_(target.shape[0])
+    def with_gradient(
+        self, preactivation: Tensor, reconstruction: Tensor, target: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        loss = self(preactivation, reconstruction, target)
+        return loss, (reconstruction - target).div_(target.shape[0])

@@ -28,5 +28,9 @@ class SquaredError(Loss):
 
         return mse_loss(reconstruction, target, reduction="sum").div(target.shape[0])
 
-    def gradient(self, preactivation: Tensor, reconstruction: Tensor, target: Tensor) -> Tensor:
-        return reconstruction.sub(target).mul_(2 / target.shape[0])
+    def with_gradient(
+        self, preactivation: Tensor, reconstruction: Tensor, target: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        error = reconstruction - target
+        flat = error.view(-1)
+        return flat.dot(flat).div_(target.shape[0]), error.mul_(2 / target.shape[0])

@@ -13,8 +13,6 @@ from torch import Generator, Tensor
 from stackae.data.mapped import MappedRows
 from stackae.scaling import Matrix, Scaling, apply_scaling
 
-#: Up to this many bytes an epoch is gathered at once, and its pieces are views of it.
-_GATHER_AT_ONCE = 2**26
 #: Rows that pass through a function at once.
 BLOCK = 8192
 
@@ -84,11 +82,9 @@ class RowsInMemory(Rows):
 
     def shuffled(self, size: int, generator: Generator) -> Iterator[Tensor]:
         order = self.order[torch.randperm(len(self.order), generator=generator, device=self.device)]
-        if self.tensor.nbytes <= _GATHER_AT_ONCE:
-            yield from torch.split(self.tensor.index_select(0, order), size)
-        else:
-            for index in torch.split(order, size):
-                yield self.tensor.index_select(0, index)
+        # Piece by piece, so that what is gathered is still in the processor's cache when it is used.
+        for index in torch.split(order, size):
+            yield self.tensor.index_select(0, index)
 
     def map(self, function: Callable[[Tensor], Tensor], width: int) -> Tensor:
         result = torch.empty(len(self.tensor), width, device=self.device)
