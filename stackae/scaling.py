@@ -14,8 +14,8 @@ from stackae.data.mapped import MappedRows
 #: A matrix of rows: in memory, on the disk, or on a device.
 Matrix = npt.NDArray[np.floating] | MappedRows | Tensor
 
-#: Rows are taken in blocks of about this many values where a float64 copy of everything would be wasteful.
-_BLOCK = 2**22
+#: Rows are taken in blocks of about this many values: few enough to stay in a processor's cache.
+_BLOCK = 2**20
 
 
 class Scaling(nn.Module):
@@ -125,14 +125,9 @@ def _scaling(shift: npt.NDArray[np.float64], factor: npt.NDArray[np.float64]) ->
     )
 
 
-def blocks(
-    X: Matrix, dtype: npt.DTypeLike | None = np.float64, n_values: int = _BLOCK
-) -> Iterator[npt.NDArray[np.floating]]:
-    """Consecutive blocks of rows of about ``n_values`` numbers, in ``dtype`` or their own.
-
-    They are contiguous and writable, as torch wants them.
-    """
-    size = max(1, n_values // max(1, X.shape[1]))
+def blocks(X: Matrix, dtype: npt.DTypeLike | None = np.float64) -> Iterator[npt.NDArray[np.floating]]:
+    """Consecutive blocks of rows, contiguous and writable as torch wants them, in ``dtype`` or their own."""
+    size = max(1, _BLOCK // max(1, X.shape[1]))
     for start in range(0, X.shape[0], size):
         block = X[start : start + size]
         values = block.cpu().numpy() if isinstance(block, Tensor) else np.asarray(block)

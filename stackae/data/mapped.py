@@ -15,6 +15,9 @@ from stackae.exceptions import DataError
 
 Floats = npt.NDArray[np.floating]
 
+#: Single rows that are read before their pages are given back: the system maps 64 KB and more around each.
+_VISITS = 128
+
 
 class MappedRows:
     """Memory maps laid end to end, as one matrix of floats that is read in blocks.
@@ -72,9 +75,11 @@ class MappedRows:
         block = np.empty((len(rows), self.shape[1]), self.dtype)
         piece_of = np.searchsorted(self._starts, rows, side="right") - 1
         for k in np.unique(piece_of):
-            chosen = piece_of == k
-            block[chosen] = self._pieces[k][rows[chosen] - self._starts[k]]
-            release(self._pieces[k])
+            places = np.flatnonzero(piece_of == k)
+            for start in range(0, len(places), _VISITS):
+                chosen = places[start : start + _VISITS]
+                block[chosen] = self._pieces[k][rows[chosen] - self._starts[k]]
+                release(self._pieces[k])
         return block
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Floats:

@@ -42,9 +42,6 @@ Input = Rows | MappedRows
 #: ``"auto"`` among training parameters, by its other spelling: ``training__max_epochs`` can be set on it.
 TRAININGS: PartTable[Any] = PartTable("training", "stackae.training", {"auto": "parameters:Training"})
 
-#: Numbers in the blocks to which a model is applied: few enough to stay in a processor's cache.
-_IN_CACHE = 2**20
-
 #: Constraints of the parameters that every estimator has.
 COMMON_CONSTRAINTS: dict[str, Any] = {
     "scale": [StrOptions({"auto", "standard", "minmax"}), None],
@@ -373,7 +370,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
         n_weights = sum(p.numel() for p in module.parameters())
         with computing(device, work=n_weights * min(len(rows), 1024)):
             start = 0
-            for block in blocks(rows, np.float64 if double else np.float32, _IN_CACHE):
+            for block in blocks(rows, np.float64 if double else np.float32):
                 answer[start : start + len(block)] = (
                     function(module, torch.from_numpy(block).to(device)).cpu().numpy()
                 )

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stackae import StackedAutoencoder
-from stackae.data import MappedRows, fingerprint, load_data
+from stackae.data import MappedRows, fingerprint, load_data, mapped
 from stackae.data.mapped import is_mapped, scratch_rows
 from stackae.exceptions import DataError, DataFileError, ParameterError
 
@@ -63,7 +63,7 @@ def test_what_is_no_table_is_refused():
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs /proc to see its own memory")
-def test_reading_leaves_no_page_in_memory(tmp_path):
+def test_reading_leaves_no_page_in_memory(tmp_path, monkeypatch):
     path = tmp_path / "large.npy"
     large = np.lib.format.open_memmap(path, "w+", np.float32, (200_000, 64))
     large[:] = 1
@@ -73,6 +73,11 @@ def test_reading_leaves_no_page_in_memory(tmp_path):
     for start in range(0, len(rows), 10_000):
         rows[start : start + 10_000]
     assert resident() - before < 20e6 < rows.nbytes
+    seen = []
+    release = mapped.release
+    monkeypatch.setattr(mapped, "release", lambda part: (seen.append(resident()), release(part)))
+    rows.take(np.arange(0, 200_000, 40))
+    assert max(seen) - before < 20e6
 
 
 def test_a_private_map_keeps_what_was_written_to_it(tmp_path):
