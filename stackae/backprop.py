@@ -31,15 +31,26 @@ def by_hand(module: ShallowAutoencoder | UnrolledStack) -> Gradient | None:
 
 def _is_differentiated(layer: ShallowAutoencoder) -> bool:
     """Whether every part of a layer brings its derivative."""
-    penalty = layer.parts.penalty
     return (
-        isinstance(layer.network, DenseModule)
+        type(layer.network) is DenseModule
         and layer.network.activation.backward is not None
         and layer.output.backward is not None
         and layer.parts.code is None
-        and (penalty is None or type(penalty).gradient is not Penalty.gradient)
-        and type(layer.loss).with_gradient is not Loss.with_gradient
+        and (layer.parts.penalty is None or _brings(layer.parts.penalty, "gradient"))
+        and _brings(layer.loss, "with_gradient")
     )
+
+
+def _brings(part: Loss | Penalty, derivative: str) -> bool:
+    """Whether the derivative is that of the part's own formula, and not of one that a subclass replaced."""
+    for kind in type(part).__mro__:
+        if kind in (Loss, Penalty):
+            return False
+        if derivative in vars(kind):
+            return True
+        if "__call__" in vars(kind):
+            return False
+    return False
 
 
 class _Chain:

@@ -145,7 +145,10 @@ def _rows(
     """The scaled rows: in memory, where they fit together with the codes of layers of these widths."""
     # The rows; with those on which a layer trains, its codes and the same codes scaled; and an order.
     values = X.shape[1] + max(below + 2 * width for below, width in pairwise([0, *widths, 0]))
-    if len(X) * (4 * values + 8) <= machine.room.memory:
+    memory = machine.room.memory
+    if machine.device.type == "cuda":  # whose memory they would take: half of what is free there
+        memory = min(memory, torch.cuda.mem_get_info(machine.device)[0] // 2)
+    if len(X) * (4 * values + 8) <= memory:
         return RowsInMemory.scaled(X, scaling, machine.device, machine.generator)
     source = X if isinstance(X, MappedRows) else MappedRows([X])
     return StreamedRows.drawn(source, scaling, machine.device, machine.room, machine.generator)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -87,36 +88,57 @@ def fit_scaling(kind: str | None, X: Matrix) -> Scaling:
     return _scaling(mean, np.where(constant, 1.0, np.sqrt(variance)))
 
 
-def column_range(
-    X: Matrix,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def column_range(X: Matrix) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """The least and the greatest value of each column."""
-    low = np.full(X.shape[1], np.inf)
-    high = np.full(X.shape[1], -np.inf)
+    low, high = (np.full(X.shape[1], bound) for bound in (np.inf, -np.inf))
     for block in blocks(X, dtype=None):
-        np.minimum(low, block.min(0), out=low)
-        np.maximum(high, block.max(0), out=high)
+        least, greatest = (values.numpy() for values in torch.aminmax(torch.from_numpy(block), dim=0))
+        np.minimum(low, least, out=low)
+        np.maximum(high, greatest, out=high)
     return low, high
 
 
 def apply_scaling(scaling: Scaling, X: npt.NDArray[np.floating] | MappedRows) -> Tensor:
-    """The scaled rows as one float32 tensor; ``X`` is not written."""
-    rows = torch.empty(X.shape, dtype=torch.float32)
+    """The scaled rows as one float32 tensor, not to be written: where nothing changes it is ``X`` itself."""
+    scale = BlockScaling(scaling, X.dtype)
+    if isinstance(X, np.ndarray) and X.dtype == np.float32 and X.flags.carray and scale.changes_nothing:
+        return torch.from_numpy(X)
+    rows = np.empty(X.shape, np.float32)
     start = 0
     for block in blocks(X, dtype=None):
-        rows[start : start + len(block)] = torch.from_numpy(scale_block(scaling, block))
+        scale(block, rows[start : start + len(block)])
         start += len(block)
-    return rows
+    return torch.from_numpy(rows)
 
 
-def scale_block(scaling: Scaling, block: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-    """Scaled rows as float32, computed in the precision of the block, which is not written, by one thread."""
-    shift, factor = (values.numpy().astype(block.dtype) for values in (scaling.shift, scaling.factor))
-    if shift.any():
-        block = block - shift
-    if (factor != 1).any():
-        block = block / factor
-    return block.astype(np.float32, copy=False)
+class BlockScaling:
+    """A scaling as NumPy computes it: by one thread, in the precision of the rows, which are not written.
+
+    Parameters
+    ----------
+    scaling : Scaling
+    dtype : float32 or float64
+        Of the rows.
+    """
+
+    def __init__(self, scaling: Scaling, dtype: np.dtype[Any]) -> None:
+        shift, factor = (values.cpu().numpy().astype(dtype) for values in (scaling.shift, scaling.factor))
+        self._shift = shift if shift.any() else None
+        self._factor = factor if (factor != 1).any() else None
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether it is the identity."""
+        return self._shift is None and self._factor is None
+
+    def __call__(self, rows: npt.NDArray[np.floating], out: npt.NDArray[np.float32]) -> None:
+        """Write the scaled rows to ``out``, which may be the rows themselves."""
+        if self._shift is not None:
+            rows = np.subtract(rows, self._shift, out=out if out.dtype == rows.dtype else None)
+        if self._factor is not None:
+            rows = np.divide(rows, self._factor, out=out if out.dtype == rows.dtype else None)
+        if rows is not out:
+            out[:] = rows
 
 
 def _scaling(shift: npt.NDArray[np.float64], factor: npt.NDArray[np.float64]) -> Scaling:

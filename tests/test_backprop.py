@@ -93,3 +93,21 @@ def test_a_unit_saturated_over_a_whole_batch_has_no_gradient_from_the_bounded_di
 @pytest.mark.parametrize("activation", sorted(set(ACTIVATIONS) - set(DIFFERENTIATED)))
 def test_what_has_no_derivative_by_hand_is_left_to_autograd(activation):
     assert by_hand(shallow(activation=activation)) is None
+
+
+def test_a_formula_that_a_subclass_replaced_is_left_to_autograd():
+    class Halved(LOSSES["squared_error"]().__class__):
+        def __call__(self, preactivation, reconstruction, target):
+            return super().__call__(preactivation, reconstruction, target) / 2
+
+    class Weighted(PENALTIES["l2"]().__class__):
+        def __call__(self, batch, code, reconstruction, module):
+            return code.pow(4).sum()
+
+    class Both(Weighted):
+        def gradient(self, code):
+            return 4 * code**3
+
+    assert by_hand(shallow(loss=Halved())) is None
+    assert by_hand(shallow(penalty=Weighted())) is None
+    agree(shallow(penalty=Both()))

@@ -62,13 +62,18 @@ class MappedRows:
         if step != 1:
             raise IndexError("rows on the disk are read in order, without a step")
         block = np.empty((max(0, stop - start), self.shape[1]), self.dtype)
+        self.read(start, block)
+        return block
+
+    def read(self, start: int, out: Floats) -> None:
+        """Fill ``out`` with the rows from one on."""
+        stop = start + len(out)
         for piece, first in zip(self._pieces, self._starts[:-1], strict=True):
             low, high = max(start, int(first)), min(stop, int(first) + len(piece))
             if low < high:
                 part = piece[low - first : high - first]
-                block[low - start : high - start] = part
+                out[low - start : high - start] = part
                 release(part)
-        return block
 
     def take(self, rows: npt.NDArray[np.integer]) -> Floats:
         """The rows of these numbers, in any order."""

@@ -32,5 +32,5 @@ class SquaredError(Loss):
         self, preactivation: Tensor, reconstruction: Tensor, target: Tensor
     ) -> tuple[Tensor, Tensor]:
         error = reconstruction - target
-        flat = error.view(-1)
+        flat = error.reshape(-1)
         return flat.dot(flat).div_(target.shape[0]), error.mul_(2 / target.shape[0])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from os import PathLike
 from typing import NamedTuple, TypeVar
 
@@ -20,7 +21,7 @@ import torch
 from torch import Generator, Tensor
 
 from stackae.data.mapped import MappedRows, release, scratch_rows
-from stackae.scaling import Matrix, Scaling, scale_block
+from stackae.scaling import BlockScaling, Matrix, Scaling
 from stackae.training.rows import BLOCK, Rows
 
 _POOL_SHARE = 8
@@ -81,9 +82,11 @@ class StreamedRows(Rows):
         self.n_features = source.shape[1]
         self._sample = sample
         self._aside = np.empty(0, np.int64) if aside is None else aside
+        self._scale = BlockScaling(scaling, source.dtype)
         row_bytes = 4 * self.n_features
         self._pool_rows = max(1, room.memory // _POOL_SHARE // row_bytes)
         self._block_rows = max(1, self._pool_rows // _BLOCKS_IN_A_POOL, _LEAST_BLOCK // row_bytes)
+        self._blocks_in_a_pool = max(1, self._pool_rows // self._block_rows)
 
     @classmethod
     def drawn(
@@ -100,18 +103,20 @@ class StreamedRows(Rows):
 
     def set_aside(self, n_rows: int) -> tuple[Tensor, StreamedRows]:
         aside = np.sort(self._sample[:n_rows])
-        rows = scale_block(self.scaling, self.source.take(aside))
+        rows = np.empty((len(aside), self.n_features), np.float32)
+        self._scale(self.source.take(aside), rows)
         others = StreamedRows(self.source, self.scaling, self.device, self.room, self._sample, aside)
         return torch.from_numpy(rows).to(self.device), others
 
     def shuffled(self, size: int, generator: Generator) -> Iterator[Tensor]:
         n_blocks = -(-len(self.source) // self._block_rows)
         order = torch.randperm(n_blocks, generator=generator, device=self.device).tolist()
-        in_a_pool = max(1, self._pool_rows // self._block_rows)
-        pools = [order[start : start + in_a_pool] for start in range(0, n_blocks, in_a_pool)]
+        at_once = self._blocks_in_a_pool
+        pools = [order[start : start + at_once] for start in range(0, n_blocks, at_once)]
+        free: list[npt.NDArray[np.float32]] = []  # pools whose rows were used, to be filled again
         rest = torch.empty(0, self.n_features)
-        for pool in _read_ahead(self._pool, pools):
-            mixed = torch.randperm(len(pool), generator=generator, device=self.device).cpu()
+        for n_rows, pool in _read_ahead(partial(self._pool, free), pools):
+            mixed = torch.randperm(n_rows, generator=generator, device=self.device).cpu()
             start = 0
             if len(rest):  # the last piece of the pool before was not full
                 start = size - len(rest)
@@ -124,7 +129,8 @@ class StreamedRows(Rows):
                 if len(rest) == size:
                     yield rest.to(self.device)
             rest = rest if len(rest) < size else torch.empty(0, self.n_features)
-            del pool, mixed  # before the next one is read
+            free.append(pool.numpy())
+            del pool
         if len(rest):
             yield rest.to(self.device)
 
@@ -143,28 +149,40 @@ class StreamedRows(Rows):
     def followed_by(self, matrix: Matrix, scaling: Scaling) -> StreamedRows:
         if not isinstance(matrix, MappedRows):
             raise TypeError("rows on the disk are followed by rows on the disk")
-        return StreamedRows(matrix, scaling.cpu(), self.device, self.room, self._sample)
+        return StreamedRows(matrix, scaling, self.device, self.room, self._sample)
 
     # Reading, in the background: NumPy only, since torch would bring threads of its own ----------------
 
     def _block(self, start: int) -> Tensor:
         """The rows from one on, for :meth:`map`."""
-        rows = self.source[start : start + min(BLOCK, self._pool_rows)]
-        return torch.from_numpy(scale_block(self.scaling, rows))
+        rows = np.empty((min(BLOCK, self._pool_rows, len(self.source) - start), self.n_features), np.float32)
+        self._read(start, rows)
+        return torch.from_numpy(rows)
 
-    def _pool(self, blocks: Sequence[int]) -> Tensor:
-        """The rows of some blocks, without those set aside."""
-        pool = np.empty((len(blocks) * self._block_rows, self.n_features), np.float32)
+    def _pool(self, free: list[npt.NDArray[np.float32]], blocks: Sequence[int]) -> tuple[int, Tensor]:
+        """A pool with the rows of some blocks, without those set aside, and how many rows they are."""
+        shape = (self._blocks_in_a_pool * self._block_rows, self.n_features)
+        pool = free.pop() if free else np.empty(shape, np.float32)
         end = 0
         for block in blocks:
             start = block * self._block_rows
-            rows = scale_block(self.scaling, self.source[start : start + self._block_rows])
-            first, last = np.searchsorted(self._aside, [start, start + len(rows)])
+            n_rows = min(self._block_rows, len(self.source) - start)
+            self._read(start, pool[end : end + n_rows])
+            first, last = np.searchsorted(self._aside, [start, start + n_rows])
             if first < last:
-                rows = np.delete(rows, self._aside[first:last] - start, axis=0)
-            pool[end : end + len(rows)] = rows
-            end += len(rows)
-        return torch.from_numpy(pool[:end])
+                kept = np.delete(pool[end : end + n_rows], self._aside[first:last] - start, axis=0)
+                n_rows = len(kept)
+                pool[end : end + n_rows] = kept
+            end += n_rows
+        return end, torch.from_numpy(pool)
+
+    def _read(self, start: int, out: npt.NDArray[np.float32]) -> None:
+        """Fill ``out`` with the scaled rows from one on."""
+        if self.source.dtype == np.float32:
+            self.source.read(start, out)
+            self._scale(out, out)
+        else:
+            self._scale(self.source[start : start + len(out)], out)
 
 
 def _read_ahead(read: Callable[[T], U], what: Sequence[T]) -> Iterator[U]:
