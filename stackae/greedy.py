@@ -143,8 +143,10 @@ def _rows(
     X: npt.NDArray[np.floating] | MappedRows, scaling: Scaling, widths: Sequence[int], machine: Machine
 ) -> Rows:
     """The scaled rows: in memory, where they fit together with the codes of layers of these widths."""
-    # The rows; with those on which a layer trains, its codes and the same codes scaled; and an order.
-    values = X.shape[1] + max(below + 2 * width for below, width in pairwise([0, *widths, 0]))
+    # The rows; with those on which a layer trains, its codes and the same codes scaled, if another layer
+    # follows; and an order.
+    codes = [below + 2 * width for below, width in pairwise([0, *widths[:-1]])]
+    values = X.shape[1] + max(codes, default=0)
     memory = machine.room.memory
     if machine.device.type == "cuda":  # whose memory they would take: half of what is free there
         memory = min(memory, torch.cuda.mem_get_info(machine.device)[0] // 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -35,3 +36,21 @@ def test_every_command_and_every_part_is_in_the_readme():
     for table in (CORRUPTIONS, PENALTIES, LOSSES, ACTIVATIONS):
         for name in table:
             assert f"`{name}`" in README
+
+
+def results_of(name):
+    path = Path(__file__).parent.parent / "benchmarks" / "results" / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8"))["results"]
+
+
+def test_the_speeds_in_the_readme_are_those_of_the_results():
+    speed = results_of("speed")
+    rows = [line for line in README.splitlines() if line.startswith(("| 784-", "| 64-32-64"))]
+    for work, row in zip(("layer", "small layer", "greedy"), rows, strict=True):
+        for name, ratio in speed[work]["ratios"].items():
+            if not name.startswith(("stackae", "PCA")):
+                assert f"| {ratio:.2f} |" in row
+    assert f"| {speed['layer']['share of the product ceiling']:.0%} |".replace("%", " %") in rows[0]
+    assert f"| {speed['transform']['share of the product ceiling']:.0%} |".replace("%", " %") in README
+    assert f"{speed['layer']['plain loop against the bare products']:.2f} times as fast" in README
+    assert f"power {speed['growth']['exponent']:.2f}" in README

@@ -37,12 +37,25 @@ class Activation:
     def __call__(self, x: Tensor) -> Tensor:
         return self._apply(x) if self.function else x
 
+    def over(self, x: Tensor) -> Tensor:
+        """The same, where ``x`` is needed no more: written over it if that is possible."""
+        return self._apply_over(x) if self.function else x
+
     @cached_property
     def _apply(self) -> Callable[[Tensor], Tensor]:
         import torch
 
         found: Callable[[Tensor], Tensor] | None = getattr(torch, self.function, None)
         return found or getattr(torch.nn.functional, self.function)
+
+    @cached_property
+    def _apply_over(self) -> Callable[[Tensor], Tensor]:
+        import torch
+
+        if self.backward is None:  # autograd needs x for the derivative
+            return self._apply
+        found: Callable[[Tensor], Tensor] | None = getattr(torch, f"{self.function}_", None)
+        return found or self._apply
 
 
 def _identity_backward(gradient: Tensor, output: Tensor) -> Tensor:

@@ -63,7 +63,7 @@ class DenseModule(NetworkModule):
         self.decoder_bias.zero_()
 
     def encode(self, x: Tensor) -> Tensor:
-        return self.activation(linear(x, self.encoder_weight, self.encoder_bias))
+        return self.activation.over(linear(x, self.encoder_weight, self.encoder_bias))
 
     def decode(self, code: Tensor) -> Tensor:
         return linear(code, self._decoder_weight, self.decoder_bias)
@@ -99,7 +99,7 @@ class DenseByHand:
 
     def encode(self, x: Tensor) -> Tensor:
         """As the module does."""
-        return self.activation(torch.addmm(self._b, x, self._wt))
+        return self.activation.over(torch.addmm(self._b, x, self._wt))
 
     def decode(self, code: Tensor) -> Tensor:
         """As the module does."""
