@@ -12,7 +12,7 @@ import torch
 from torch import Generator
 
 from stackae.backprop import by_hand
-from stackae.data.mapped import MappedRows
+from stackae.data.mapped import MappedRows, refuse_too_little_room
 from stackae.exceptions import DataError, ParameterError
 from stackae.memory import parse_memory
 from stackae.scaling import Matrix, Scaling, column_range, fit_scaling
@@ -152,6 +152,9 @@ def _rows(
         memory = min(memory, torch.cuda.mem_get_info(machine.device)[0] // 2)
     if len(X) * (4 * values + 8) <= memory:
         return RowsInMemory.scaled(X, scaling, machine.device, machine.generator)
+    # The codes on which a layer trains, and those that it makes.
+    on_disk = max((below + width for below, width in pairwise([0, *widths[:-1]])), default=0)
+    refuse_too_little_room(4 * len(X) * on_disk, machine.room.folder)
     source = X if isinstance(X, MappedRows) else MappedRows([X])
     return StreamedRows.drawn(source, scaling, machine.device, machine.room, machine.generator)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
+import shutil
 import tempfile
 from collections.abc import Sequence
 from typing import Any
@@ -134,13 +136,26 @@ def scratch_rows(
             try:
                 os.posix_fallocate(file.fileno(), 0, size)
             except OSError as error:
-                where = tempfile.gettempdir() if folder is None else os.fspath(folder)
-                raise OSError(
-                    error.errno,
-                    f"{where}: no room for {size:,} bytes of rows on the disk ({error.strerror});"
-                    " choose another cache_folder, or a larger max_memory",
-                ) from error
+                raise _no_room(size, folder) from error
         return np.memmap(file, dtype, "r+" if hasattr(os, "posix_fallocate") else "w+", 0, shape)
+
+
+def refuse_too_little_room(size: int, folder: str | os.PathLike[str] | None) -> None:
+    """Refuse work that will need so many bytes in a folder, before it has begun.
+
+    Raises
+    ------
+    OSError
+        They are not there.
+    """
+    if size > shutil.disk_usage(tempfile.gettempdir() if folder is None else folder).free:
+        raise _no_room(size, folder)
+
+
+def _no_room(size: int, folder: str | os.PathLike[str] | None) -> OSError:
+    where = tempfile.gettempdir() if folder is None else os.fspath(folder)
+    mend = "choose another cache_folder, or a larger max_memory"
+    return OSError(errno.ENOSPC, f"{where}: no room for {size:,} bytes of rows on the disk; {mend}")
 
 
 def _file_of(array: Any) -> mmap.mmap | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
@@ -213,6 +214,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
 
     def _machine(self) -> Machine:
         """Device, number format and the one source of random draws."""
+        if self.cache_folder is not None and not os.path.isdir(self.cache_folder):
+            raise ParameterError(f"cache_folder must be a folder that exists, got {self.cache_folder!r}")
         device = resolve_device(self.device)
         seed = int(agreed(check_random_state(self.random_state).randint(2**31 - 1), device))
         return Machine(

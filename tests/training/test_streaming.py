@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 
 import numpy as np
@@ -10,8 +11,9 @@ import torch
 
 from stackae import Autoencoder, Masking, StackedAutoencoder, Training
 from stackae.data import MappedRows
+from stackae.exceptions import ParameterError
 from stackae.scaling import Scaling, fit_scaling
-from stackae.training import streaming
+from stackae.training import loop, streaming
 from stackae.training.rows import RowsInMemory
 from stackae.training.streaming import Room, StreamedRows
 
@@ -159,3 +161,17 @@ def test_partial_fit_takes_pieces_from_the_disk(large):
     for path in sorted(folder.iterdir()):
         model.partial_fit(np.load(path, mmap_mode="r"))
     assert model.score(X[:5000]) > 0.95
+
+
+def test_a_disk_without_room_for_the_codes_is_told_before_anything_is_trained(large, tmp_path, monkeypatch):
+    X, _ = large
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage._replace(free=4 * len(X) * 32 - 1))
+    monkeypatch.setattr(loop, "fit", lambda run: pytest.fail("trained"))
+    with pytest.raises(OSError, match=r"no room for 15,360,000 bytes .*; choose another cache_folder"):
+        stack(max_memory="17MB", cache_folder=tmp_path).fit(X)
+
+
+def test_a_cache_folder_that_is_not_there_is_refused(large):
+    with pytest.raises(ParameterError, match="cache_folder must be a folder that exists, got '/nowhere'"):
+        stack(cache_folder="/nowhere").fit(large[0])
