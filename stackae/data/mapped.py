@@ -159,12 +159,16 @@ def _no_room(size: int, folder: str | os.PathLike[str] | None) -> OSError:
 
 
 def _file_of(array: Any) -> mmap.mmap | None:
-    """The map in which an array lies; none where it is private memory that giving back would lose."""
+    """The map of a file in which an array lies.
+
+    None for everything else, and for private maps and maps of no file: giving those back would lose them.
+    """
+    of_a_file = False
     while array is not None:
-        if isinstance(array, np.memmap) and array.mode == "c":
-            return None
+        if isinstance(array, np.memmap):
+            of_a_file = array.mode in ("r", "r+", "w+")
         if isinstance(array, mmap.mmap):
-            return array
+            return array if of_a_file else None
         array = getattr(array, "base", None)
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 
 import numpy as np
@@ -87,6 +88,16 @@ def test_a_private_map_keeps_what_was_written_to_it(tmp_path):
     assert not is_mapped(private)
     MappedRows([private])[:]
     assert (private == 7).all()
+
+
+@pytest.mark.skipif(not hasattr(mmap, "MAP_PRIVATE"), reason="this system has no private maps")
+def test_memory_that_no_file_holds_keeps_what_was_written_to_it():
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    rows = np.ndarray(X.shape, np.float32, buffer=mmap.mmap(-1, X.nbytes, flags=flags))
+    rows[:] = X
+    assert not is_mapped(rows)
+    np.testing.assert_array_equal(MappedRows([rows])[:], X)
+    np.testing.assert_array_equal(rows, X)
 
 
 def test_scratch_rows_have_no_name_and_a_full_disk_is_told_before_anything_is_written(tmp_path):
