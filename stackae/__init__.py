@@ -10,12 +10,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from stackae.codes.gaussian import GaussianCode as GaussianCode
+    from stackae.codes.topk import TopK as TopK
+    from stackae.corruption.dropout import Dropout as Dropout
     from stackae.corruption.gaussian import GaussianNoise as GaussianNoise
     from stackae.corruption.masking import Masking as Masking
     from stackae.corruption.salt_and_pepper import SaltAndPepper as SaltAndPepper
+    from stackae.corruption.swap import Swap as Swap
     from stackae.estimators import Autoencoder as Autoencoder
     from stackae.estimators import StackedAutoencoder as StackedAutoencoder
     from stackae.estimators import load as load
+    from stackae.losses.cross_entropy import CrossEntropy as CrossEntropy
+    from stackae.losses.huber import Huber as Huber
+    from stackae.losses.per_feature import PerFeature as PerFeature
+    from stackae.losses.squared_error import SquaredError as SquaredError
+    from stackae.networks.closed_form import Marginalised as Marginalised
+    from stackae.networks.closed_form import PCAStart as PCAStart
+    from stackae.networks.convolutional import Convolutional as Convolutional
+    from stackae.networks.dense import Dense as Dense
+    from stackae.networks.recurrent import Recurrent as Recurrent
+    from stackae.penalties.adversarial import Adversarial as Adversarial
+    from stackae.penalties.contractive import Contractive as Contractive
     from stackae.penalties.kl_sparsity import KLSparsity as KLSparsity
     from stackae.penalties.l1 import L1 as L1
     from stackae.penalties.l2 import L2 as L2
@@ -24,14 +39,29 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _WHERE = {
+    "Adversarial": "penalties.adversarial",
     "Autoencoder": "estimators",
+    "Contractive": "penalties.contractive",
+    "Convolutional": "networks.convolutional",
+    "CrossEntropy": "losses.cross_entropy",
+    "Dense": "networks.dense",
+    "Dropout": "corruption.dropout",
+    "GaussianCode": "codes.gaussian",
     "GaussianNoise": "corruption.gaussian",
+    "Huber": "losses.huber",
     "KLSparsity": "penalties.kl_sparsity",
     "L1": "penalties.l1",
     "L2": "penalties.l2",
+    "Marginalised": "networks.closed_form",
     "Masking": "corruption.masking",
+    "PCAStart": "networks.closed_form",
+    "PerFeature": "losses.per_feature",
+    "Recurrent": "networks.recurrent",
     "SaltAndPepper": "corruption.salt_and_pepper",
+    "SquaredError": "losses.squared_error",
     "StackedAutoencoder": "estimators",
+    "Swap": "corruption.swap",
+    "TopK": "codes.topk",
     "Training": "training.parameters",
     "load": "estimators",
 }

@@ -14,10 +14,11 @@ from typing import cast
 import torch
 from torch import Generator, Tensor
 
+from stackae.codes.base import CodeModule
 from stackae.losses.base import Loss
 from stackae.networks.activations import Activation
 from stackae.networks.dense import DenseByHand, DenseModule
-from stackae.penalties.base import Penalty
+from stackae.penalties.base import CodePenalty, Penalty
 from stackae.shallow import ShallowAutoencoder
 from stackae.stack import UnrolledStack
 from stackae.training.gradients import Gradient, trainable_parameters
@@ -25,30 +26,42 @@ from stackae.training.gradients import Gradient, trainable_parameters
 
 def by_hand(module: ShallowAutoencoder | UnrolledStack) -> Gradient | None:
     """The gradient of the module's objective, or None where some part has no derivative by hand."""
-    layers = [module] if isinstance(module, ShallowAutoencoder) else module.shallow
-    return _Chain(layers, trainable_parameters(module)) if all(map(_is_differentiated, layers)) else None
+    if isinstance(module, ShallowAutoencoder):
+        layers, corruption = [module], module.parts.corruption
+    else:
+        layers, corruption = module.shallow, module.corruption
+    if (corruption is not None and corruption.damages("hidden")) or not all(map(_is_differentiated, layers)):
+        return None
+    return _Chain(layers, trainable_parameters(module))
 
 
 def _is_differentiated(layer: ShallowAutoencoder) -> bool:
     """Whether every part of a layer brings its derivative."""
+    network = layer.network
     return (
-        type(layer.network) is DenseModule
-        and layer.network.activation.backward is not None
+        isinstance(network, DenseModule)
+        and type(network).encode is DenseModule.encode
+        and type(network).decode is DenseModule.decode
+        and network.activation.backward is not None
         and layer.output.backward is not None
-        and layer.parts.code is None
-        and (layer.parts.penalty is None or _brings(layer.parts.penalty, "gradient"))
+        and (layer.code is None or _brings(layer.code, "backward"))
+        and all(_brings(penalty, "gradient") for penalty in layer.penalties)
         and _brings(layer.loss, "with_gradient")
     )
 
 
-def _brings(part: Loss | Penalty, derivative: str) -> bool:
+#: What the formula of a part may be called.
+_FORMULAS = {"__call__", "cells", "value", "forward", "answer", "cost"}
+
+
+def _brings(part: object, derivative: str) -> bool:
     """Whether the derivative is that of the part's own formula, and not of one that a subclass replaced."""
     for kind in type(part).__mro__:
-        if kind in (Loss, Penalty):
+        if kind in (Loss, Penalty, CodePenalty, CodeModule):
             return False
         if derivative in vars(kind):
             return True
-        if "__call__" in vars(kind):
+        if _FORMULAS & vars(kind).keys():
             return False
     return False
 
@@ -63,7 +76,8 @@ class _Chain:
         self.layers = list(layers)
         self.loss = layers[0].loss
         self.outputs = [layer.output for layer in layers]
-        self.penalties = [layer.parts.penalty for layer in layers]
+        self.codes = [layer.code for layer in layers]
+        self.penalties = [cast("list[CodePenalty]", layer.penalties) for layer in layers]
         # The maps between layers, in the precision of the products.
         self.shifts = [layer.scaling.shift.float() for layer in layers]
         self.factors = [layer.scaling.factor.float() for layer in layers]
@@ -71,11 +85,16 @@ class _Chain:
     def __call__(self, z: Tensor, seen: Tensor, generator: Generator) -> tuple[Tensor, Sequence[Tensor]]:
         networks, outputs, last = self.networks, self.outputs, len(self.networks) - 1
 
-        # Forward. inputs[k] is what encoder k is given, codes[k] what it makes of that.
-        inputs, codes = [seen], [networks[0].encode(seen)]
-        for k in range(1, last + 1):
-            inputs.append((codes[-1] - self.shifts[k]) / self.factors[k])
-            codes.append(networks[k].encode(inputs[k]))
+        # Forward. inputs[k] is what encoder k is given, codes[k] what becomes of its activations.
+        inputs = [seen]
+        activations: list[Tensor] = []
+        codes: list[Tensor] = []
+        for k in range(last + 1):
+            if k:
+                inputs.append((codes[-1] - self.shifts[k]) / self.factors[k])
+            activations.append(networks[k].encode(inputs[k]))
+            code = self.codes[k]
+            codes.append(activations[k] if code is None else code(activations[k], generator))
         # answers[k] is what decoder k is given, reconstructions[k] what it makes of that.
         answers, reconstructions = [codes[-1]] * (last + 1), [z] * (last + 1)
         for k in range(last, 0, -1):
@@ -85,7 +104,8 @@ class _Chain:
         reconstruction = reconstructions[0] = outputs[0](preactivation)
 
         # Back through the decoders, bottom first.
-        loss, delta = self.loss.with_gradient(preactivation, reconstruction, z)
+        weights = self.layers[0].weights(z, seen)
+        loss, delta = self.loss.with_gradient(preactivation, reconstruction, z, weights)
         if self.loss.output is None:
             delta = _back(outputs[0], delta, reconstruction)
         for k in range(last):
@@ -95,12 +115,13 @@ class _Chain:
 
         # Back through the encoders, top first; each code has its penalty.
         for k in range(last, -1, -1):
-            if (penalty := self.penalties[k]) is not None:
-                loss = loss + penalty(
-                    z if k == 0 else inputs[k], codes[k], reconstructions[k], self.layers[k]
-                )
+            for penalty in self.penalties[k]:
+                target = z if k == 0 else inputs[k]
+                loss = loss + penalty(target, codes[k], reconstructions[k], self.layers[k])
                 delta = delta + penalty.gradient(codes[k])
-            delta = _back(networks[k].activation, delta, codes[k])
+            if (code := self.codes[k]) is not None:
+                delta = code.backward(delta, codes[k])
+            delta = _back(networks[k].activation, delta, activations[k])
             networks[k].encode_backward(delta, inputs[k])
             if k:
                 delta = networks[k].input_gradient(delta) / self.factors[k]

@@ -22,9 +22,37 @@ __all__ = [
     "Integral",
     "Interval",
     "InvalidParameterError",
+    "Numbers",
     "Real",
     "StrOptions",
 ]
+
+
+class Numbers(Interval):  # as scikit-learn accepts only its own kinds of constraint
+    """Several numbers, each within an interval.
+
+    Parameters
+    ----------
+    interval : Interval
+    counts : tuple of int
+        How many there may be; empty: any number.
+    """
+
+    def __init__(self, interval: Interval, *counts: int) -> None:
+        super().__init__(interval.type, interval.left, interval.right, closed=interval.closed)
+        self.interval = interval
+        self.counts = counts
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Whether it is a tuple or list of so many such numbers."""
+        return (
+            isinstance(val, (tuple, list))
+            and (not self.counts or len(val) in self.counts)
+            and all(self.interval.is_satisfied_by(v) and not isinstance(v, bool) for v in val)
+        )
+
+    def __str__(self) -> str:
+        return f"{' or '.join(map(str, self.counts)) or 'several'} numbers, each {self.interval}"
 
 
 class Constrained(BaseEstimator):
@@ -49,5 +77,6 @@ class Constrained(BaseEstimator):
                 )
         validate_parameter_constraints(self._parameter_constraints, parameters, type(self).__name__)
         for value in parameters.values():
-            if isinstance(value, Constrained):
-                value.check_parameters()
+            for part in value if isinstance(value, (list, tuple)) else [value]:
+                if isinstance(part, Constrained):
+                    part.check_parameters()

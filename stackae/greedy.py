@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from time import perf_counter
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from stackae.backprop import by_hand
 from stackae.data.mapped import MappedRows, refuse_too_little_room
 from stackae.exceptions import DataError, ParameterError
 from stackae.memory import parse_memory
-from stackae.scaling import Matrix, Scaling, column_range, fit_scaling
+from stackae.scaling import Matrix, Scaling, binary_columns, column_range, fit_scaling
 from stackae.shallow import Composition, Inputs, ShallowAutoencoder, resolve
 from stackae.stack import UnrolledStack
 from stackae.training import loop
@@ -43,6 +44,8 @@ class Machine:
         What the rows may take in memory, and where those go that take more.
     optimizers : dict
         The optimizer of each phase, by phase and layer; one that is there already goes on where it was.
+    anneals : bool
+        Whether what changes with the progress of a phase does so; if not, it is at its end throughout.
     """
 
     device: torch.device
@@ -51,6 +54,7 @@ class Machine:
     progress: Progress = field(default_factory=Progress)
     room: Room = field(default_factory=lambda: Room(parse_memory(None)))
     optimizers: dict[tuple[Phase, int | None], Optimizer] = field(default_factory=dict)
+    anneals: bool = True
 
 
 @dataclass(frozen=True)
@@ -117,9 +121,11 @@ def pretrain(
         scaling = started[0].scaling.cpu()
         _refuse_outside(started[0], low, high)
     else:
-        resolved = resolve_all(layers, Inputs(float(low.min()), float(high.max())))
-        scaling = fit_scaling(resolved[0].scale, X)
-    rows = _rows(X, scaling, [parts.n_components for parts in resolved], machine)
+        binary = binary_columns(X, low, high)
+        inputs = Inputs(float(low.min()), float(high.max()), (X.shape[1],), binary=binary)
+        resolved = resolve_all(layers, inputs)
+        scaling = fit_scaling(resolved[0].scale, X, _unit_columns(resolved[0]))
+    rows = _rows(X, scaling, [parts.n_units for parts in resolved], machine)
     first_rows = rows
 
     fitted: list[ShallowAutoencoder] = []
@@ -127,16 +133,24 @@ def pretrain(
     for k, (parts, training) in enumerate(zip(resolved, trainings, strict=True)):
         if k > 0:
             codes = _codes(fitted[-1], rows)
-            scaling = started[k].scaling if started else fit_scaling(parts.scale, codes)
+            scaling = started[k].scaling if started else fit_scaling(parts.scale, codes, _unit_columns(parts))
             rows = rows.followed_by(codes, scaling)
         if started:
             layer = started[k].to(machine.device)
         else:
             layer = ShallowAutoencoder(parts, rows.n_features, scaling).to(machine.device)
             layer.initialise(machine.generator)
-        histories.append(train(layer, rows, training, machine, phase="pretrain", layer=k + 1))
+        if parts.network.starts_from_rows:
+            history = _from_rows(layer, rows, training, machine, k + 1, afresh=not started)
+        else:
+            history = train(layer, rows, training, machine, phase="pretrain", layer=k + 1)
+        histories.append(history)
         fitted.append(layer)
     return Pretrained(fitted, histories, first_rows)
+
+
+def _unit_columns(parts: Composition) -> Sequence[int]:
+    return () if parts.loss is None else parts.loss.unit_columns
 
 
 def _rows(
@@ -164,7 +178,8 @@ def _refuse_outside(
 ) -> None:
     """Refuse rows, their columns within these bounds, that the loss of a started layer cannot take."""
     scaled = first.scaling(torch.from_numpy(np.stack([low, high])))
-    if first.loss.needs_unit_interval and not bool(((scaled >= 0) & (scaled <= 1)).all()):
+    columns = slice(None) if first.loss.needs_unit_interval else list(first.loss.unit_columns)
+    if not bool(((scaled[:, columns] >= 0) & (scaled[:, columns] <= 1)).all()):
         raise DataError(
             f"{type(first.loss).__name__} needs every piece within the range of the first, got values"
             f" from {low.min():g} to {high.max():g}; choose loss='squared_error' and scale='standard'"
@@ -178,7 +193,8 @@ def resolve_all(layers: Sequence[Composition], inputs: Inputs) -> list[Compositi
         parts = resolve(layer, inputs, linear_code=k > 0 and k == len(layers) - 1)
         resolved.append(parts)
         low, high = _RANGES.get(parts.activation, (-np.inf, np.inf))
-        inputs = Inputs(low, high, parts.activation)
+        sparse = parts.code is not None and parts.code.sparse
+        inputs = Inputs(low, high, parts.code_shape, parts.activation, sparse)
     return resolved
 
 
@@ -210,13 +226,57 @@ def train(
         layer=layer,
         gradient=by_hand(module),
         optimizer=machine.optimizers.get((phase, layer)),
+        anneals=machine.anneals,
     )
     machine.optimizers[phase, layer] = run.optimizer
     return loop.fit(run)
+
+
+def _from_rows(
+    layer: ShallowAutoencoder, rows: Rows, training: Training, machine: Machine, number: int, *, afresh: bool
+) -> list[EpochRecord]:
+    """Fit a layer whose network starts from the rows; what does not reconstruct better, it does not keep."""
+    network, start = layer.parts.network, perf_counter()
+    with torch.no_grad(), computing(machine.device):
+        layer.network.start(rows.blocks, layer.parts.corruption, afresh=afresh)
+    if not network.is_trained:
+        record = EpochRecord(
+            phase="pretrain",
+            layer=number,
+            epoch=1,
+            loss=_reconstruction_loss(layer, rows),
+            validation_loss=None,
+            learning_rate=0.0,
+            seconds=perf_counter() - start,
+            samples_per_second=len(rows) / (perf_counter() - start),
+        )
+        machine.progress.start_phase("pretrain", number, 1, len(rows))
+        machine.progress.end_epoch(record)
+        machine.progress.end_phase()
+        return [record]
+    if not afresh:
+        return train(layer, rows, training, machine, phase="pretrain", layer=number)
+    state = {name: value.clone() for name, value in layer.state_dict().items()}
+    loss = _reconstruction_loss(layer, rows)
+    history = train(layer, rows, training, machine, phase="pretrain", layer=number)
+    if _reconstruction_loss(layer, rows) >= loss:
+        layer.load_state_dict(state)
+    return history
+
+
+@torch.no_grad()
+def _reconstruction_loss(layer: ShallowAutoencoder, rows: Rows) -> float:
+    """The mean loss of all rows, without corruption and penalties."""
+    total, n_rows = 0.0, 0
+    with computing(rows.device):
+        for z in rows.blocks():
+            loss = layer.loss(*layer.decode_scaled(layer.encode_scaled(z)), z, layer.weights(z, z))
+            total, n_rows = total + float(loss) * len(z), n_rows + len(z)
+    return total / n_rows
 
 
 @torch.no_grad()
 def _codes(layer: ShallowAutoencoder, rows: Rows) -> Matrix:
     """The clean codes of all rows, computed once."""
     with computing(rows.device):
-        return rows.map(layer.encode_scaled, layer.parts.n_components)
+        return rows.map(layer.encode_scaled, layer.n_units)

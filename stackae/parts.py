@@ -29,7 +29,7 @@ class PartTable(Mapping[str, type[T]], Generic[T]):
     --------
     >>> from stackae.corruption import CORRUPTIONS
     >>> list(CORRUPTIONS)
-    ['masking', 'gaussian', 'salt-and-pepper']
+    ['masking', 'gaussian', 'salt-and-pepper', 'swap', 'dropout']
     >>> CORRUPTIONS["masking"].__name__
     'Masking'
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,7 +56,7 @@ class Scaling(nn.Module):
         return torch.addcmul(self.shift.to(z.dtype), z, self.factor.to(z.dtype))
 
 
-def fit_scaling(kind: str | None, X: Matrix) -> Scaling:
+def fit_scaling(kind: str | None, X: Matrix, unit_columns: Sequence[int] = ()) -> Scaling:
     """Measure the scaling of a matrix of rows.
 
     Parameters
@@ -67,11 +67,18 @@ def fit_scaling(kind: str | None, X: Matrix) -> Scaling:
         zero stays zero and the columns keep their proportions. None: nothing. Constant columns (and, for
         ``"spread"``, constant matrices) are divided by one.
     X : array, MappedRows or Tensor of shape (n_rows, n_features)
+    unit_columns : sequence of int, default=()
+        Columns that are mapped onto [0, 1], whatever the kind.
 
     Returns
     -------
     Scaling
     """
+    if len(unit_columns):
+        scaling, onto_unit = fit_scaling(kind, X), fit_scaling("minmax", X)
+        for own, unit in ((scaling.shift, onto_unit.shift), (scaling.factor, onto_unit.factor)):
+            own[list(unit_columns)] = unit[list(unit_columns)]
+        return scaling
     n_features = X.shape[1]
     if kind is None:
         return Scaling.identity(n_features)
@@ -96,6 +103,19 @@ def column_range(X: Matrix) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.flo
         np.minimum(low, least, out=low)
         np.maximum(high, greatest, out=high)
     return low, high
+
+
+def binary_columns(
+    X: Matrix, low: npt.NDArray[np.float64], high: npt.NDArray[np.float64]
+) -> npt.NDArray[np.bool_]:
+    """Which columns, of these ranges, hold nothing but zeros and ones, and both of them."""
+    binary: npt.NDArray[np.bool_] = (low == 0) & (high == 1)
+    for block in blocks(X, dtype=None):
+        if not binary.any():
+            break
+        of_these = block[:, binary]
+        binary[binary] = ((of_these == 0) | (of_these == 1)).all(0)
+    return binary
 
 
 def apply_scaling(scaling: Scaling, X: npt.NDArray[np.floating] | MappedRows) -> Tensor:

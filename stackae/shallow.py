@@ -7,7 +7,10 @@ that knows how they fit together, and :func:`resolve` the only one that says wha
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import prod
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Generator, Tensor, nn
 
@@ -21,9 +24,12 @@ from stackae.networks.base import Network
 from stackae.penalties.base import Penalty
 from stackae.scaling import Scaling
 
-#: What ``activation="auto"`` means, but for the linear code on top of a deeper stack and for penalties
-#: that are defined for one activation only.
+#: What ``activation="auto"`` means, but for the linear code on top of a deeper stack and for parts that are
+#: defined for some activations only.
 DEFAULT_ACTIVATION = "relu"
+#: Activations that a decoder which was linear may be given: they bring no reconstruction further from codes
+#: that they made.
+_PROJECTIONS = ("identity", "relu")
 
 
 @dataclass(frozen=True)
@@ -40,10 +46,20 @@ class Composition:
     tied_weights: bool = False
     corruption: Corruption | None = None
     code: Code | None = None
-    penalty: Penalty | None = None
+    penalties: tuple[Penalty, ...] = ()
     loss: Loss | None = None
     scale: str | None = "auto"
     output: str = "auto"
+
+    @property
+    def code_shape(self) -> tuple[int, ...]:
+        """The shape of one row's code, before it is flattened; the network must be resolved."""
+        return self.network.code_shape(self.n_components)
+
+    @property
+    def n_units(self) -> int:
+        """The width of the code."""
+        return prod(self.code_shape)
 
 
 @dataclass(frozen=True)
@@ -54,13 +70,22 @@ class Inputs:
     ----------
     low, high : float
         Least and greatest value.
+    shape : tuple of int
+        Of one row: (features,) or, where it is an image, (height, width, channels).
     activation : str or None
         The activation that made them; None for data.
+    sparse : bool
+        Whether most of them are zero.
+    binary : ndarray of bool or None
+        Which columns hold nothing but zeros and ones; None for codes.
     """
 
     low: float
     high: float
+    shape: tuple[int, ...]
     activation: str | None = None
+    sparse: bool = False
+    binary: npt.NDArray[np.bool_] | None = None
 
     @property
     def in_unit_interval(self) -> bool:
@@ -84,35 +109,68 @@ def resolve(layer: Composition, inputs: Inputs, *, linear_code: bool) -> Composi
     ParameterError
         The parts cannot combine; the message names them and what is missing.
     """
+    layer = replace(layer, network=layer.network.fitted_to(inputs.shape))
+    _refuse_combinations(layer, inputs)
     activation = _resolve_activation(layer, linear_code)
     scale = _resolve_scale(layer, inputs)
-    scaled_to_unit = inputs.in_unit_interval if scale is None else scale == "minmax"
-    loss = layer.loss
-    if loss is None:
-        loss = (
-            LOSSES["cross_entropy"]() if scaled_to_unit and inputs.activation in (None, "sigmoid") else None
-        )
-        loss = loss or LOSSES["squared_error"]()
-    elif loss.needs_unit_interval and not scaled_to_unit:
-        raise ParameterError(
-            f"{type(loss).__name__} needs inputs in [0, 1], got values from {inputs.low:g} to {inputs.high:g}"
-            f" with scale={scale!r}; set scale='minmax' or loss='squared_error'"
-        )
+    loss = _resolve_loss(layer, inputs, scale)
     # A decoder answers in the range of what it reconstructs, so that the unrolled stack is nonlinear
     # throughout (Xie et al. 2016).
     output = loss.output or inputs.activation or "identity"
+    if layer.network.starts_from_rows and output not in _PROJECTIONS:
+        output = "identity"
     return replace(layer, activation=activation, loss=loss, scale=scale, output=output)
 
 
-def _resolve_activation(layer: Composition, linear_code: bool) -> str:
-    allowed = layer.penalty.activations if layer.penalty is not None else None
-    if layer.activation == "auto":
-        if allowed is not None:
-            return allowed[0]
-        return "identity" if linear_code else DEFAULT_ACTIVATION
-    if allowed is not None and layer.activation not in allowed:
+def _refuse_combinations(layer: Composition, inputs: Inputs) -> None:
+    network = layer.network
+    if layer.tied_weights and not network.can_tie:
         raise ParameterError(
-            f"{type(layer.penalty).__name__} is defined for activation={' or '.join(map(repr, allowed))},"
+            f"{type(network).__name__} has a decoder of its own, whose weights cannot be tied; set"
+            " tied_weights=False"
+        )
+    if layer.code is not None:
+        layer.code.refuse(layer.n_units)
+    network.refuse(layer.corruption, [part for part in (layer.code, *layer.penalties) if part is not None])
+    n_units, n_inputs = layer.n_components, prod(inputs.shape)
+    with torch.device("meta"):  # what it refuses, it refuses without taking memory
+        network.build(n_inputs, n_units, activation="identity", tied_weights=False)
+
+
+def _resolve_loss(layer: Composition, inputs: Inputs, scale: str | None) -> Loss:
+    scaled_to_unit = inputs.in_unit_interval if scale is None else scale == "minmax"
+    wanted = layer.network.loss
+    if layer.loss is None:
+        unit = scaled_to_unit and inputs.activation in (None, "sigmoid")
+        return LOSSES[wanted or ("cross_entropy" if unit else "squared_error")]()
+    if wanted is not None and type(layer.loss) is not LOSSES[wanted]:
+        raise ParameterError(
+            f"{type(layer.network).__name__} is fitted by loss={wanted!r}, got {type(layer.loss).__name__};"
+            " leave loss='auto', or choose another network"
+        )
+    if layer.loss.needs_unit_interval and not scaled_to_unit:
+        raise ParameterError(
+            f"{type(layer.loss).__name__} needs inputs in [0, 1], got values from {inputs.low:g} to"
+            f" {inputs.high:g} with scale={scale!r}; set scale='minmax' or loss='squared_error'"
+        )
+    return layer.loss.fitted_to(prod(inputs.shape), inputs.binary)
+
+
+def _resolve_activation(layer: Composition, linear_code: bool) -> str:
+    parts = (layer.network, layer.code, *layer.penalties)
+    choosy = [(type(part).__name__, part.activations) for part in parts if part and part.activations]
+    allowed = [name for name in ACTIVATIONS if all(name in names for _, names in choosy)]
+    who = " and ".join(name for name, _ in choosy)
+    if not allowed:
+        needs = ", ".join(f"{name} is defined for {' or '.join(names)}" for name, names in choosy)
+        raise ParameterError(f"{who} cannot be combined: {needs}; leave one of them out")
+    if layer.activation == "auto":
+        if linear_code and "identity" in allowed:
+            return "identity"
+        return next((name for _, names in choosy for name in names if name in allowed), DEFAULT_ACTIVATION)
+    if layer.activation not in allowed:
+        raise ParameterError(
+            f"{who} is defined for activation={' or '.join(map(repr, allowed))},"
             f" got {layer.activation!r}; choose that, or leave activation='auto'"
         )
     return layer.activation
@@ -130,7 +188,7 @@ def _resolve_scale(layer: Composition, inputs: Inputs) -> str | None:
         return None
     if needs_unit:
         return "minmax"
-    return "standard" if inputs.activation in (None, "identity") else "spread"
+    return "standard" if inputs.activation in (None, "identity") and not inputs.sparse else "spread"
 
 
 class ShallowAutoencoder(nn.Module):
@@ -155,40 +213,108 @@ class ShallowAutoencoder(nn.Module):
         self.parts = parts
         self.loss = parts.loss
         self.scaling = scaling
+        self.n_units = parts.n_units
         self.network = parts.network.build(
-            n_inputs, parts.n_components, activation=parts.activation, tied_weights=parts.tied_weights
+            n_inputs,
+            parts.n_components,
+            activation=parts.activation,
+            tied_weights=parts.tied_weights,
+            heads=1 if parts.code is None else parts.code.heads,
         )
+        self.network.scaled_by(scaling)
         self.output = ACTIVATIONS[parts.output]
+        self.code = None if parts.code is None else parts.code.build(self.n_units)
+        self.penalties = [penalty.build(self.n_units) for penalty in parts.penalties]
+        #: Those of the penalties that own parameters.
+        self.penalty_modules = nn.ModuleList(p for p in self.penalties if isinstance(p, nn.Module))
+        #: The share of the phase that has been trained.
+        self.progress = 1.0
 
     def initialise(self, generator: Generator) -> ShallowAutoencoder:
         """Draw the starting weights; return self."""
         self.network.initialise(generator)
+        for module in self.penalty_modules:
+            module.initialise(generator)  # type: ignore[operator]
         return self
+
+    def advance(self, progress: float, z: Tensor | None) -> None:
+        """Take note that a share of the phase has been trained, and of the scaled rows that come next."""
+        self.progress = progress
+        if self.code is not None:
+            self.code.advance(progress, self.network, z)
 
     # In the layer's own units ------------------------------------------------------------------------
 
     def corrupt(self, z: Tensor, generator: Generator) -> Tensor:
         """What the encoder sees of scaled rows in training."""
-        return z if self.parts.corruption is None else self.parts.corruption(z, generator)
+        corruption = self.parts.corruption
+        if corruption is None or not corruption.damages("input"):
+            return z
+        seen = corruption(z, generator, self.progress)
+        observed = self.network.observed(z)
+        return seen if observed is None else torch.where(observed, seen, z)
+
+    def corrupt_code(self, code: Tensor, generator: Generator | None) -> Tensor:
+        """What the decoder sees of the code in training."""
+        return damaged(self.parts.corruption, code, generator, self.progress)
+
+    def activate(self, z: Tensor) -> Tensor:
+        """The encoder's output for scaled rows, before it is the code."""
+        return self.network.encode(z)
+
+    def code_of(self, activations: Tensor, generator: Generator | None = None) -> Tensor:
+        """The code that the encoder's output becomes."""
+        return activations if self.code is None else self.code(activations, generator)
+
+    def judged_code_of(self, activations: Tensor, generator: Generator | None) -> Tensor:
+        """The code by which the objective judges: drawn, where codes are, outside of training too.
+
+        There (no generator) the same rows have one answer.
+        """
+        if generator is None and self.code is not None and self.code.draws:
+            generator = torch.Generator(activations.device).manual_seed(0)
+        return self.code_of(activations, generator)
 
     def encode_scaled(self, z: Tensor, generator: Generator | None = None) -> Tensor:
         """The code of scaled rows."""
-        activations = self.network.encode(z)
-        return activations if self.parts.code is None else self.parts.code(activations, generator)
+        return self.code_of(self.activate(z), generator)
 
     def decode_scaled(self, code: Tensor) -> tuple[Tensor, Tensor]:
         """The scaled reconstruction before and after its activation."""
         preactivation = self.network.decode(code)
-        return preactivation, self.output(preactivation)
+        return preactivation, self.loss.answer(preactivation, self.output)
 
-    def penalise(self, z: Tensor, code: Tensor, reconstruction: Tensor) -> Tensor | None:
-        """The penalty of one batch, or None where the layer has none."""
-        if self.parts.penalty is None:
-            return None
-        return self.parts.penalty(z, code, reconstruction, self)
+    def squared_jacobian(self, code: Tensor) -> Tensor | None:
+        """Each row's squared norm of the encoder's Jacobian, where its code gives it in closed form."""
+        return self.network.squared_jacobian(code) if self.code is None else None
+
+    def penalise(
+        self,
+        z: Tensor,
+        seen: Tensor,
+        activations: Tensor,
+        code: Tensor,
+        reconstruction: Tensor,
+        generator: Generator | None,
+    ) -> list[Tensor]:
+        """What one batch costs beside the loss: the penalties, and the code's own cost."""
+        costs = [
+            penalty(z, code, reconstruction, self, seen=seen, generator=generator)
+            for penalty in self.penalties
+        ]
+        cost = None if self.code is None else self.code.cost(activations)
+        return costs if cost is None else [*costs, cost]
+
+    def weights(self, z: Tensor, seen: Tensor) -> Tensor | None:
+        """How much each cell counts in the loss; None: each once."""
+        emphasis = None if seen is z else self.loss.emphasis(z, seen)
+        observed = self.network.observed(z)
+        if observed is None:
+            return emphasis
+        return observed.to(z.dtype) if emphasis is None else observed * emphasis
 
     def objective(self, z: Tensor, seen: Tensor | None = None, generator: Generator | None = None) -> Tensor:
-        """Loss plus penalty of one batch of scaled rows.
+        """Loss plus penalties of one batch of scaled rows.
 
         Parameters
         ----------
@@ -197,13 +323,33 @@ class ShallowAutoencoder(nn.Module):
         seen : Tensor of shape (rows, features) or None
             What the encoder sees: what :meth:`corrupt` made of ``z``, or None for ``z`` itself.
         generator : Generator or None
-            Given in training, for codes that draw.
+            Given in training, for what draws or is damaged inside.
         """
-        code = self.encode_scaled(z if seen is None else seen, generator)
-        preactivation, reconstruction = self.decode_scaled(code)
-        loss = self.loss(preactivation, reconstruction, z)
-        penalty = self.penalise(z, code, reconstruction)
-        return loss if penalty is None else loss + penalty
+        seen = z if seen is None else seen
+        activations = self.activate(seen)
+        code = self.judged_code_of(activations, generator)
+        preactivation, reconstruction = self.decode_scaled(self.corrupt_code(code, generator))
+        total = self.loss(preactivation, reconstruction, z, self.weights(z, seen))
+        for cost in self.penalise(z, seen, activations, code, reconstruction, generator):
+            total = total + cost
+        return total
+
+    def sample_codes(self, n_rows: int, generator: Generator) -> Tensor:
+        """Codes drawn from the prior of the code or of a penalty.
+
+        Raises
+        ------
+        ParameterError
+            None of them has a prior.
+        """
+        for part in (self.code, *self.parts.penalties):
+            codes = None if part is None else part.sample(n_rows, self.n_units, generator)
+            if codes is not None:
+                return codes
+        raise ParameterError(
+            "only a layer with a prior on its code can be sampled from; give it code='variational' or"
+            " penalty='adversarial'"
+        )
 
     # In the outer units ------------------------------------------------------------------------------
 
@@ -218,6 +364,15 @@ class ShallowAutoencoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The reconstruction of ``x``."""
         return self.decode(self.encode(x))
+
+
+def damaged(
+    corruption: Corruption | None, code: Tensor, generator: Generator | None, progress: float
+) -> Tensor:
+    """A code as a corruption of hidden units leaves it; outside of training (no generator) as it is."""
+    if generator is None or corruption is None or not corruption.damages("hidden"):
+        return code
+    return corruption(code, generator, progress)
 
 
 def build(parts: Composition, n_inputs: int) -> ShallowAutoencoder:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
+import torch
 from torch import Generator, Tensor, nn
 
 from stackae.corruption.base import Corruption
-from stackae.shallow import ShallowAutoencoder
+from stackae.shallow import ShallowAutoencoder, damaged
 
 
 class UnrolledStack(nn.Module):
@@ -22,12 +23,14 @@ class UnrolledStack(nn.Module):
     layers : sequence of ShallowAutoencoder
         Bottom first; each takes the codes of the one before.
     corruption : Corruption or None, default=None
-        What the first encoder sees instead of the scaled input in fine-tuning.
+        What the first encoder sees instead of the scaled input in fine-tuning; or, where it damages hidden
+        units, what is decoded or encoded further instead of each layer's code.
     """
 
     def __init__(self, layers: Sequence[ShallowAutoencoder], corruption: Corruption | None = None) -> None:
         super().__init__()
         self.corruption = corruption
+        self.progress = 1.0
         self.layers = nn.ModuleList(layers)
 
     @property
@@ -57,29 +60,44 @@ class UnrolledStack(nn.Module):
         """The reconstruction of ``x``."""
         return self.decode(self.encode(x))
 
+    def advance(self, progress: float, z: Tensor) -> None:
+        """Take note that a share of fine-tuning is done; the layers' own schedules are at their end."""
+        self.progress = progress
+        for layer in self.shallow:
+            layer.advance(1.0, None)
+
     def corrupt(self, z: Tensor, generator: Generator) -> Tensor:
         """What the first encoder sees of scaled rows in fine-tuning."""
-        return z if self.corruption is None else self.corruption(z, generator)
+        if self.corruption is None or not self.corruption.damages("input"):
+            return z
+        seen = self.corruption(z, generator, self.progress)
+        observed = self.shallow[0].network.observed(z)
+        return seen if observed is None else torch.where(observed, seen, z)
 
     def objective(self, z: Tensor, seen: Tensor | None = None, generator: Generator | None = None) -> Tensor:
-        """The first layer's loss of the whole stack's reconstruction, plus every layer's penalty.
+        """The first layer's loss of the whole stack's reconstruction, plus every layer's penalties.
 
         Its parameters are those of :meth:`ShallowAutoencoder.objective`.
         """
         layers = self.shallow
-        inputs, codes = [z], [layers[0].encode_scaled(z if seen is None else seen, generator)]
-        for layer in layers[1:]:
-            inputs.append(layer.scaling(codes[-1]))
-            codes.append(layer.encode_scaled(inputs[-1], generator))
+        passes: list[tuple[Tensor, Tensor, Tensor]] = []
+        answer = z if seen is None else seen
+        for k, layer in enumerate(layers):
+            inputs = layer.scaling(answer) if k else answer
+            activations = layer.activate(inputs)
+            code = layer.judged_code_of(activations, generator)
+            passes.append((inputs, activations, code))
+            answer = damaged(self.corruption, code, generator, self.progress)
 
-        penalties = []
-        answer = codes[-1]
+        costs = []
         for k, layer in reversed(list(enumerate(layers))):
             preactivation, reconstruction = layer.decode_scaled(answer)
-            penalties.append(layer.penalise(inputs[k], codes[k], reconstruction))
+            inputs, activations, code = passes[k]
+            target = inputs if k else z
+            costs += layer.penalise(target, inputs, activations, code, reconstruction, generator)
             answer = layer.scaling.inverse(reconstruction) if k else reconstruction
-        total = layers[0].loss(preactivation, reconstruction, z)
-        for penalty in penalties:
-            if penalty is not None:
-                total = total + penalty
+        first = layers[0]
+        total = first.loss(preactivation, reconstruction, z, first.weights(z, z if seen is None else seen))
+        for cost in costs:
+            total = total + cost
         return total

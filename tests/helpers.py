@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from stackae import Autoencoder, StackedAutoencoder, Training
+from stackae import Autoencoder, Masking, SquaredError, StackedAutoencoder, Training
+from stackae.codes import CODES
 from stackae.corruption import CORRUPTIONS
 from stackae.losses import LOSSES
 from stackae.networks import ACTIVATIONS, NETWORKS
@@ -22,7 +23,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
     **{f"network {name}": {"network": name} for name in NETWORKS},
     **{f"activation {name}": {"activation": name} for name in ACTIVATIONS},
     **{f"corruption {name}": {"corruption": name} for name in CORRUPTIONS},
+    **{f"code {name}": {"code": name} for name in CODES},
     **{f"penalty {name}": {"penalty": name} for name in PENALTIES},
+    "two penalties": {"penalty": ["l1", "contractive"], "activation": "sigmoid"},
+    "hidden noise": {"corruption": Masking((0.5, 0.1), on="both")},
+    "emphasis": {"corruption": "masking", "loss": SquaredError(corrupted=1.0, intact=0.5)},
     **{f"loss {name}": {"loss": name} for name in LOSSES},
 }
 
@@ -50,10 +55,16 @@ def small_stack(layers: Any = (8, 3), **parameters: Any) -> StackedAutoencoder:
 
 
 def shallow(
-    n_inputs: int = 6, n_components: int = 4, *, low: float = 0.0, high: float = 1.0, **parts: Any
+    n_inputs: int = 6,
+    n_components: int = 4,
+    *,
+    network: Any = None,
+    low: float = 0.0,
+    high: float = 1.0,
+    **parts: Any,
 ) -> ShallowAutoencoder:
     """An initialised module for inputs of a range, with the scaling that changes nothing."""
-    composition = Composition(n_components, NETWORKS["dense"](), **parts)
-    resolved = resolve(composition, Inputs(low, high), linear_code=False)
+    composition = Composition(n_components, network or NETWORKS["dense"](), **parts)
+    resolved = resolve(composition, Inputs(low, high, (n_inputs,)), linear_code=False)
     module = ShallowAutoencoder(resolved, n_inputs, Scaling.identity(n_inputs))
     return module.initialise(torch.Generator().manual_seed(0))

@@ -90,7 +90,7 @@ def test_what_cannot_combine_in_an_upper_layer_is_refused_before_any_layer_train
     from stackae import KLSparsity
     from stackae.exceptions import ParameterError
 
-    bad = [*layers(8), *layers(4, penalty=KLSparsity(), activation="relu")]
+    bad = [*layers(8), *layers(4, penalties=(KLSparsity(),), activation="relu")]
     with pytest.raises(ParameterError, match="KLSparsity"):
         greedy.pretrain(bad, [SHORT] * 2, digits, machine())
     assert phases == []

@@ -25,15 +25,16 @@ def test_the_readme_has_the_two_commands_on_its_first_screen():
 
 
 def test_every_command_and_every_part_is_in_the_readme():
+    from stackae.codes import CODES
     from stackae.corruption import CORRUPTIONS
     from stackae.losses import LOSSES
-    from stackae.networks import ACTIVATIONS
+    from stackae.networks import ACTIVATIONS, NETWORKS
     from stackae.penalties import PENALTIES
     from stackae_cli.main import cli
 
     for name in cli.commands:
         assert f"stackae {name}" in README
-    for table in (CORRUPTIONS, PENALTIES, LOSSES, ACTIVATIONS):
+    for table in (NETWORKS, CORRUPTIONS, CODES, PENALTIES, LOSSES, ACTIVATIONS):
         for name in table:
             assert f"`{name}`" in README
 

@@ -12,7 +12,7 @@ from stackae.losses import LOSSES
 from stackae.networks.dense import Dense
 from stackae.shallow import DEFAULT_ACTIVATION, Composition, Inputs, resolve
 
-UNIT, REAL = Inputs(0.0, 1.0), Inputs(-3.0, 3.0)
+UNIT, REAL = Inputs(0.0, 1.0, (6,)), Inputs(-3.0, 3.0, (6,))
 
 
 def resolved(inputs, *, linear_code=False, **parts):
@@ -56,20 +56,20 @@ def test_cross_entropy_without_the_scale_it_needs_is_refused_with_the_range_and_
 )
 def test_a_decoder_answers_in_the_range_of_the_codes_below(below, scale, output, loss):
     low, high = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}.get(below, (0.0, float("inf")))
-    parts = resolved(Inputs(low, high, below))
+    parts = resolved(Inputs(low, high, (6,), below))
     assert (parts.scale, parts.output, type(parts.loss).__name__) == (scale, output, loss)
 
 
 def test_the_automatic_activation_is_linear_on_top_of_a_deeper_stack_only():
     assert resolved(UNIT).activation == DEFAULT_ACTIVATION
     assert resolved(UNIT, linear_code=True).activation == "identity"
-    assert resolved(UNIT, linear_code=True, penalty=KLSparsity()).activation == "sigmoid"
+    assert resolved(UNIT, linear_code=True, penalties=(KLSparsity(),)).activation == "sigmoid"
     assert resolved(UNIT, linear_code=True, activation="tanh").activation == "tanh"
 
 
 def test_a_penalty_refuses_an_activation_that_it_is_not_defined_for():
     with pytest.raises(ParameterError, match=r"KLSparsity is defined for activation='sigmoid', got 'relu'"):
-        resolved(UNIT, penalty=KLSparsity(), activation="relu")
+        resolved(UNIT, penalties=(KLSparsity(),), activation="relu")
 
 
 def test_the_encoder_sees_corruption_in_training_only(generator):

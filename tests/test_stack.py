@@ -27,7 +27,7 @@ def pretrained(X, *layers):
 def test_unrolling_changes_nothing(name, table):
     """Encoding, then decoding, layer by layer is the unrolled module's function, bit for bit."""
     stack = StackedAutoencoder(
-        [Autoencoder(8, **VARIANTS[name]), Autoencoder(5), Autoencoder(3)],
+        [Autoencoder(6, **VARIANTS[name]), Autoencoder(5), Autoencoder(3)],
         pretrain=SHORT,
         finetune=None,
         random_state=0,
@@ -115,7 +115,7 @@ def test_a_corruption_for_fine_tuning_is_refused_in_pretraining(table):
 
 
 def test_every_layers_penalty_counts_in_fine_tuning(table):
-    fitted = pretrained(table, Composition(8, Dense()), Composition(3, Dense(), penalty=L1(0.5)))
+    fitted = pretrained(table, Composition(8, Dense()), Composition(3, Dense(), penalties=(L1(0.5),)))
     stack = UnrolledStack(fitted.layers)
     with torch.no_grad():
         total = stack.objective(fitted.rows.tensor)

@@ -1,14 +1,17 @@
-"""The ``--layer`` option: ``256``, ``256:masking=0.25``, ``1000:kl=0.05,weight=3:activation=sigmoid``."""
+"""The ``--layer`` option: ``256``, ``256:masking=0.25``, ``16:convolutional=28x28:topk=0.1``."""
 
 from __future__ import annotations
 
+import re
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from stackae.codes import CODES
 from stackae.corruption import CORRUPTIONS
 from stackae.losses import LOSSES
+from stackae.networks import NETWORKS
 from stackae.networks.activations import ACTIVATIONS
 from stackae.parts import PartTable
 from stackae.penalties import PENALTIES
@@ -17,7 +20,13 @@ if TYPE_CHECKING:
     from stackae import Autoencoder
 
 #: The parts that a specification may name, by the parameter of ``Autoencoder`` that takes them.
-TABLES: dict[str, PartTable[Any]] = {"corruption": CORRUPTIONS, "penalty": PENALTIES, "loss": LOSSES}
+TABLES: dict[str, PartTable[Any]] = {
+    "network": NETWORKS,
+    "corruption": CORRUPTIONS,
+    "code": CODES,
+    "penalty": PENALTIES,
+    "loss": LOSSES,
+}
 
 
 class LayerSpec(click.ParamType[str]):
@@ -52,7 +61,7 @@ def parse_layer(spec: str) -> int | Autoencoder:
     Raises
     ------
     click.BadParameter
-        A part has a parameter that it does not know, or a value that is no number.
+        A part has a parameter that it does not know, or a value that breaks its rule.
     """
     width, *parts = spec.split(":")
     if not parts:
@@ -62,9 +71,14 @@ def parse_layer(spec: str) -> int | Autoencoder:
     chosen: dict[str, Any] = {}
     for part in parts:
         parameter, value = _parse_part(part, spec)
+        if parameter == "penalty":  # of which there may be several
+            chosen.setdefault(parameter, []).append(value)
+            continue
         if parameter in chosen:
             raise click.BadParameter(f"{spec!r} names {parameter} twice", param_hint="--layer")
         chosen[parameter] = value
+    if len(chosen.get("penalty", [])) == 1:
+        chosen["penalty"] = chosen["penalty"][0]
     return Autoencoder(int(width), **chosen)
 
 
@@ -80,11 +94,13 @@ def _parse_part(part: str, spec: str) -> tuple[str, Any]:
                 param_hint="--layer",
             )
         return "activation", first
+    from stackae.constraints import InvalidParameterError
+
     parameter, table = next((p, t) for p, t in TABLES.items() if name in t)
     kind = table[name]
     known = list(signature(kind).parameters)
     settings = [f"{known[0]}={first}", *rest] if first and known else [*([first] if first else []), *rest]
-    values: dict[str, float] = {}
+    values: dict[str, Any] = {}
     for setting in settings:
         key, _, text = setting.partition("=")
         if key not in known:
@@ -92,12 +108,27 @@ def _parse_part(part: str, spec: str) -> tuple[str, Any]:
                 f"{name!r} in {spec!r} takes {', '.join(known) or 'no parameter'}, got {key!r}",
                 param_hint="--layer",
             )
-        try:
-            values[key] = float(text)
-        except ValueError:
-            raise click.BadParameter(
-                f"{key} in {spec!r} must be a number, got {text!r}", param_hint="--layer"
-            ) from None
+        values[key] = _value(text)
     made = kind(**values)
-    made.check_parameters()
+    try:
+        made.check_parameters()
+    except InvalidParameterError as error:
+        raise click.BadParameter(f"{error} ({name!r} in {spec!r})", param_hint="--layer") from None
     return parameter, made
+
+
+def _value(text: str) -> Any:
+    """A number; several, joined by ``/`` or ``x``; or a word."""
+    numbers = [_number(item) for item in re.split("[/x]", text)]
+    if None in numbers:
+        return text
+    return numbers[0] if len(numbers) == 1 else tuple(numbers)
+
+
+def _number(text: str) -> int | float | None:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return None

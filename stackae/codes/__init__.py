@@ -11,4 +11,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CODES"]
 
-CODES: PartTable[Code] = PartTable("code", __name__, {"identity": "identity:IdentityCode"})
+CODES: PartTable[Code] = PartTable(
+    "code", __name__, {"topk": "topk:TopK", "variational": "gaussian:GaussianCode"}
+)

@@ -1,19 +1,65 @@
-"""The base of every code."""
+"""The base of every code: the part that a user writes, and the module that it builds."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+from torch import Tensor, nn
 
 from stackae.constraints import Constrained
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor
+    from torch import Generator
+
+    from stackae.networks.base import NetworkModule
+
+
+class CodeModule(nn.Module):
+    """A map from the encoder's activations to the code, with what it keeps in memory."""
+
+    #: Whether the code is drawn at random in training.
+    draws: ClassVar[bool] = False
+
+    @abstractmethod
+    def forward(self, activations: Tensor, generator: Generator | None) -> Tensor:
+        """Return the code (rows × units); ``generator`` is given in training and None otherwise."""
+
+    def backward(self, gradient: Tensor, code: Tensor) -> Tensor:
+        """From the gradient with respect to the code, worked by hand, to that of the activations.
+
+        A code that does not override this is left to autograd.
+        """
+        raise NotImplementedError
+
+    def cost(self, activations: Tensor) -> Tensor | None:
+        """What the code adds to the objective of one batch, if anything."""
+        return None
+
+    def sample(self, n_rows: int, n_units: int, generator: Generator) -> Tensor | None:
+        """Codes (rows × units) drawn from the prior, where there is one."""
+        return None
+
+    def advance(self, progress: float, network: NetworkModule, rows: Tensor | None) -> None:
+        """Take note that a share ``progress`` of the phase is trained, and of the rows that come next.
+
+        None come next where the layer is no longer trained by itself.
+        """
 
 
 class Code(Constrained):
-    """A map from the encoder's activations to the code."""
+    """What happens to the encoder's output."""
+
+    #: How many activations the encoder gives for each unit of the code.
+    heads: ClassVar[int] = 1
+    #: The activations that it is defined for; None: any. ``activation="auto"`` takes the first.
+    activations: ClassVar[tuple[str, ...] | None] = None
+    #: Whether most units are zero, so that the next layer must not move the zero.
+    sparse: ClassVar[bool] = False
+
+    def refuse(self, n_units: int) -> None:
+        """Raise ``ParameterError`` where a code of so many units is impossible."""
 
     @abstractmethod
-    def __call__(self, activations: Tensor, generator: Generator | None) -> Tensor:
-        """Return the code (rows × units); ``generator`` is given in training and None otherwise."""
+    def build(self, n_units: int) -> CodeModule:
+        """Return the module for a code of so many units."""

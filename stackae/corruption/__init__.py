@@ -18,5 +18,7 @@ CORRUPTIONS: PartTable[Corruption] = PartTable(
         "masking": "masking:Masking",
         "gaussian": "gaussian:GaussianNoise",
         "salt-and-pepper": "salt_and_pepper:SaltAndPepper",
+        "swap": "swap:Swap",
+        "dropout": "dropout:Dropout",
     },
 )

@@ -1,22 +1,84 @@
-"""The base of every corruption, and the cheap random choice of cells that several share."""
+"""The base of every corruption, and what several share: levels that change, the cheap choice of cells."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from stackae.constraints import Constrained
+from stackae.constraints import Constrained, Interval, Numbers, Real, StrOptions
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
+
+#: A level of corruption: a number, or one for the start of the phase and one for its end.
+Level = float | tuple[float, float]
+#: Constraint of the parameter ``on``.
+ON: list[Any] = [StrOptions({"input", "hidden", "both"})]
+
+
+class Moments(NamedTuple):
+    """The first two moments of corrupted rows x̃ beside those of clean rows x."""
+
+    #: E x̃ (features).
+    mean: Tensor
+    #: The number c of Cov(x, x̃) = c·Cov(x).
+    cross: float
+    #: Cov(x̃) (features × features).
+    covariance: Tensor
 
 
 class Corruption(Constrained):
     """A random map from a batch to a damaged copy of it, applied in training only."""
 
+    #: What is damaged: ``"input"``, ``"hidden"`` (the code, before it is decoded) or ``"both"``.
+    on: str = "input"
+
     @abstractmethod
-    def __call__(self, x: Tensor, generator: Generator) -> Tensor:
-        """Return a corrupted copy of ``x`` (rows × features); ``x`` itself is not written."""
+    def __call__(self, x: Tensor, generator: Generator, progress: float = 1.0) -> Tensor:
+        """Return a corrupted copy of ``x`` (rows × features); ``x`` itself is not written.
+
+        ``progress`` is the share of the phase that has been trained, from 0 to 1, for levels that change.
+        """
+
+    def damages(self, place: str) -> bool:
+        """Whether it is applied to ``"input"`` or ``"hidden"``."""
+        return self.on in (place, "both")
+
+    def moments(self, mean: Tensor, covariance: Tensor) -> Moments:
+        """The moments of corrupted rows, where the clean ones' are given, at the level of the end.
+
+        For corruptions that can be averaged out in closed form; the others do not override this.
+        """
+        raise NotImplementedError
+
+
+class CellwiseCorruption(Corruption):
+    """A corruption that replaces each cell with probability ``level``.
+
+    Parameters
+    ----------
+    level : float or pair of float, default=0.25
+        Share of cells replaced, in [0, 1). A pair: from the first at the phase's start to the second at its
+        end, linearly (Geras & Sutton 2014).
+    on : {"input", "hidden", "both"}, default="input"
+        What is damaged: the encoder's input, or the code before it is decoded.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "level": [Interval(Real, 0, 1, closed="left"), Numbers(Interval(Real, 0, 1, closed="left"), 2)],
+        "on": ON,
+    }
+
+    def __init__(self, level: Level = 0.25, on: str = "input") -> None:
+        self.level = level
+        self.on = on
+
+
+def at(level: Level, progress: float) -> float:
+    """The level when a share ``progress`` of the phase has been trained."""
+    if isinstance(level, (tuple, list)):
+        return level[0] + (level[1] - level[0]) * progress
+    return level
 
 
 def choose_cells(x: Tensor, level: float, generator: Generator) -> Tensor:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from stackae.constraints import Interval, Real
-from stackae.corruption.base import Corruption
+from stackae.constraints import Interval, Numbers, Real
+from stackae.corruption.base import ON, Corruption, Level, Moments, at
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -16,9 +16,12 @@ class GaussianNoise(Corruption):
 
     Parameters
     ----------
-    scale : float, default=0.2
+    scale : float or pair of float, default=0.2
         Standard deviation, in the units in which the layer works (see ``scale`` of
         :class:`~stackae.Autoencoder`: standard deviations of the column, or the [0, 1] range), at least 0.
+        A pair: from the first at the phase's start to the second at its end, linearly.
+    on : {"input", "hidden", "both"}, default="input"
+        What is damaged: the encoder's input, or the code before it is decoded.
 
     References
     ----------
@@ -33,13 +36,22 @@ class GaussianNoise(Corruption):
     0.5
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {"scale": [Interval(Real, 0, None, closed="left")]}
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "scale": [Interval(Real, 0, None, closed="left"), Numbers(Interval(Real, 0, None, closed="left"), 2)],
+        "on": ON,
+    }
 
-    def __init__(self, scale: float = 0.2) -> None:
+    def __init__(self, scale: Level = 0.2, on: str = "input") -> None:
         self.scale = scale
+        self.on = on
 
-    def __call__(self, x: Tensor, generator: Generator) -> Tensor:
+    def __call__(self, x: Tensor, generator: Generator, progress: float = 1.0) -> Tensor:
         import torch
 
         noise = torch.empty_like(x).normal_(0.0, 1.0, generator=generator)
-        return torch.add(x, noise, alpha=self.scale)
+        return torch.add(x, noise, alpha=at(self.scale, progress))
+
+    def moments(self, mean: Tensor, covariance: Tensor) -> Moments:
+        corrupted = covariance.clone()
+        corrupted.diagonal().add_(at(self.scale, 1.0) ** 2)
+        return Moments(mean, 1.0, corrupted)

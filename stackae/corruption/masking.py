@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
-from stackae.constraints import Interval, Real
-from stackae.corruption.base import Corruption, choose_cells
+from stackae.corruption.base import CellwiseCorruption, Moments, at, choose_cells
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 
-class Masking(Corruption):
+class Masking(CellwiseCorruption):
     """Masking noise: each cell is set to zero with probability ``level``, the others are left as they are.
 
     The survivors are not rescaled: that would be dropout. For standardised columns zero is the mean.
 
     Parameters
     ----------
-    level : float, default=0.25
-        Share of cells set to zero, in [0, 1).
+    level : float or pair of float, default=0.25
+        Share of cells set to zero, in [0, 1). A pair: from the first at the phase's start to the second at
+        its end, linearly (Geras & Sutton 2014).
+    on : {"input", "hidden", "both"}, default="input"
+        What is damaged: the encoder's input, or the code before it is decoded.
 
     References
     ----------
@@ -35,10 +37,11 @@ class Masking(Corruption):
     (0.25, 1.0)
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {"level": [Interval(Real, 0, 1, closed="left")]}
+    def __call__(self, x: Tensor, generator: Generator, progress: float = 1.0) -> Tensor:
+        return x * choose_cells(x, 1 - at(self.level, progress), generator)
 
-    def __init__(self, level: float = 0.25) -> None:
-        self.level = level
-
-    def __call__(self, x: Tensor, generator: Generator) -> Tensor:
-        return x * choose_cells(x, 1 - self.level, generator)
+    def moments(self, mean: Tensor, covariance: Tensor) -> Moments:
+        kept = 1 - at(self.level, 1.0)
+        corrupted = kept**2 * covariance
+        corrupted.diagonal().copy_(kept * (covariance.diagonal() + mean**2) - kept**2 * mean**2)
+        return Moments(kept * mean, kept, corrupted)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
-from stackae.constraints import Interval, Real
-from stackae.corruption.base import Corruption, choose_cells
+from stackae.corruption.base import CellwiseCorruption, at, choose_cells
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 
-class SaltAndPepper(Corruption):
+class SaltAndPepper(CellwiseCorruption):
     """Salt-and-pepper noise: a cell is set, with probability ``level``, to its least or greatest value.
 
     Which of the two is a fair coin. Where the batch lies within [0, 1] the two are 0 and 1; otherwise they
@@ -19,8 +18,11 @@ class SaltAndPepper(Corruption):
 
     Parameters
     ----------
-    level : float, default=0.25
-        Share of cells replaced, in [0, 1).
+    level : float or pair of float, default=0.25
+        Share of cells replaced, in [0, 1). A pair: from the first at the phase's start to the second at its
+        end, linearly (Geras & Sutton 2014).
+    on : {"input", "hidden", "both"}, default="input"
+        What is damaged: the encoder's input, or the code before it is decoded.
 
     References
     ----------
@@ -35,18 +37,13 @@ class SaltAndPepper(Corruption):
     [0.1, 0.8, 0.1]
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {"level": [Interval(Real, 0, 1, closed="left")]}
-
-    def __init__(self, level: float = 0.25) -> None:
-        self.level = level
-
-    def __call__(self, x: Tensor, generator: Generator) -> Tensor:
+    def __call__(self, x: Tensor, generator: Generator, progress: float = 1.0) -> Tensor:
         import torch
 
         # The bounds are chosen on the device, so that no value travels to the host within a step.
         in_unit_interval = (x.amin() >= 0) & (x.amax() <= 1)
         low = torch.where(in_unit_interval, torch.zeros_like(x[:1]), x.amin(0, keepdim=True))
         high = torch.where(in_unit_interval, torch.ones_like(x[:1]), x.amax(0, keepdim=True))
-        chosen = choose_cells(x, self.level, generator).bool()
+        chosen = choose_cells(x, at(self.level, progress), generator).bool()
         salt = choose_cells(x, 0.5, generator).bool()
         return torch.where(chosen, torch.where(salt, high, low), x)

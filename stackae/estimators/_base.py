@@ -6,7 +6,9 @@ import os
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from os import PathLike
+from types import NoneType
 from typing import Any, Self
 
 import numpy as np
@@ -25,6 +27,7 @@ from stackae.estimators._saving import save
 from stackae.exceptions import ParameterError
 from stackae.finetune import finetune
 from stackae.greedy import Machine, pretrain
+from stackae.health import ROWS, Health, health_of
 from stackae.memory import parse_memory
 from stackae.parts import PartTable
 from stackae.scaling import blocks
@@ -35,6 +38,7 @@ from stackae.training.history import EpochRecord
 from stackae.training.parameters import Training
 from stackae.training.precision import computing, resolve_device, uses_bfloat16
 from stackae.training.progress import make_progress
+from stackae.training.rows import Rows as TrainingRows
 from stackae.training.streaming import Room
 
 Rows = npt.NDArray[np.floating]
@@ -60,6 +64,8 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
 
     #: Parameters whose value may be a name, and the table of what the names mean.
     _named_parts: Mapping[str, PartTable[Any]] = {}
+    #: Parameters whose value may be a sequence, into which ``name__0__...`` reaches.
+    _sequences: Sequence[str] = ()
 
     scale: str | None
     device: str | torch.device
@@ -77,8 +83,30 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
 
     # Parameters --------------------------------------------------------------------------------------
 
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The parameters; with ``deep``, those of parts and layers too: ``corruption__level``,
+        ``layers__0__corruption__level``, ``penalty__1__weight``.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+
+        Returns
+        -------
+        dict
+        """
+        params: dict[str, Any] = super().get_params(deep=deep)
+        for name in self._sequences if deep else ():
+            elements = getattr(self, name)
+            for k, element in enumerate(elements if isinstance(elements, (list, tuple)) else ()):
+                params[f"{name}__{k}"] = element
+                if hasattr(element, "get_params") and not isinstance(element, type):
+                    params.update({f"{name}__{k}__{inner}": v for inner, v in element.get_params().items()})
+        return params
+
     def set_params(self, **params: Any) -> Self:
-        """Set parameters; ``corruption__level`` reaches into a part, also where the part is given by name.
+        """Set parameters; ``corruption__level`` reaches into a part, also where the part is given by name,
+        ``layers__0__n_components`` into a sequence.
 
         Parameters
         ----------
@@ -89,14 +117,36 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
         -------
         self
         """
-        for name in {key.partition("__")[0] for key in params if "__" in key} - params.keys():
-            value = getattr(self, name, None)
-            if isinstance(value, str):
-                part = self._part_named(name, value)
-                if part is not None:
-                    setattr(self, name, part)
-        super().set_params(**params)
+        super().set_params(**{name: value for name, value in params.items() if "__" not in name})
+        # Whole parts first, then what is inside them.
+        nested = [(name, value) for name, value in params.items() if "__" in name]
+        for name, value in sorted(nested, key=lambda item: item[0].count("__")):
+            parameter, _, inner = name.partition("__")
+            holder = getattr(self, parameter, None)
+            if parameter in self._sequences and not isinstance(holder, (str, Constrained, NoneType)):
+                self._set_element(parameter, holder, inner, value)
+                continue
+            if isinstance(holder, str) and (part := self._part_named(parameter, holder)) is not None:
+                setattr(self, parameter, part)
+            super().set_params(**{name: value})
         return self
+
+    def _set_element(self, parameter: str, holder: Any, name: str, value: Any) -> None:
+        """Set an element of a sequence, or a parameter of one; the sequence itself is not written."""
+        position, _, inner = name.partition("__")
+        elements = list(holder)
+        if not position.isdigit() or int(position) >= len(elements):
+            raise ParameterError(
+                f"'{parameter}__{name}' names no element; {parameter}__K or {parameter}__K__NAME, K from 0 to"
+                f" {len(elements) - 1}"
+            )
+        k = int(position)
+        elements[k] = self._element(parameter, elements[k]).set_params(**{inner: value}) if inner else value
+        setattr(self, parameter, type(holder)(elements) if isinstance(holder, (list, tuple)) else elements)
+
+    def _element(self, parameter: str, element: Any) -> Any:
+        """What an element of a sequence stands for."""
+        return self._part_named(parameter, element) if isinstance(element, str) else element
 
     def _part_named(self, parameter: str, name: str) -> Any:
         """What a parameter given by name stands for, or None where names mean nothing to it."""
@@ -155,6 +205,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
         if started and self._stream is not None:
             machine.generator.set_state(self._stream["generator"])
             machine.optimizers.update(self._stream["optimizers"])
+        machine = replace(machine, anneals=not started)
         pretraining, tuning = self._trainings()
         once = {"max_epochs": 1, "schedule": "constant", "validation_fraction": 0.0}
         self._learn(
@@ -169,10 +220,11 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
 
     def _refuse_changed_layers(self) -> None:
         """Refuse a model whose parameters describe other layers than those that were fitted."""
-        widths = [composition.n_components for composition in self._compositions()]
-        if widths != self._layer_widths:
+        asked = [composition.n_components for composition in self._compositions()]
+        fitted = [layer.parts.n_components for layer in self._shallow]
+        if asked != fitted:
             raise ParameterError(
-                f"the layers were changed after fit, from widths {self._layer_widths} to {widths};"
+                f"the layers were changed after fit, from widths {fitted} to {asked};"
                 " set them back, or fit again"
             )
 
@@ -202,6 +254,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
             history = [record for records in fitted.histories for record in records]
             if tuning is not None:
                 history += finetune(UnrolledStack(fitted.layers), fitted.rows, tuning, machine)
+            health = _health(fitted.layers, fitted.rows)
         finally:
             machine.progress.end_fit()
         past = self.history_ if started else []
@@ -210,7 +263,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
                 p["epoch"] for p in past if (p["phase"], p["layer"]) == (record["phase"], record["layer"])
             )
             record["epoch"] += max(same, default=0)
-        self._set_fitted(fitted.layers, [*past, *history])
+        self._set_fitted(fitted.layers, [*past, *history], health)
 
     def _machine(self) -> Machine:
         """Device, number format and the one source of random draws."""
@@ -288,6 +341,36 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
         """
         return self._apply(self._rows(X), lambda module, x: module(x), self.n_features_in_)
 
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> Rows:
+        """Draw new rows: codes from the prior of the last layer's code or penalty, decoded.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+        random_state : int, RandomState or None, default=None
+            Seeds the draws; None: the ``random_state`` of the estimator, as scikit-learn does.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features), float32
+            In the units of the data given to ``fit``: the decoder's answers, without noise of their own.
+
+        Raises
+        ------
+        ParameterError
+            The last layer has no prior: it needs ``code="variational"`` or ``penalty="adversarial"``.
+        NotFittedError
+            Before ``fit``.
+        """
+        check_is_fitted(self)
+        if isinstance(n_samples, bool) or not isinstance(n_samples, Integral) or n_samples < 1:
+            raise ParameterError(f"n_samples must be an integer of at least 1, got {n_samples!r}")
+        device = next(self.module_.parameters()).device
+        rng = check_random_state(self.random_state if random_state is None else random_state)
+        generator = torch.Generator(device).manual_seed(int(rng.randint(2**31 - 1)))
+        codes = self._shallow[-1].sample_codes(int(n_samples), generator).cpu().numpy().astype(np.float32)
+        return self._apply(codes, lambda module, code: module.decode(code), self.n_features_in_)
+
     def score_samples(self, X: Any) -> Rows:
         """The negative squared reconstruction error of each row: higher is more like the training data.
 
@@ -347,7 +430,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
 
     @property
     def _layer_widths(self) -> list[int]:
-        return [layer.parts.n_components for layer in self._shallow]
+        return [layer.n_units for layer in self._shallow]
 
     def _features(self, module: Any, x: Tensor) -> Tensor:
         """What ``transform`` answers for a block of rows."""
@@ -421,12 +504,28 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
         except ValueError:
             self.module_.cpu()
 
-    def _set_fitted(self, layers: list[ShallowAutoencoder], history: list[EpochRecord]) -> None:
+    def _set_fitted(
+        self, layers: list[ShallowAutoencoder], history: list[EpochRecord], health: list[Health]
+    ) -> None:
         """Set the fitted attributes, from ``fit`` or from a file."""
         self.module_ = layers[0].requires_grad_(False).eval()
+        self._health = health
         self.history_ = history
         self.n_iter_ = len(history)
         self.n_features_in_ = layers[0].scaling.shift.shape[0]
+
+
+@torch.no_grad()
+def _health(layers: Sequence[ShallowAutoencoder], rows: TrainingRows) -> list[Health]:
+    """The health report of each layer, on rows of the data, as the layers below encode them."""
+    z = rows.set_aside(min(ROWS, len(rows)))[0]
+    reports = []
+    with computing(rows.device):
+        for k, layer in enumerate(layers):
+            z = layer.scaling(z) if k else z
+            reports.append(health_of(layer, z))
+            z = layer.encode_scaled(z)
+    return reports
 
 
 class _Width(Constrained):

@@ -16,6 +16,7 @@ from stackae.estimators._base import BaseAutoencoder
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.estimators.stacked import StackedAutoencoder
 from stackae.exceptions import ModelFileError
+from stackae.health import Health
 from stackae.losses import LOSSES
 from stackae.model_file import read_model
 from stackae.networks import ACTIVATIONS, NETWORKS
@@ -110,13 +111,19 @@ def _rebuild(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> BaseAu
         raise ModelFileError("n_features_in_ is not the width of the first layer")
     if fitted["feature_names_in_"] is not None:
         estimator.feature_names_in_ = np.asarray(fitted["feature_names_in_"], dtype=object)
-    estimator._set_fitted(shallow, list(fitted["history_"]))
+    health: list[Health] = [
+        {name: report[name] for name in Health.__annotations__}  # type: ignore[misc]
+        for report in fitted["health"]
+    ]
+    if len(health) != len(shallow):
+        raise ModelFileError(f"it has {len(health)} health reports for {len(shallow)} layers")
+    estimator._set_fitted(shallow, list(fitted["history_"]), health)
     return estimator
 
 
 def _check_chain(shallow: list[ShallowAutoencoder]) -> None:
     for below, above in pairwise(shallow):
-        if below.parts.n_components != above.scaling.shift.shape[0]:
+        if below.n_units != above.scaling.shift.shape[0]:
             raise ModelFileError("a layer's width is not that of the codes below it")
 
 
@@ -153,7 +160,7 @@ def _decode_parts(encoded: dict[str, Any]) -> Composition:
     parts = Composition(**{name: _decode(value) for name, value in encoded.items()})
     for activation in (parts.activation, parts.output):
         _known(ACTIVATIONS, activation, "activation")
-    for part in (parts.network, parts.corruption, parts.code, parts.penalty, parts.loss):
+    for part in (parts.network, parts.corruption, parts.code, *parts.penalties, parts.loss):
         if part is not None:
             part.check_parameters()
     return parts

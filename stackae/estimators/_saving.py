@@ -11,6 +11,7 @@ import torch
 
 from stackae.constraints import Constrained
 from stackae.environment import versions
+from stackae.exceptions import ParameterError
 from stackae.model_file import write_model
 from stackae.shallow import Composition
 
@@ -33,6 +34,7 @@ def save(estimator: BaseAutoencoder, path: str | PathLike[str]) -> None:
             "n_features_in_": estimator.n_features_in_,
             "feature_names_in_": None if names is None else [str(name) for name in names],
             "history_": estimator.history_,
+            "health": [dict(report) for report in estimator._health],
         },
         "versions": versions(),
     }
@@ -58,4 +60,9 @@ def _encode(value: Any) -> Any:
         return str(value)
     if isinstance(value, (np.random.RandomState, np.random.Generator)):
         return None
+    if callable(value):
+        raise ParameterError(
+            f"a model file holds no code, and cannot keep the function {getattr(value, '__name__', value)!r};"
+            " use a named part, or pickle the estimator"
+        )
     return value

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, ClassVar
 
 import torch
+from sklearn.utils.validation import check_is_fitted
 
 from stackae.codes import CODES
 from stackae.codes.base import Code
-from stackae.constraints import Integral, Interval, StrOptions
+from stackae.constraints import Integral, Interval, InvalidParameterError, StrOptions
 from stackae.corruption import CORRUPTIONS
 from stackae.corruption.base import Corruption
 from stackae.estimators._base import COMMON_CONSTRAINTS, TRAININGS, BaseAutoencoder
+from stackae.health import Health
 from stackae.losses import LOSSES
 from stackae.losses.base import Loss
 from stackae.networks import ACTIVATIONS, NETWORKS
@@ -36,20 +38,22 @@ class Autoencoder(BaseAutoencoder):
     ----------
     n_components : int, default=64
         Units of the code.
-    network : {"dense"} or Network, default="dense"
+        Of a convolutional network: its filters, each of which has a unit for every pooled cell.
+    network : {"dense", "convolutional", "recurrent", "pca", "marginalised"} or Network, default="dense"
         How code and reconstruction are computed.
     activation : {"auto", "identity", "sigmoid", "tanh", "relu", "gelu", "silu", "softplus"}, default="auto"
-        Of the code. ``"auto"``: what the penalty is defined for; else the identity for the last layer of a
-        deeper stack, and relu everywhere else.
+        Of the code. ``"auto"``: what the other parts are defined for; else the identity for the last layer of
+        a deeper stack, and relu everywhere else.
     tied_weights : bool, default=False
         Whether the decoder's weights are the encoder's, transposed.
-    corruption : {"masking", "gaussian", "salt-and-pepper"}, Corruption or None, default=None
-        What the encoder sees instead of x in training (denoising).
-    code : Code or None, default=None
+    corruption : {"masking", "gaussian", "salt-and-pepper", "swap", "dropout"}, Corruption or None
+        What the encoder sees instead of x in training (denoising), or the decoder instead of the code.
+        Default: None.
+    code : {"topk", "variational"}, Code or None, default=None
         What happens to the encoder's output; None: nothing.
-    penalty : {"l1", "l2", "kl"}, Penalty or None, default=None
-        What else is minimised (sparsity).
-    loss : {"auto", "squared_error", "cross_entropy"} or Loss, default="auto"
+    penalty : {"l1", "l2", "kl", "contractive", "adversarial"}, Penalty, list of these, or None, default=None
+        What else is minimised.
+    loss : {"auto", "squared_error", "cross_entropy", "huber", "per_feature"} or Loss, default="auto"
         ``"auto"``: cross-entropy for data within [0, 1], else squared error.
     scale : {"auto", "standard", "minmax"} or None, default="auto"
         ``"auto"``: data already within [0, 1] stay, anything else is standardised column by column.
@@ -80,6 +84,9 @@ class Autoencoder(BaseAutoencoder):
         One an epoch: loss, validation loss, learning rate, seconds, samples per second.
     n_iter_ : int
         Epochs run.
+    health_ : dict
+        Shares of dead and saturated units, mean activity, effective rank of the codes, share of the variance
+        reconstructed, on up to 10,000 of the rows: see :class:`stackae.health.Health`.
     n_features_in_ : int
     feature_names_in_ : ndarray of str, only where ``X`` had column names
 
@@ -113,7 +120,7 @@ class Autoencoder(BaseAutoencoder):
         "tied_weights": ["boolean"],
         "corruption": [Corruption, StrOptions(set(CORRUPTIONS)), None],
         "code": [Code, StrOptions(set(CODES)), None],
-        "penalty": [Penalty, StrOptions(set(PENALTIES)), None],
+        "penalty": [Penalty, StrOptions(set(PENALTIES)), list, tuple, None],
         "loss": [Loss, StrOptions({"auto", *LOSSES})],
         "training": [Training, StrOptions({"auto"})],
         **COMMON_CONSTRAINTS,
@@ -126,6 +133,7 @@ class Autoencoder(BaseAutoencoder):
         "loss": LOSSES,
         "training": TRAININGS,
     }
+    _sequences = ("penalty",)
 
     def __init__(
         self,
@@ -136,7 +144,7 @@ class Autoencoder(BaseAutoencoder):
         tied_weights: bool = False,
         corruption: str | Corruption | None = None,
         code: str | Code | None = None,
-        penalty: str | Penalty | None = None,
+        penalty: str | Penalty | Sequence[str | Penalty] | None = None,
         loss: str | Loss = "auto",
         scale: str | None = "auto",
         training: str | Training = "auto",
@@ -164,6 +172,28 @@ class Autoencoder(BaseAutoencoder):
         self.max_memory = max_memory
         self.cache_folder = cache_folder
 
+    def check_parameters(self) -> None:
+        """Raise for the first parameter, of the layer or of a part, that breaks its rule."""
+        super().check_parameters()
+        for k, penalty in enumerate(self.penalty if isinstance(self.penalty, (list, tuple)) else ()):
+            if not (isinstance(penalty, Penalty) or (isinstance(penalty, str) and penalty in PENALTIES)):
+                raise InvalidParameterError(
+                    "The 'penalty' parameter of Autoencoder must hold instances of Penalty or names among"
+                    f" {', '.join(PENALTIES)}. Got {penalty!r} in place {k} instead."
+                )
+
+    @property
+    def health_(self) -> Health:
+        """The health report; see :class:`stackae.health.Health`."""
+        check_is_fitted(self)
+        return self._health[0]
+
+    def _penalties(self) -> tuple[Penalty, ...]:
+        if self.penalty is None:
+            return ()
+        given = self.penalty if isinstance(self.penalty, (list, tuple)) else [self.penalty]
+        return tuple(self._element("penalty", penalty) for penalty in given)
+
     def _compositions(self) -> list[Composition]:
         return [self._composition(self.scale)]
 
@@ -179,7 +209,7 @@ class Autoencoder(BaseAutoencoder):
             tied_weights=bool(self.tied_weights),
             corruption=self._part("corruption"),
             code=self._part("code"),
-            penalty=self._part("penalty"),
+            penalties=self._penalties(),
             loss=self._part("loss"),
             scale=scale,
         )

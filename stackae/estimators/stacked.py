@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
 from sklearn.base import clone
@@ -14,6 +14,7 @@ from stackae.constraints import Integral, InvalidParameterError, StrOptions
 from stackae.estimators._base import COMMON_CONSTRAINTS, TRAININGS, BaseAutoencoder
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.exceptions import ParameterError
+from stackae.health import Health
 from stackae.parts import PartTable
 from stackae.shallow import Composition, ShallowAutoencoder
 from stackae.stack import UnrolledStack
@@ -29,7 +30,6 @@ _TAKEN_FROM_STACK = {
     "max_memory": None,
     "cache_folder": None,
 }
-_PREFIX = "layers__"
 
 
 def default_layer(n_components: int) -> Autoencoder:
@@ -83,7 +83,8 @@ class StackedAutoencoder(BaseAutoencoder):
     Attributes
     ----------
     layers_ : list of Autoencoder
-        The fitted layers; they share the weights of ``module_``, so fine-tuning has moved them too.
+        The fitted layers; they share the weights of ``module_``, so fine-tuning has moved them too. Each has
+        its health report, ``layers_[k].health_``.
     module_ : UnrolledStack
         The deep autoencoder, a ``torch.nn.Module``.
     components_ : ndarray of shape (units of the first layer, n_features_in_)
@@ -131,6 +132,7 @@ class StackedAutoencoder(BaseAutoencoder):
         **COMMON_CONSTRAINTS,
     }
     _named_parts: Mapping[str, PartTable[Any]] = {"pretrain": TRAININGS, "finetune": TRAININGS}
+    _sequences = ("layers",)
 
     layers_: list[Autoencoder]
 
@@ -163,56 +165,8 @@ class StackedAutoencoder(BaseAutoencoder):
 
     # Parameters --------------------------------------------------------------------------------------
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The parameters; with ``deep``, those of the layers too, as ``layers__0__corruption__level``.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-
-        Returns
-        -------
-        dict
-        """
-        params: dict[str, Any] = super().get_params(deep=deep)
-        if deep and isinstance(self.layers, (list, tuple)):
-            for k, layer in enumerate(self.layers):
-                params[f"{_PREFIX}{k}"] = layer
-                if hasattr(layer, "get_params") and not isinstance(layer, type):
-                    params.update({f"{_PREFIX}{k}__{name}": v for name, v in layer.get_params().items()})
-        return params
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters; ``layers__0__...`` reaches into a layer, and makes an ``Autoencoder`` of an int.
-
-        Parameters
-        ----------
-        **params
-            Names and values, as :meth:`get_params` lists them.
-
-        Returns
-        -------
-        self
-        """
-        of_layers = {name: params.pop(name) for name in list(params) if name.startswith(_PREFIX)}
-        super().set_params(**params)
-        # Whole layers first, then what is inside them.
-        for name, value in sorted(of_layers.items(), key=lambda item: item[0].count("__")):
-            position, _, inner = name.removeprefix(_PREFIX).partition("__")
-            layers = list(self.layers)
-            if not position.isdigit() or int(position) >= len(layers):
-                raise ParameterError(
-                    f"{name!r} names no layer; layers__K or layers__K__NAME, K from 0 to {len(layers) - 1}"
-                )
-            k = int(position)
-            if not inner:
-                layers[k] = value
-            else:
-                layer = layers[k]
-                layer = layer if isinstance(layer, Autoencoder) else default_layer(layer)
-                layers[k] = layer.set_params(**{inner: value})
-            self.layers = type(self.layers)(layers) if isinstance(self.layers, (list, tuple)) else layers
-        return self
+    def _element(self, parameter: str, element: Any) -> Any:
+        return element if isinstance(element, Autoencoder) else default_layer(element)
 
     def check_parameters(self) -> None:
         """Raise for the first parameter, of the stack or of a layer, that breaks its rule."""
@@ -252,12 +206,15 @@ class StackedAutoencoder(BaseAutoencoder):
         tuning = None if self.finetune == "auto" and len(own) == 1 else self._part("finetune")
         return pretraining, tuning
 
-    def _set_fitted(self, layers: list[ShallowAutoencoder], history: list[EpochRecord]) -> None:
-        super()._set_fitted(layers, history)
+    def _set_fitted(
+        self, layers: list[ShallowAutoencoder], history: list[EpochRecord], health: list[Health]
+    ) -> None:
+        super()._set_fitted(layers, history, health)
         self.module_ = UnrolledStack(layers).requires_grad_(False).eval()
         self.layers_ = self._new_layers()
         for k, (estimator, layer) in enumerate(zip(self.layers_, layers, strict=True), 1):
-            estimator._set_fitted([layer], [record for record in history if record["layer"] == k])
+            own = [record for record in history if record["layer"] == k]
+            estimator._set_fitted([layer], own, [health[k - 1]])
         if hasattr(self, "feature_names_in_"):
             self.layers_[0].feature_names_in_ = self.feature_names_in_
 

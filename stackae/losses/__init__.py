@@ -14,5 +14,10 @@ __all__ = ["LOSSES"]
 LOSSES: PartTable[Loss] = PartTable(
     "loss",
     __name__,
-    {"squared_error": "squared_error:SquaredError", "cross_entropy": "cross_entropy:CrossEntropy"},
+    {
+        "squared_error": "squared_error:SquaredError",
+        "cross_entropy": "cross_entropy:CrossEntropy",
+        "huber": "huber:Huber",
+        "per_feature": "per_feature:PerFeature",
+    },
 )

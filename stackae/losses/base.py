@@ -3,27 +3,62 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from stackae.constraints import Constrained
+from stackae.constraints import Constrained, Interval, Real
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from torch import Tensor
+
+    from stackae.networks.activations import Activation
 
 
 class Loss(Constrained):
-    """A reconstruction loss: summed over features, averaged over rows."""
+    """A reconstruction loss: summed over features, averaged over rows.
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {}
+    Parameters
+    ----------
+    corrupted : float, default=1.0
+        Weight, in training, of the cells that corruption has changed (the α of Vincent et al. 2010, section
+        3.3), at least 0. A cell that kept its value, as a zero does under masking, counts as intact.
+    intact : float, default=1.0
+        Weight of the other cells (their β), at least 0. Rows without corruption, such as those held out, are
+        judged with weight one throughout.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "corrupted": [Interval(Real, 0, None, closed="left")],
+        "intact": [Interval(Real, 0, None, closed="left")],
+    }
 
     #: The decoder's output activation that the loss implies; None: any fits.
     output: ClassVar[str | None] = None
     #: Whether its targets must lie in [0, 1].
     needs_unit_interval: ClassVar[bool] = False
+    #: Columns that are scaled onto [0, 1], whatever becomes of the others.
+    unit_columns: Sequence[int] = ()
+
+    def __init__(self, corrupted: float = 1.0, intact: float = 1.0) -> None:
+        self.corrupted = corrupted
+        self.intact = intact
+
+    def fitted_to(self, n_features: int, binary: npt.NDArray[np.bool_] | None) -> Loss:
+        """The loss with what it must know of the columns.
+
+        Parameters
+        ----------
+        n_features : int
+        binary : ndarray of bool or None
+            Which columns of the data hold nothing but zeros and ones; None for codes.
+        """
+        return self
 
     @abstractmethod
-    def __call__(self, preactivation: Tensor, reconstruction: Tensor, target: Tensor) -> Tensor:
-        """Return the loss of one batch.
+    def cells(self, preactivation: Tensor, reconstruction: Tensor, target: Tensor) -> Tensor:
+        """Return the loss of each cell.
 
         Parameters
         ----------
@@ -35,8 +70,15 @@ class Loss(Constrained):
             What should have come out.
         """
 
+    def __call__(
+        self, preactivation: Tensor, reconstruction: Tensor, target: Tensor, weights: Tensor | None = None
+    ) -> Tensor:
+        """Return the loss of one batch, each cell counted with its weight, or each once."""
+        cells = self.cells(preactivation, reconstruction, target)
+        return (cells if weights is None else cells * weights).sum().div(target.shape[0])
+
     def with_gradient(
-        self, preactivation: Tensor, reconstruction: Tensor, target: Tensor
+        self, preactivation: Tensor, reconstruction: Tensor, target: Tensor, weights: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Return the loss and its derivative, worked by hand (rows × features).
 
@@ -44,3 +86,23 @@ class Loss(Constrained):
         loss implies, to the preactivation. A loss that does not override this is left to autograd.
         """
         raise NotImplementedError
+
+    def answer(self, preactivation: Tensor, activation: Activation) -> Tensor:
+        """The reconstruction, from the decoder's output before its activation."""
+        return activation(preactivation)
+
+    def emphasis(self, target: Tensor, seen: Tensor) -> Tensor | None:
+        """The weight of each cell, where ``seen`` is what corruption made of it; None: each counts once."""
+        if self.corrupted == self.intact == 1:
+            return None
+        changed = (seen != target).to(target.dtype)
+        return changed.mul_(self.corrupted - self.intact).add_(self.intact)
+
+
+def weighted(slope: Tensor, weights: Tensor | None, factor: float = 1.0) -> Tensor:
+    """The slopes of a batch's cells, to ``factor`` times the gradient of their weighted mean over rows.
+
+    They are written over.
+    """
+    slope = slope.mul_(factor / slope.shape[0])
+    return slope if weights is None else slope.mul_(weights)

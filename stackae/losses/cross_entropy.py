@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stackae.losses.base import Loss
+from stackae.losses.base import Loss, weighted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,10 +15,16 @@ class CrossEntropy(Loss):
 
     It is computed from the decoder's preactivation, where it is stable however sure the decoder is.
 
+    Parameters
+    ----------
+    corrupted, intact : float, default=1.0
+        Weights, in training, of the cells that corruption has changed and of the others, at least 0 (Vincent
+        et al. 2010, section 3.3).
+
     Examples
     --------
     >>> import torch
-    >>> from stackae.losses.cross_entropy import CrossEntropy
+    >>> from stackae import CrossEntropy
     >>> logits, x = torch.zeros(4, 3), torch.ones(4, 3)
     >>> round(float(CrossEntropy()(logits, logits.sigmoid(), x)), 4)  # 3 · log 2
     2.0794
@@ -27,13 +33,21 @@ class CrossEntropy(Loss):
     output = "sigmoid"
     needs_unit_interval = True
 
-    def __call__(self, preactivation: Tensor, reconstruction: Tensor, target: Tensor) -> Tensor:
+    def cells(self, preactivation: Tensor, reconstruction: Tensor, target: Tensor) -> Tensor:
         from torch.nn.functional import binary_cross_entropy_with_logits
 
-        return binary_cross_entropy_with_logits(preactivation, target, reduction="sum").div(target.shape[0])
+        return binary_cross_entropy_with_logits(preactivation, target, reduction="none")
+
+    def __call__(
+        self, preactivation: Tensor, reconstruction: Tensor, target: Tensor, weights: Tensor | None = None
+    ) -> Tensor:
+        from torch.nn.functional import binary_cross_entropy_with_logits
+
+        summed = binary_cross_entropy_with_logits(preactivation, target, weights, reduction="sum")
+        return summed.div(target.shape[0])
 
     def with_gradient(
-        self, preactivation: Tensor, reconstruction: Tensor, target: Tensor
+        self, preactivation: Tensor, reconstruction: Tensor, target: Tensor, weights: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        loss = self(preactivation, reconstruction, target)
-        return loss, (reconstruction - target).div_(target.shape[0])
+        loss = self(preactivation, reconstruction, target, weights)
+        return loss, weighted(reconstruction - target, weights)

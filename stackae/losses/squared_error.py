@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stackae.losses.base import Loss
+from stackae.losses.base import Loss, weighted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -13,24 +13,38 @@ if TYPE_CHECKING:
 class SquaredError(Loss):
     """Squared error: mean over rows of Σⱼ (x̂ⱼ - xⱼ)².
 
+    Parameters
+    ----------
+    corrupted, intact : float, default=1.0
+        Weights, in training, of the cells that corruption has changed and of the others, at least 0 (Vincent
+        et al. 2010, section 3.3).
+
     Examples
     --------
     >>> import torch
-    >>> from stackae.losses.squared_error import SquaredError
+    >>> from stackae import SquaredError
     >>> x = torch.tensor([[0.0, 0.0], [1.0, 1.0]])
     >>> guess = torch.tensor([[1.0, 2.0], [1.0, 1.0]])
     >>> float(SquaredError()(guess, guess, x))
     2.5
     """
 
-    def __call__(self, preactivation: Tensor, reconstruction: Tensor, target: Tensor) -> Tensor:
+    def cells(self, preactivation: Tensor, reconstruction: Tensor, target: Tensor) -> Tensor:
+        return (reconstruction - target).square()
+
+    def __call__(
+        self, preactivation: Tensor, reconstruction: Tensor, target: Tensor, weights: Tensor | None = None
+    ) -> Tensor:
         from torch.nn.functional import mse_loss
 
+        if weights is not None:
+            return super().__call__(preactivation, reconstruction, target, weights)
         return mse_loss(reconstruction, target, reduction="sum").div(target.shape[0])
 
     def with_gradient(
-        self, preactivation: Tensor, reconstruction: Tensor, target: Tensor
+        self, preactivation: Tensor, reconstruction: Tensor, target: Tensor, weights: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         error = reconstruction - target
         flat = error.reshape(-1)
-        return flat.dot(flat).div_(target.shape[0]), error.mul_(2 / target.shape[0])
+        total = flat.dot(flat if weights is None else (error * weights).reshape(-1))
+        return total.div_(target.shape[0]), weighted(error, weights, 2)

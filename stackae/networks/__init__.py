@@ -12,4 +12,14 @@ if TYPE_CHECKING:
 
 __all__ = ["ACTIVATIONS", "NETWORKS"]
 
-NETWORKS: PartTable[Network] = PartTable("network", __name__, {"dense": "dense:Dense"})
+NETWORKS: PartTable[Network] = PartTable(
+    "network",
+    __name__,
+    {
+        "dense": "dense:Dense",
+        "convolutional": "convolutional:Convolutional",
+        "recurrent": "recurrent:Recurrent",
+        "pca": "closed_form:PCAStart",
+        "marginalised": "closed_form:Marginalised",
+    },
+)

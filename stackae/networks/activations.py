@@ -41,6 +41,12 @@ class Activation:
         """The same, where ``x`` is needed no more: written over it if that is possible."""
         return self._apply_over(x) if self.function else x
 
+    def slope(self, output: Tensor) -> Tensor | None:
+        """Its derivative where it gave ``output``; None where the output does not tell."""
+        import torch
+
+        return None if self.backward is None else self.backward(torch.ones_like(output), output)
+
     @cached_property
     def _apply(self) -> Callable[[Tensor], Tensor]:
         import torch

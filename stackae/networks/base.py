@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable, Iterable
+from typing import ClassVar
 
 from torch import Generator, Tensor, nn
 
 from stackae.constraints import Constrained
+from stackae.corruption.base import Corruption
+
+#: Gives the rows on which a network starts, block after block, as often as it is called.
+Blocks = Callable[[], Iterable[Tensor]]
 
 
 class NetworkModule(nn.Module):
@@ -15,26 +21,81 @@ class NetworkModule(nn.Module):
     @property
     @abstractmethod
     def filters(self) -> Tensor:
-        """The encoder's weights, (units × features)."""
+        """The encoder's weights: (units × features) or, where weights are shared, (filters × weights)."""
+
+    @property
+    def unit_bias(self) -> Tensor | None:
+        """What is added to each unit's preactivation, (units,); None where units share it."""
+        return None
 
     @abstractmethod
     def initialise(self, generator: Generator) -> None:
         """Draw every weight from ``generator``; biases start at zero."""
 
+    def start(self, blocks: Blocks, corruption: Corruption | None, *, afresh: bool) -> None:
+        """Take weights from the rows, where they have a closed form; ``afresh``: forget earlier rows."""
+
     @abstractmethod
     def encode(self, x: Tensor) -> Tensor:
-        """Map (rows × features) to activations (rows × units)."""
+        """Map (rows × features) to activations (rows × units, or twice as many: see ``heads``)."""
 
     @abstractmethod
     def decode(self, code: Tensor) -> Tensor:
         """Map a code (rows × units) to the reconstruction before its activation (rows × features)."""
 
+    def squared_jacobian(self, activations: Tensor) -> Tensor | None:
+        """Each row's squared Frobenius norm of the encoder's Jacobian; None where it has no closed form."""
+        return None
+
+    def scaled_by(self, scaling: Callable[[Tensor], Tensor]) -> None:
+        """Be told of the map from the outer units to those in which the network works."""
+
+    def observed(self, x: Tensor) -> Tensor | None:
+        """Which cells of clean rows are data and not filling (rows × features); None: all."""
+        return None
+
 
 class Network(Constrained):
     """The architecture of one shallow autoencoder."""
 
+    #: The activations that it is defined for; None: any. ``activation="auto"`` takes the first.
+    activations: ClassVar[tuple[str, ...] | None] = None
+    #: Whether its decoder can have the encoder's weights.
+    can_tie: ClassVar[bool] = True
+    #: What the loss must be, by its name; None: any.
+    loss: ClassVar[str | None] = None
+    #: Whether its weights start from the rows, by ``start`` of its module.
+    starts_from_rows: ClassVar[bool] = False
+    #: Whether they are trained; if not, ``start`` has found them already.
+    is_trained: ClassVar[bool] = True
+
+    def fitted_to(self, shape: tuple[int, ...]) -> Network:
+        """The network with every ``"auto"`` replaced, for rows of a shape.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            (features,), or (height, width, channels).
+
+        Raises
+        ------
+        ParameterError
+            Rows of that shape do not fit.
+        """
+        return self
+
+    def refuse(self, corruption: Corruption | None, others: Iterable[Constrained]) -> None:
+        """Raise ``ParameterError`` for parts that it cannot be combined with: penalties and the code."""
+
+    def code_shape(self, n_components: int) -> tuple[int, ...]:
+        """The shape of one row's code, which is flattened: (units,), or height × width × channels."""
+        return (n_components,)
+
     @abstractmethod
     def build(
-        self, n_inputs: int, n_components: int, *, activation: str, tied_weights: bool
+        self, n_inputs: int, n_components: int, *, activation: str, tied_weights: bool, heads: int = 1
     ) -> NetworkModule:
-        """Return the module, its parameters allocated but not yet initialised."""
+        """Return the module, its parameters allocated but not yet initialised.
+
+        Its encoder gives ``heads`` times the units of the code, side by side; the decoder takes one of them.
+        """

@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn.functional import linear
 
+from stackae.initialisation import draw_uniform
 from stackae.networks.activations import ACTIVATIONS
 from stackae.networks.base import Network, NetworkModule
 
@@ -31,19 +32,24 @@ class Dense(Network):
     _parameter_constraints: ClassVar[dict[str, Any]] = {}
 
     def build(
-        self, n_inputs: int, n_components: int, *, activation: str, tied_weights: bool
+        self, n_inputs: int, n_components: int, *, activation: str, tied_weights: bool, heads: int = 1
     ) -> NetworkModule:
-        return DenseModule(n_inputs, n_components, activation=activation, tied_weights=tied_weights)
+        return DenseModule(
+            n_inputs, n_components, activation=activation, tied_weights=tied_weights, heads=heads
+        )
 
 
 class DenseModule(NetworkModule):
     """The module of :class:`Dense`."""
 
-    def __init__(self, n_inputs: int, n_components: int, *, activation: str, tied_weights: bool) -> None:
+    def __init__(
+        self, n_inputs: int, n_components: int, *, activation: str, tied_weights: bool, heads: int = 1
+    ) -> None:
         super().__init__()
         self.activation = ACTIVATIONS[activation]
-        self.encoder_weight = nn.Parameter(torch.empty(n_components, n_inputs))
-        self.encoder_bias = nn.Parameter(torch.empty(n_components))
+        self.n_components = n_components
+        self.encoder_weight = nn.Parameter(torch.empty(heads * n_components, n_inputs))
+        self.encoder_bias = nn.Parameter(torch.empty(heads * n_components))
         self.decoder_weight = None if tied_weights else nn.Parameter(torch.empty(n_inputs, n_components))
         self.decoder_bias = nn.Parameter(torch.empty(n_inputs))
 
@@ -51,14 +57,15 @@ class DenseModule(NetworkModule):
     def filters(self) -> Tensor:
         return self.encoder_weight
 
+    @property
+    def unit_bias(self) -> Tensor:
+        return self.encoder_bias
+
     @torch.no_grad()
     def initialise(self, generator: Generator) -> None:
-        # Uniform, with the standard deviation gain/√fan_in.
-        bound = self.activation.gain * (3 / self.encoder_weight.shape[1]) ** 0.5
-        self.encoder_weight.uniform_(-bound, bound, generator=generator)
+        draw_uniform(self.encoder_weight, self.encoder_weight.shape[1], generator, self.activation.gain)
         if self.decoder_weight is not None:
-            bound = (3 / self.decoder_weight.shape[1]) ** 0.5
-            self.decoder_weight.uniform_(-bound, bound, generator=generator)
+            draw_uniform(self.decoder_weight, self.decoder_weight.shape[1], generator)
         self.encoder_bias.zero_()
         self.decoder_bias.zero_()
 
@@ -68,9 +75,16 @@ class DenseModule(NetworkModule):
     def decode(self, code: Tensor) -> Tensor:
         return linear(code, self._decoder_weight, self.decoder_bias)
 
+    def squared_jacobian(self, activations: Tensor) -> Tensor | None:
+        # ‖J‖² = Σᵢ a'(zᵢ)²·Σⱼ Wᵢⱼ²
+        slope = self.activation.slope(activations)
+        return None if slope is None else slope.square() @ self.encoder_weight.square().sum(1)
+
     @property
     def _decoder_weight(self) -> Tensor:
-        return self.encoder_weight.t() if self.decoder_weight is None else self.decoder_weight
+        if self.decoder_weight is None:
+            return self.encoder_weight[: self.n_components].t()
+        return self.decoder_weight
 
 
 class DenseByHand:

@@ -14,5 +14,11 @@ __all__ = ["PENALTIES"]
 PENALTIES: PartTable[Penalty] = PartTable(
     "penalty",
     __name__,
-    {"l1": "l1:L1", "l2": "l2:L2", "kl": "kl_sparsity:KLSparsity"},
+    {
+        "l1": "l1:L1",
+        "l2": "l2:L2",
+        "kl": "kl_sparsity:KLSparsity",
+        "contractive": "contractive:Contractive",
+        "adversarial": "adversarial:Adversarial",
+    },
 )

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from stackae.constraints import Constrained
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Generator, Tensor, nn
+
+#: What is called as a penalty is: the penalty itself or, where it owns parameters, the module it builds.
+PenaltyFunction = Callable[..., "Tensor"]
 
 
 class Penalty(Constrained):
@@ -18,7 +22,16 @@ class Penalty(Constrained):
     activations: ClassVar[tuple[str, ...] | None] = None
 
     @abstractmethod
-    def __call__(self, batch: Tensor, code: Tensor, reconstruction: Tensor, module: nn.Module) -> Tensor:
+    def __call__(
+        self,
+        batch: Tensor,
+        code: Tensor,
+        reconstruction: Tensor,
+        module: nn.Module,
+        *,
+        seen: Tensor | None = None,
+        generator: Generator | None = None,
+    ) -> Tensor:
         """Return the penalty of one batch.
 
         Parameters
@@ -31,11 +44,43 @@ class Penalty(Constrained):
             The decoder's answer.
         module : Module
             The layer itself, for penalties on weights or derivatives.
+        seen : Tensor of shape (rows, features) or None
+            The corrupted batch; None where it is the batch itself.
+        generator : Generator or None
+            For penalties that draw; None outside of training, where the same batch must have one answer.
         """
+
+    def build(self, n_units: int) -> PenaltyFunction:
+        """What a layer with a code of so many units calls: a module, where the penalty owns parameters."""
+        return self
+
+    def sample(self, n_rows: int, n_units: int, generator: Generator) -> Tensor | None:
+        """Codes (rows × units) drawn from the prior, where the penalty has one."""
+        return None
+
+
+class CodePenalty(Penalty):
+    """A penalty that depends on nothing but the code."""
+
+    @abstractmethod
+    def value(self, code: Tensor) -> Tensor:
+        """Return the penalty of a batch's code (rows × units)."""
 
     def gradient(self, code: Tensor) -> Tensor:
         """Return the derivative with respect to the code, worked by hand (rows × units).
 
-        For penalties that depend on nothing else; one that does not override this is left to autograd.
+        A penalty that does not override this is left to autograd.
         """
         raise NotImplementedError
+
+    def __call__(
+        self,
+        batch: Tensor,
+        code: Tensor,
+        reconstruction: Tensor,
+        module: nn.Module,
+        *,
+        seen: Tensor | None = None,
+        generator: Generator | None = None,
+    ) -> Tensor:
+        return self.value(code)

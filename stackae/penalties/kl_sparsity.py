@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from stackae.constraints import Interval, Real
-from stackae.penalties.base import Penalty
+from stackae.penalties.base import CodePenalty
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 #: Bound of the mean activity, away from 0 and 1, which keeps the gradient finite.
 _LEAST = 1e-6
 
 
-class KLSparsity(Penalty):
+class KLSparsity(CodePenalty):
     """Sparse codes by holding each unit's mean activity near a target.
 
     With ρ the target and ρ̂ⱼ the mean of unit j over the batch, it is
@@ -36,7 +36,7 @@ class KLSparsity(Penalty):
     >>> import torch
     >>> from stackae import KLSparsity
     >>> at_target = torch.full((4, 3), 0.05)
-    >>> abs(float(KLSparsity(0.05)(at_target, at_target, at_target, torch.nn.Identity()))) < 1e-6
+    >>> abs(float(KLSparsity(0.05).value(at_target))) < 1e-6
     True
     """
 
@@ -50,7 +50,7 @@ class KLSparsity(Penalty):
         self.target = target
         self.weight = weight
 
-    def __call__(self, batch: Tensor, code: Tensor, reconstruction: Tensor, module: nn.Module) -> Tensor:
+    def value(self, code: Tensor) -> Tensor:
         import torch
 
         target = self.target

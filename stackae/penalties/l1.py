@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from stackae.constraints import Interval, Real
-from stackae.penalties.base import Penalty
+from stackae.penalties.base import CodePenalty
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 
-class L1(Penalty):
+class L1(CodePenalty):
     """Sparse codes by the L1 norm: ``weight`` · mean over rows of Σⱼ \\|hⱼ\\|.
 
     Parameters
@@ -24,7 +24,7 @@ class L1(Penalty):
     >>> import torch
     >>> from stackae import L1
     >>> code = torch.tensor([[1.0, -2.0], [0.0, 3.0]])
-    >>> float(L1(0.5)(code, code, code, torch.nn.Identity()))
+    >>> float(L1(0.5).value(code))
     1.5
     """
 
@@ -33,7 +33,7 @@ class L1(Penalty):
     def __init__(self, weight: float = 0.01) -> None:
         self.weight = weight
 
-    def __call__(self, batch: Tensor, code: Tensor, reconstruction: Tensor, module: nn.Module) -> Tensor:
+    def value(self, code: Tensor) -> Tensor:
         return code.abs().sum(1).mean().mul(self.weight)
 
     def gradient(self, code: Tensor) -> Tensor:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from stackae.constraints import Interval, Real
-from stackae.penalties.base import Penalty
+from stackae.penalties.base import CodePenalty
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 
-class L2(Penalty):
+class L2(CodePenalty):
     """Small codes by the squared L2 norm: ``weight`` · mean over rows of Σⱼ hⱼ².
 
     It is on the code; decay of the weights is ``Training(weight_decay=...)``.
@@ -26,7 +26,7 @@ class L2(Penalty):
     >>> import torch
     >>> from stackae import L2
     >>> code = torch.tensor([[1.0, -2.0], [0.0, 3.0]])
-    >>> float(L2(0.5)(code, code, code, torch.nn.Identity()))
+    >>> float(L2(0.5).value(code))
     3.5
     """
 
@@ -35,7 +35,7 @@ class L2(Penalty):
     def __init__(self, weight: float = 0.01) -> None:
         self.weight = weight
 
-    def __call__(self, batch: Tensor, code: Tensor, reconstruction: Tensor, module: nn.Module) -> Tensor:
+    def value(self, code: Tensor) -> Tensor:
         return code.square().sum(1).mean().mul(self.weight)
 
     def gradient(self, code: Tensor) -> Tensor:

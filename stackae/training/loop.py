@@ -26,6 +26,8 @@ from stackae.training.stopping import EarlyStopping
 _LOOK_EVERY = 50
 #: Held-out rows are judged in blocks of this many.
 _EVALUATION_BLOCK = 4096
+#: Within a phase the module is told at least so many times how far it has come.
+_ADVANCES = 40
 #: Small batches are corrupted several at once: about this many values.
 _CORRUPT_AT_ONCE = 2**17
 
@@ -37,8 +39,9 @@ class Run:
     Parameters
     ----------
     module : Module
-        With ``corrupt(rows, generator)``, a damaged copy of rows, and ``objective(rows, seen, generator)``,
-        the mean over rows of what is minimised where ``seen`` is what the encoder is given.
+        With ``advance(progress, rows)``, which is told what share of the updates has been made, and the rows
+        that come next; ``corrupt(rows, generator)``, a damaged copy of rows; and ``objective(rows, seen,
+        generator)``, the mean over rows of what is minimised where ``seen`` is what the encoder is given.
         ``objective(rows)`` is the same without anything random.
     gradient : Gradient
         What a step asks for the gradient of that objective.
@@ -55,6 +58,8 @@ class Run:
     progress : Progress
     phase, layer
         What the records are labelled with.
+    anneals : bool
+        Whether the module is told of the progress; if not, it is told of the end throughout.
     """
 
     module: nn.Module
@@ -68,6 +73,7 @@ class Run:
     progress: Progress
     phase: str
     layer: int | None
+    anneals: bool = True
     updates: int = 0
     learning_rate: float = 0.0
 
@@ -150,8 +156,10 @@ def _look(run: Run, number: int, losses: list[Tensor], sizes: list[int]) -> floa
 def batches(run: Run) -> Iterator[tuple[Tensor, Tensor]]:
     """One epoch's batches, each with the corrupted copy that the encoder sees; the last may be smaller."""
     size = run.plan.batch_size
-    at_once = max(1, _CORRUPT_AT_ONCE // (size * run.rows.n_features))
+    at_once = max(1, min(_CORRUPT_AT_ONCE // (size * run.rows.n_features), run.plan.n_updates // _ADVANCES))
     for rows in run.rows.shuffled(size * at_once, run.generator):
+        progress = run.updates / run.plan.n_updates if run.anneals else 1.0
+        run.module.advance(progress, rows)  # type: ignore[operator]
         seen: Tensor = run.module.corrupt(rows, run.generator)  # type: ignore[operator]
         yield from zip(torch.split(rows, size), torch.split(seen, size), strict=True)
 
@@ -188,6 +196,7 @@ def start(
     layer: int | None,
     gradient: Gradient | None = None,
     optimizer: Optimizer | None = None,
+    anneals: bool = True,
 ) -> Run:
     """A run at its first step.
 
@@ -201,7 +210,20 @@ def start(
         momentum=training.momentum,
         weight_decay=training.weight_decay,
     )
-    return Run(module, gradient, rows, held_out, plan, generator, optimizer, bfloat16, progress, phase, layer)
+    return Run(
+        module,
+        gradient,
+        rows,
+        held_out,
+        plan,
+        generator,
+        optimizer,
+        bfloat16,
+        progress,
+        phase,
+        layer,
+        anneals,
+    )
 
 
 def _refuse_divergence(loss: float, run: Run, number: int) -> float:

@@ -58,15 +58,17 @@ class Training(Constrained):
         Decay of the weights (not the biases): decoupled for AdamW, added to the gradient otherwise.
     validation_fraction : float, default=0.1
         Share of the rows held out to watch the reconstruction, in [0, 1). None are held out where that would
-        be fewer than 20 rows.
+        be fewer than 20 rows. They are judged without corruption, as the model will be used: who wants the
+        best denoiser of noisy rows sets this to 0, and trains the whole budget.
     patience : int, "auto" or None, default="auto"
         Epochs without gain on the held-out rows after which the phase ends; None: it never ends early.
         ``"auto"``: a third of ``max_epochs``, and at least 10, since the last gains come when the rate falls.
         The weights of the best epoch are kept either way, where rows are held out.
     tol : float, default=1e-4
         Gain that counts, as a share of the best loss so far, at least 0.
-    corruption : "auto", {"masking", "gaussian", "salt-and-pepper"}, Corruption or None, default="auto"
-        What the stack sees instead of its input in fine-tuning. ``"auto"``: ``GaussianNoise(0.1)``, which on
+    corruption : "auto", {"masking", "gaussian", "salt-and-pepper", "swap", "dropout"}, Corruption or None
+        Default: "auto". What the stack sees instead of its input in fine-tuning; one that damages hidden
+        units is applied to every layer's code. ``"auto"``: ``GaussianNoise(0.1)``, which on
         digits gave better features (cross-validated) than clean fine-tuning. Layers in pretraining have a
         corruption of their own; anything but ``"auto"`` is refused there.
 

@@ -36,6 +36,10 @@ class Rows(ABC):
         """One epoch: every row once, in random order, in pieces of ``size``; the last may be smaller."""
 
     @abstractmethod
+    def blocks(self) -> Iterator[Tensor]:
+        """All rows, those set aside too, in their own order, in blocks."""
+
+    @abstractmethod
     def map(self, function: Callable[[Tensor], Tensor], width: int) -> Matrix:
         """What a function makes of all rows, in their own order, as a matrix of that width."""
 
@@ -86,10 +90,13 @@ class RowsInMemory(Rows):
         for index in torch.split(order, size):
             yield self.tensor.index_select(0, index)
 
+    def blocks(self) -> Iterator[Tensor]:
+        yield from torch.split(self.tensor, BLOCK)
+
     def map(self, function: Callable[[Tensor], Tensor], width: int) -> Tensor:
         result = torch.empty(len(self.tensor), width, device=self.device)
-        for start in range(0, len(self.tensor), BLOCK):
-            result[start : start + BLOCK] = function(self.tensor[start : start + BLOCK])
+        for part, block in zip(torch.split(result, BLOCK), self.blocks(), strict=True):
+            part.copy_(function(block))
         return result
 
     def followed_by(self, matrix: Matrix, scaling: Scaling) -> RowsInMemory:

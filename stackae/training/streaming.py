@@ -134,16 +134,22 @@ class StreamedRows(Rows):
         if len(rest):
             yield rest.to(self.device)
 
+    def blocks(self) -> Iterator[Tensor]:
+        starts = range(0, len(self.source), min(BLOCK, self._pool_rows))
+        for block in _read_ahead(self._block, starts):
+            yield block.to(self.device)
+
     def map(self, function: Callable[[Tensor], Tensor], width: int) -> MappedRows:
         n_rows = len(self.source)
         shape = (n_rows, width)
         small = 4 * n_rows * width <= self.room.memory // _CODES_SHARE
         result = np.empty(shape, np.float32) if small else scratch_rows(shape, np.float32, self.room.folder)
-        starts = range(0, n_rows, min(BLOCK, self._pool_rows))
-        for start, block in zip(starts, _read_ahead(self._block, starts), strict=True):
+        start = 0
+        for block in self.blocks():
             part = result[start : start + len(block)]
-            part[:] = function(block.to(self.device)).cpu().numpy()
+            part[:] = function(block).cpu().numpy()
             release(part)
+            start += len(block)
         return MappedRows([result])
 
     def followed_by(self, matrix: Matrix, scaling: Scaling) -> StreamedRows:

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from helpers import SMALL
 
-from stackae import Autoencoder, KLSparsity, load
+from stackae import L1, Autoencoder, Contractive, KLSparsity, load
 from stackae.data import load_data
+from stackae_cli.layer_spec import TABLES, parse_layer
 
 
 def test_pretrain_leaves_model_configuration_and_history(finished_run):
@@ -102,6 +103,41 @@ def test_layers_can_be_specified_in_full(stackae, tmp_path):
     assert not isinstance(last, Autoencoder)
 
 
+def test_every_part_can_be_named_in_a_layer(stackae, tmp_path):
+    layers = [
+        "4:convolutional=8x8,pool=2:masking=0.5/0.1,on=both:l1=0.1:contractive=0.2",
+        "6:recurrent=4/16,cell=lstm,hidden=5:huber=0.5",
+        "5:marginalised:swap=0.2:activation=identity",
+        "4:dense:topk=2,alpha=1.5:tied",
+        "2:variational=0.3:gaussian",
+    ]
+    options = [word for layer in layers for word in ("--layer", layer)]
+    answer = stackae(
+        "pretrain", "digits", *options, "--epochs", 1, "--finetune-epochs", 1, "--out", tmp_path / "run"
+    )
+    assert answer.code == 0
+    first, second, third, fourth, last = load(tmp_path / "run" / "model.safetensors").layers
+    assert (first.network.image_shape, first.corruption.level, first.corruption.on) == (
+        (8, 8),
+        (0.5, 0.1),
+        "both",
+    )
+    assert [repr(p) for p in first.penalty] == [repr(L1(0.1)), repr(Contractive(0.2))]
+    assert (second.network.sequence_shape, second.network.cell, second.loss.delta) == ((4, 16), "lstm", 0.5)
+    assert (type(third.network).__name__, third.corruption.level) == ("Marginalised", 0.2)
+    assert (fourth.code.k, fourth.code.alpha, fourth.tied_weights) == (2, 1.5, True)
+    assert (last.code.weight, repr(last.corruption)) == (0.3, "GaussianNoise()")
+    assert answer.out.startswith("64-64-6-5-4-2 fitted")
+
+
+def test_every_name_in_every_table_is_a_word_of_a_layer():
+    for parameter, table in TABLES.items():
+        for name in table:
+            layer = parse_layer(f"8:{name}")
+            assert type(getattr(layer, parameter)) is table[name]
+            layer.check_parameters()
+
+
 def test_no_fine_tuning_on_request(stackae, tmp_path):
     stackae(
         "pretrain",
@@ -161,7 +197,10 @@ def test_info_tells_the_parts_of_every_layer(stackae, finished_run):
     assert (summary["features"], summary["outputs"], summary["finetune epochs"]) == (64, 3, 2)
     assert [layer["units"] for layer in summary["layers"]] == [8, 3]
     assert summary["layers"][0]["corruption"] == "GaussianNoise()"
+    assert summary["layers"][0]["health"]["rows"] == 1437
+    assert 1 <= summary["layers"][0]["health"]["effective_rank"] <= 8
     text = stackae("info", finished_run).out
+    assert "effective rank" in text
     assert "relu" in text
     assert "CrossEntropy()" in text
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+import numpy as np
 import pytest
 import torch
+from helpers import shallow
 
-from stackae import GaussianNoise, Masking, SaltAndPepper
+from stackae import L1, Autoencoder, Dropout, GaussianNoise, Masking, SaltAndPepper, Swap, Training
 from stackae.constraints import InvalidParameterError
 from stackae.corruption import CORRUPTIONS
 from stackae.corruption.base import choose_cells
+from stackae.losses import LOSSES
+from stackae.stack import UnrolledStack
 
 
 @pytest.fixture
@@ -94,3 +100,142 @@ def test_a_level_outside_zero_to_one_is_refused_with_the_value(kind, level):
 def test_an_impossible_noise_scale_is_refused(scale):
     with pytest.raises(InvalidParameterError, match="scale"):
         GaussianNoise(scale).check_parameters()
+
+
+# Swap and dropout --------------------------------------------------------------------------------------
+
+
+def test_a_swapped_cell_takes_the_value_of_another_row_in_the_same_column(generator):
+    batch = torch.arange(200.0)[:, None] + torch.tensor([0.0, 1000.0, 2000.0])
+    seen = Swap(0.3)(batch, generator)
+    assert ((seen - batch).abs() < 200).all()  # of the same column
+    share = (seen != batch).float().mean()  # every chosen cell has changed: never its own row
+    assert share == pytest.approx(0.3, abs=0.05)
+    donors = (seen[:, 0] - batch[:, 0])[seen[:, 0] != batch[:, 0]] % 200
+    assert len(donors.unique()) > 20  # drawn for each cell anew
+
+
+def test_swap_keeps_the_marginals_of_every_column(generator):
+    batch = torch.randn(20_000, 3, generator=generator).exp() * torch.tensor([1.0, 10.0, 100.0])
+    seen = Swap(0.5)(batch, generator)
+    for before, after in zip(batch.t(), seen.t(), strict=True):
+        torch.testing.assert_close(after.mean(), before.mean(), rtol=0.03, atol=0)
+        levels = torch.tensor([0.1, 0.5, 0.9])
+        torch.testing.assert_close(after.quantile(levels), before.quantile(levels), rtol=0.05, atol=0)
+
+
+def test_swap_breaks_the_relation_of_columns(generator):
+    x = torch.randn(20_000, 1, generator=generator)
+    seen = Swap(0.5)(torch.cat([x, x], 1), generator)
+    assert np.corrcoef(seen.numpy().T)[0, 1] == pytest.approx(0.25, abs=0.03)
+
+
+def test_a_single_row_has_nobody_to_swap_with(generator):
+    batch = torch.rand(1, 8, generator=generator)
+    assert torch.equal(Swap(0.9)(batch, generator), batch)
+
+
+def test_dropout_rescales_the_survivors_so_that_the_mean_is_kept(generator):
+    seen = Dropout(0.2)(torch.ones(2000, 50), generator)
+    assert sorted(seen.unique().tolist()) == [0.0, 1.25]
+    assert seen.mean() == pytest.approx(1.0, abs=0.01)
+
+
+# Levels that change, and places ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [Masking, Dropout])
+def test_a_pair_of_levels_is_a_line_over_the_phase(kind, generator):
+    x = torch.ones(2000, 50)
+    for progress, level in ((0.0, 0.6), (0.25, 0.5), (1.0, 0.2)):
+        zeros = (kind((0.6, 0.2))(x, generator, progress) == 0).float().mean()
+        assert zeros == pytest.approx(level, abs=0.01)
+
+
+def test_the_scale_of_gaussian_noise_changes_likewise(generator):
+    x = torch.zeros(2000, 50)
+    spreads = [GaussianNoise((1.0, 0.0))(x, generator, p).std().item() for p in (0.0, 0.5, 1.0)]
+    assert spreads == pytest.approx([1.0, 0.5, 0.0], abs=0.01)
+
+
+def test_training_goes_through_the_levels(digits):
+    class Watched(Masking):
+        seen: ClassVar[list[float]] = []
+
+        def __call__(self, x, generator, progress=1.0):
+            self.seen.append(progress)
+            return super().__call__(x, generator, progress)
+
+    Autoencoder(4, corruption=Watched((0.5, 0.1)), training=Training(max_epochs=4), random_state=0).fit(
+        digits
+    )
+    assert Watched.seen[0] == 0
+    assert Watched.seen == sorted(Watched.seen)
+    assert 0.85 < Watched.seen[-1] < 1
+
+
+@pytest.mark.parametrize(
+    ("on", "damaged_input", "damaged_code"),
+    [("input", True, False), ("hidden", False, True), ("both", True, True)],
+)
+def test_the_place_that_is_damaged(on, damaged_input, damaged_code, generator):
+    module = shallow(corruption=Masking(0.5, on=on))
+    x = torch.rand(30, 6, generator=generator) + 0.1
+    code = torch.rand(30, 4, generator=generator) + 0.1
+    assert bool((module.corrupt(x, generator) == 0).any()) is damaged_input
+    assert bool((module.corrupt_code(code, generator) == 0).any()) is damaged_code
+    assert torch.equal(module.corrupt_code(code, None), code)
+
+
+def test_a_damaged_code_is_decoded_and_the_penalty_sees_the_whole_one(generator):
+    module = shallow(corruption=Dropout(0.5), penalties=(L1(0.3),))
+    x = torch.rand(30, 6, generator=generator)
+    code = module.encode_scaled(x)
+    damaged = Dropout(0.5)(code, torch.Generator().manual_seed(8))
+    expected = module.loss(*module.decode_scaled(damaged), x) + 0.3 * code.abs().sum(1).mean()
+    torch.testing.assert_close(module.objective(x, x, torch.Generator().manual_seed(8)), expected)
+
+
+def test_hidden_noise_in_fine_tuning_damages_every_layers_code(generator):
+    first, last = shallow(6, 5), shallow(5, 3, loss=LOSSES["squared_error"]())
+    stack = UnrolledStack([first, last], Masking(0.5, on="hidden"))
+    x = torch.rand(30, 6, generator=generator)
+    draws = torch.Generator().manual_seed(8)
+    code = Masking(0.5)(first.encode_scaled(x), draws)
+    code = Masking(0.5)(last.encode(code), draws)
+    expected = first.loss(*first.decode_scaled(last.decode(code)), x)
+    assert torch.equal(stack.corrupt(x, generator), x)
+    torch.testing.assert_close(stack.objective(x, x, torch.Generator().manual_seed(8)), expected)
+
+
+# Moments -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "corruption",
+    [Masking(0.3), GaussianNoise(0.7), Swap(0.3), Dropout(0.3, on="input"), Masking((0.9, 0.3))],
+    ids=repr,
+)
+def test_the_moments_are_those_of_very_many_corrupted_copies(corruption, generator):
+    mix = torch.tensor([[1.0, 0.5, 0.0], [0.0, 1.0, -0.8], [0.0, 0.0, 0.6]], dtype=torch.float64)
+    x = torch.randn(400_000, 3, generator=generator, dtype=torch.float64) @ mix + torch.tensor(
+        [0.5, -1.0, 2.0]
+    )
+    covariance = torch.cov(x.t(), correction=0)
+    seen = corruption(x, generator).double()
+    mean, cross, corrupted = corruption.moments(x.mean(0), covariance)
+    together = torch.cov(torch.cat([x, seen], 1).t(), correction=0)
+    torch.testing.assert_close(seen.mean(0), mean, atol=0.015, rtol=0)
+    torch.testing.assert_close(together[3:, 3:], corrupted, atol=0.02, rtol=0)
+    torch.testing.assert_close(together[:3, 3:], cross * covariance, atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize("level", [(0.5,), (0.5, 0.1, 0.2), (0.5, 1.0), (True, 0.5), ("a", "b")])
+def test_an_impossible_pair_of_levels_is_refused(level):
+    with pytest.raises(InvalidParameterError, match=r"level.*Got"):
+        Masking(level).check_parameters()
+
+
+def test_an_impossible_place_is_refused():
+    with pytest.raises(InvalidParameterError, match=r"'on' parameter of Masking.*Got 'output'"):
+        Masking(on="output").check_parameters()

@@ -11,8 +11,9 @@ from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import r2_score
+from sklearn.model_selection import GridSearchCV
 
-from stackae import Autoencoder, KLSparsity, Masking, Training
+from stackae import L1, L2, Adversarial, Autoencoder, Contractive, KLSparsity, Masking, Training, load
 from stackae.exceptions import DivergedError, ParameterError
 
 
@@ -200,3 +201,64 @@ def test_an_impossible_parameter_is_refused_in_fit_with_rule_and_value(parameter
 def test_wider_codes_than_inputs_are_fitted(table):
     model = Autoencoder(50, corruption=Masking(0.2), training=SHORT, random_state=0)
     assert model.fit_transform(table).shape == (200, 50)
+
+
+def test_several_penalties_are_given_as_a_list_of_names_and_parts():
+    model = Autoencoder(penalty=["l1", Contractive(0.3)])
+    assert [type(p).__name__ for p in model._penalties()] == ["L1", "Contractive"]
+    assert model.get_params()["penalty__1__weight"] == 0.3
+    model.set_params(penalty__0__weight=0.7, penalty__1=L2(0.2))
+    assert [repr(p) for p in model.penalty] == ["L1(weight=0.7)", "L2(weight=0.2)"]
+    again = clone(model).set_params(penalty__1__weight=0.4)
+    assert (again.penalty[1].weight, model.penalty[1].weight) == (0.4, 0.2)
+
+
+def test_a_list_of_penalties_is_grid_searched_saved_and_loaded(digits, tmp_path):
+    layer = small_autoencoder(4, activation="sigmoid", penalty=("kl", "contractive"))
+    search = GridSearchCV(layer, {"penalty__1__weight": [0.0, 50.0]}, cv=2).fit(digits[:200])
+    assert len(set(search.cv_results_["mean_test_score"])) == 2
+    search.best_estimator_.save(tmp_path / "m.safetensors")
+    assert repr(load(tmp_path / "m.safetensors").penalty) == repr(search.best_estimator_.penalty)
+
+
+@pytest.mark.parametrize(
+    ("penalty", "message"),
+    [
+        (["l1", "l3"], "must hold instances of Penalty or names among l1.*'l3' in place 1"),
+        ([Masking()], r"Got Masking\(\) in place 0"),
+        ([L1(-1)], "'weight' parameter of L1"),
+        (["kl", Adversarial()], "KLSparsity and Adversarial cannot be combined"),
+        (3, "'penalty' parameter"),
+    ],
+)
+def test_an_impossible_list_of_penalties_is_refused(penalty, message, digits):
+    with pytest.raises(ValueError, match=message):
+        small_autoencoder(penalty=penalty).fit(digits)
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        (
+            {"code": "variational", "activation": "relu"},
+            "GaussianCode is defined for activation='identity', got 'relu'",
+        ),
+        (
+            {"code": "variational", "penalty": "kl"},
+            "GaussianCode and KLSparsity cannot be combined: GaussianCode is",
+        ),
+        (
+            {"penalty": "adversarial", "activation": "relu"},
+            "Adversarial is defined for activation='identity' or 'tanh'",
+        ),
+    ],
+)
+def test_parts_that_cannot_combine_are_named_with_what_is_missing(parts, message, digits):
+    with pytest.raises(ParameterError, match=message):
+        small_autoencoder(**parts).fit(digits)
+
+
+def test_parts_are_grid_searched(digits):
+    grid = {"code": ["topk", "variational"], "network": ["dense", "convolutional"]}
+    search = GridSearchCV(small_autoencoder(4), grid, cv=2, error_score="raise").fit(digits[:150])
+    assert len(search.cv_results_["params"]) == 4

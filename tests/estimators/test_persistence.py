@@ -27,7 +27,7 @@ def saved(digits, tmp_path):
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_survives_save_and_load_bit_for_bit(name, table, tmp_path):
-    for model in (small_autoencoder(**VARIANTS[name]), small_stack([Autoencoder(8, **VARIANTS[name]), 3])):
+    for model in (small_autoencoder(**VARIANTS[name]), small_stack([Autoencoder(6, **VARIANTS[name]), 3])):
         path = tmp_path / f"{type(model).__name__}.safetensors"
         model.fit(table).save(path)
         again = stackae.load(path)

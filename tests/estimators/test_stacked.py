@@ -110,7 +110,7 @@ def test_a_whole_layer_can_be_replaced_and_then_reached_into():
 
 
 def test_setting_a_layer_that_is_not_there_is_refused():
-    with pytest.raises(ParameterError, match=r"'layers__2__n_components' names no layer.* 0 to 1"):
+    with pytest.raises(ParameterError, match=r"'layers__2__n_components' names no element.* 0 to 1"):
         StackedAutoencoder((8, 3)).set_params(layers__2__n_components=4)
 
 

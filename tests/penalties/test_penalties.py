@@ -18,7 +18,7 @@ def code(generator: torch.Generator) -> torch.Tensor:
 
 
 def penalise(penalty, code):
-    return penalty(code, code, code, torch.nn.Identity()).item()
+    return penalty.value(code).item()
 
 
 def test_l1_equals_its_formula(code):
@@ -45,7 +45,7 @@ def test_kl_sparsity_is_zero_at_its_target_and_positive_elsewhere():
 
 def test_kl_sparsity_has_the_gradient_worked_by_hand(code):
     code.requires_grad_()
-    KLSparsity(0.05, 2.0)(code, code, code, torch.nn.Identity()).backward()
+    KLSparsity(0.05, 2.0).value(code).backward()
     mean = code.detach().mean(0)
     by_hand = 2.0 * (-0.05 / mean + 0.95 / (1 - mean)) / len(code)
     torch.testing.assert_close(code.grad, by_hand.expand_as(code), rtol=1e-5, atol=0)
@@ -54,7 +54,7 @@ def test_kl_sparsity_has_the_gradient_worked_by_hand(code):
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_kl_sparsity_stays_finite_where_units_are_saturated(value):
     code = torch.full((5, 4), value, requires_grad=True)
-    loss = KLSparsity()(code, code, code, torch.nn.Identity())
+    loss = KLSparsity().value(code)
     loss.backward()
     assert torch.isfinite(loss)
     assert torch.isfinite(code.grad).all()
@@ -65,11 +65,19 @@ def test_the_objective_is_loss_plus_penalty(name, generator):
     x = torch.rand(20, 6, generator=generator)
     penalty = PENALTIES[name](weight=0.7)
     activation = penalty.activations[0] if penalty.activations else "relu"
-    with_penalty = shallow(penalty=penalty, activation=activation)
+    module = shallow(penalties=(penalty,), activation=activation)
     without = shallow(activation=activation)
     code = without.encode(x)
-    expected = without.objective(x) + penalty(x, code, without.decode(code), without)
-    torch.testing.assert_close(with_penalty.objective(x), expected)
+    expected = without.objective(x) + module.penalties[0](x, code, without.decode(code), without)
+    torch.testing.assert_close(module.objective(x), expected)
+
+
+def test_several_penalties_are_added(generator):
+    x = torch.rand(20, 6, generator=generator)
+    both, one, other = (shallow(penalties=p) for p in ((L1(0.3), L2(0.2)), (L1(0.3),), (L2(0.2),)))
+    torch.testing.assert_close(
+        both.objective(x), one.objective(x) + other.objective(x) - shallow().objective(x)
+    )
 
 
 @pytest.mark.parametrize(

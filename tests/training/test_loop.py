@@ -21,6 +21,9 @@ class Mean(nn.Module):
         self.m = nn.Parameter(torch.zeros(n_features))
         self.scale = scale
 
+    def advance(self, progress, rows):
+        pass
+
     def corrupt(self, rows, generator):
         return rows
 
@@ -74,6 +77,9 @@ def test_adamw_decays_weights_and_spares_biases():
         def __init__(self):
             super().__init__()
             self.weight, self.bias = nn.Parameter(torch.ones(2, 2)), nn.Parameter(torch.ones(2))
+
+        def advance(self, progress, rows):
+            pass
 
         def corrupt(self, rows, generator):
             return rows
@@ -169,6 +175,7 @@ def test_the_threads_are_what_they_were_after_a_fit(rows):
 
 def test_bfloat16_products_leave_the_weights_in_float32(generator):
     layer = nn.Linear(4, 4)
+    layer.advance = lambda progress, rows: None
     layer.corrupt = lambda rows, generator: rows
     layer.objective = lambda batch, seen=None, generator=None: layer(batch).square().mean()
     run = run_of(layer, torch.randn(64, 4, generator=generator), learning_rate=0.01)

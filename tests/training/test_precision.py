@@ -22,7 +22,7 @@ class Counting(Corruption):
 
     seen: ClassVar[list[int]] = []
 
-    def __call__(self, x, generator):
+    def __call__(self, x, generator, progress=1.0):
         self.seen.append(torch.get_num_threads())
         return x
 

@@ -23,11 +23,13 @@ def info(run: str, as_json: bool) -> None:
             {
                 "layer": number,
                 "inputs": int(layer.scaling.shift.shape[0]),
-                "units": layer.parts.n_components,
+                "units": layer.n_units,
+                "network": _describe(layer.parts.network),
                 "activation": layer.parts.activation,
                 "tied": layer.parts.tied_weights,
                 "corruption": _describe(layer.parts.corruption),
-                "penalty": _describe(layer.parts.penalty),
+                "code": _describe(layer.parts.code),
+                "penalty": ", ".join(map(_describe, layer.parts.penalties)),
                 "loss": _describe(layer.parts.loss),
                 "scale": layer.parts.scale or "none",
                 "epochs": len(epochs),
@@ -44,7 +46,8 @@ def info(run: str, as_json: bool) -> None:
         "finetune last loss": tuning[-1]["loss"] if tuning else None,
     }
     if as_json:
-        click.echo(json.dumps({**summary, "layers": layers}, indent=2))
+        described = [{**layer, "health": report} for layer, report in zip(layers, model._health, strict=True)]
+        click.echo(json.dumps({**summary, "layers": described}, indent=2))
         return
     from rich.console import Console
     from rich.table import Table
@@ -52,12 +55,18 @@ def info(run: str, as_json: bool) -> None:
     for name, value in summary.items():
         if value is not None:
             click.echo(f"{name:<20}{value:.5g}" if isinstance(value, float) else f"{name:<20}{value}")
-    table = Table(*layers[0])
-    for row in layers:
-        table.add_row(
-            *("" if v is None else f"{v:.5g}" if isinstance(v, float) else str(v) for v in row.values())
-        )
-    Console(width=None if Console().is_terminal else 160).print(table)
+    console = Console(width=None if Console().is_terminal else 200)
+    health = [
+        {"layer": number, **{name.replace("_", " "): value for name, value in report.items()}}
+        for number, report in enumerate(model._health, 1)
+    ]
+    for rows in (layers, health):
+        table = Table(*rows[0])
+        for row in rows:
+            table.add_row(
+                *("" if v is None else f"{v:.5g}" if isinstance(v, float) else str(v) for v in row.values())
+            )
+        console.print(table)
 
 
 def _describe(part: object) -> str:

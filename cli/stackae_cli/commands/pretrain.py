@@ -204,6 +204,6 @@ def _training(max_epochs: int | None, batch_size: int | None, learning_rate: flo
 
 
 def _report(model: StackedAutoencoder, shape: tuple[int, ...], path: Path) -> None:
-    widths = "-".join(str(width) for width in [shape[1], *(layer.n_components for layer in model.layers_)])
+    widths = "-".join(str(width) for width in [shape[1], *(width for width in model._layer_widths)])
     seconds = sum(record["seconds"] for record in model.history_)
     click.echo(f"{widths} fitted on {shape[0]:,} rows in {model.n_iter_} epochs, {seconds:.1f} s: {path}")

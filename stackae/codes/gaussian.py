@@ -1,0 +1,85 @@
+"""The variational code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from stackae.codes.base import Code, CodeModule
+from stackae.constraints import Interval, Real
+
+if TYPE_CHECKING:
+    from torch import Generator
+
+#: Bounds of the log-variance: far outside what training reaches, they keep its exponential finite.
+_LOG_VARIANCE = (-20.0, 20.0)
+
+
+class GaussianCode(Code):
+    """A variational code: the encoder gives the mean and the log-variance of a Gaussian for each unit.
+
+    In training the code is drawn from it (reparameterised: mean + standard deviation · normal draw); outside
+    of training it is the mean. ``weight`` times the Kullback-Leibler divergence from the standard normal
+    distribution, ½·Σⱼ μⱼ² + σⱼ² - log σⱼ² - 1, is added to the loss, so that codes of new rows can be drawn
+    from that distribution: ``sample``.
+
+    Parameters
+    ----------
+    weight : float, default=1.0
+        Factor of the divergence (the β of Higgins et al. 2017), at least 0, in loss units per nat. With
+        cross-entropy 1.0 gives the evidence lower bound; with squared error it takes the features' noise to
+        have the variance ½, in the units in which the layer works.
+
+    References
+    ----------
+    Kingma & Welling (2014), Auto-encoding variational Bayes, ICLR.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from stackae import Autoencoder, GaussianCode
+    >>> X = load_iris().data
+    >>> model = Autoencoder(2, code=GaussianCode(0.1), random_state=0).fit(X)
+    >>> model.sample(5, random_state=0).shape
+    (5, 4)
+    """
+
+    heads = 2
+    activations = ("identity",)
+    _parameter_constraints: ClassVar[dict[str, Any]] = {"weight": [Interval(Real, 0, None, closed="left")]}
+
+    def __init__(self, weight: float = 1.0) -> None:
+        self.weight = weight
+
+    def build(self, n_units: int) -> CodeModule:
+        return _GaussianCodeModule(self.weight)
+
+
+class _GaussianCodeModule(CodeModule):
+    draws = True
+
+    def __init__(self, weight: float) -> None:
+        super().__init__()
+        self.weight = weight
+
+    def forward(self, activations: Tensor, generator: Generator | None) -> Tensor:
+        mean, log_variance = _heads(activations)
+        if generator is None:
+            return mean
+        noise = torch.empty_like(mean).normal_(0.0, 1.0, generator=generator)
+        return torch.addcmul(mean, noise, torch.exp(0.5 * log_variance))
+
+    def cost(self, activations: Tensor) -> Tensor:
+        mean, log_variance = (head.float() for head in _heads(activations))
+        divergence = mean.square() + log_variance.exp() - log_variance - 1
+        return divergence.sum().mul(0.5 * self.weight / len(activations))
+
+    def sample(self, n_rows: int, n_units: int, generator: Generator) -> Tensor:
+        return torch.randn(n_rows, n_units, generator=generator, device=generator.device)
+
+
+def _heads(activations: Tensor) -> tuple[Tensor, Tensor]:
+    mean, log_variance = activations.chunk(2, dim=1)
+    return mean, log_variance.clamp(*_LOG_VARIANCE)

@@ -1,0 +1,61 @@
+"""Swap noise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stackae.corruption.base import CellwiseCorruption, Level, Moments, at, choose_cells
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+
+class Swap(CellwiseCorruption):
+    """Swap noise: each cell takes, with probability ``level``, the value of another row in the same column.
+
+    The other row is drawn from the batch, for every cell anew, so that each column keeps its distribution
+    and only the columns' relations are damaged: what tables of mixed kinds need, where zero may mean nothing.
+    A batch of one row is left as it is.
+
+    Parameters
+    ----------
+    level : float or pair of float, default=0.15
+        Share of cells replaced, in [0, 1). A pair: from the first at the phase's start to the second at its
+        end, linearly.
+    on : {"input", "hidden", "both"}, default="input"
+        What is damaged: the encoder's input, or the code before it is decoded.
+
+    References
+    ----------
+    Jahrer (2017), Porto Seguro's safe driver prediction, the winning solution.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from stackae import Swap
+    >>> x = torch.tensor([[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]])
+    >>> seen = Swap(0.5)(x, torch.Generator().manual_seed(0))
+    >>> set(seen[:, 0].tolist()) <= {1.0, 2.0, 3.0}, set(seen[:, 1].tolist()) <= {10.0, 20.0, 30.0}
+    (True, True)
+    """
+
+    def __init__(self, level: Level = 0.15, on: str = "input") -> None:
+        super().__init__(level, on)
+
+    def __call__(self, x: Tensor, generator: Generator, progress: float = 1.0) -> Tensor:
+        import torch
+
+        n_rows, width = x.shape
+        if n_rows < 2:
+            return x.clone()
+        chosen = choose_cells(x, at(self.level, progress), generator).reshape(-1).nonzero().squeeze(1)
+        further = torch.randint(1, n_rows, chosen.shape, generator=generator, device=x.device)
+        # So many rows further down, counted in cells and past the end from the top again.
+        others = (chosen + further * width) % (n_rows * width)
+        return x.flatten().index_copy(0, chosen, x.flatten()[others]).view(n_rows, width)
+
+    def moments(self, mean: Tensor, covariance: Tensor) -> Moments:
+        kept = 1 - at(self.level, 1.0)
+        corrupted = kept**2 * covariance
+        corrupted.diagonal().copy_(covariance.diagonal())
+        return Moments(mean, kept, corrupted)

@@ -1,0 +1,94 @@
+"""What state a fitted layer is in: dead and saturated units, activity, rank, variance kept."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+import torch
+from torch import Tensor
+
+from stackae.shallow import ShallowAutoencoder
+
+#: So many rows are looked at, at most.
+ROWS = 10_000
+#: A unit is dead where its code varies by less than this share of the most varying unit's range.
+_DEAD = 1e-6
+#: A bounded unit is near a bound within this share of the range, and saturated where that many rows are.
+_NEAR, _MOST = 0.05, 0.95
+#: The rank of wider codes is that of so many rows.
+_WIDEST = 2048
+
+
+class Health(TypedDict):
+    """The health report of one layer, taken on rows of the data it was fitted to, without corruption."""
+
+    #: Rows looked at.
+    rows: int
+    #: Share of the units whose code is the same for all of them.
+    dead_units: float
+    #: Share of the units that, in 95% of the rows, lie within 5% of a bound of their activation, the dead
+    #: ones not counted; 0 for activations without two bounds.
+    saturated_units: float
+    #: Mean of the codes.
+    mean_activity: float
+    #: Share of the codes' cells that are not zero.
+    active_cells: float
+    #: exp of the entropy of the centred codes' singular values, as shares of their sum (Roy & Vetterli
+    #: 2007): between 1 and the number of units.
+    effective_rank: float
+    #: 1 - Σ(z - ẑ)² / Σ(z - mean)² of the layer's own reconstruction of its inputs, in its own units; 0
+    #: where the inputs do not vary.
+    variance_reconstructed: float
+
+
+#: The ends of the range of bounded activations.
+_BOUNDS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
+
+
+@torch.no_grad()
+def health_of(layer: ShallowAutoencoder, z: Tensor) -> Health:
+    """The health report of a layer.
+
+    Parameters
+    ----------
+    layer : ShallowAutoencoder
+    z : Tensor of shape (rows, features)
+        Scaled rows, without corruption.
+    """
+    code = layer.encode_scaled(z)
+    reconstruction = layer.decode_scaled(code)[1]
+    spread = code.amax(0) - code.amin(0)
+    dead = spread <= _DEAD * spread.amax()
+    error = (z - reconstruction).double().square().sum()
+    variance = (z - z.mean(0)).double().square().sum()
+    return Health(
+        rows=len(z),
+        dead_units=float(dead.float().mean()),
+        saturated_units=float((_saturated(layer.parts.activation, code) & ~dead).float().mean()),
+        mean_activity=float(code.double().mean()),
+        active_cells=float((code != 0).float().mean()),
+        effective_rank=_effective_rank(code),
+        variance_reconstructed=float(1 - error / variance) if variance > 0 else 0.0,
+    )
+
+
+def _saturated(activation: str, code: Tensor) -> Tensor:
+    if activation not in _BOUNDS:
+        return torch.zeros(code.shape[1], dtype=torch.bool, device=code.device)
+    low, high = _BOUNDS[activation]
+    margin = _NEAR * (high - low)
+    near = (code < low + margin) | (code > high - margin)
+    return near.float().mean(0) >= _MOST
+
+
+def _effective_rank(code: Tensor) -> float:
+    if code.shape[1] > _WIDEST:
+        code = code[:_WIDEST]
+    code = code.double()
+    centred = code - code.mean(0)
+    gram = centred.t() @ centred if len(code) > code.shape[1] else centred @ centred.t()
+    singular = torch.linalg.eigvalsh(gram).clamp(min=0).sqrt()
+    # Roundings of a zero eigenvalue are no direction.
+    singular = singular[singular > singular.amax() * 1e-7]
+    shares = singular / singular.sum()
+    return float(torch.special.entr(shares).sum().exp()) if len(shares) else 1.0

@@ -1,0 +1,61 @@
+"""Huber's loss."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from stackae.constraints import Interval, Real
+from stackae.losses.base import Loss, weighted
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Huber(Loss):
+    """Huber's loss: the squared error where it is small, and linear beyond, so that outliers count less.
+
+    Mean over rows of Σⱼ eⱼ² where |eⱼ| = |x̂ⱼ - xⱼ| ≤ ``delta``, and 2·delta·|eⱼ| - delta² elsewhere: twice
+    the usual definition, so that it is the squared error where no error exceeds ``delta``.
+
+    Parameters
+    ----------
+    delta : float, default=1.0
+        Where it becomes linear, above 0, in the units in which the layer works.
+    corrupted, intact : float, default=1.0
+        Weights, in training, of the cells that corruption has changed and of the others, at least 0 (Vincent
+        et al. 2010, section 3.3).
+
+    References
+    ----------
+    Huber (1964), Robust estimation of a location parameter, Annals of Mathematical Statistics 35.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from stackae import Huber
+    >>> x = torch.zeros(1, 2)
+    >>> guess = torch.tensor([[0.5, 3.0]])
+    >>> float(Huber(1.0)(guess, guess, x))  # 0.25 + 2·3 - 1
+    5.25
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "delta": [Interval(Real, 0, None, closed="neither")],
+        **Loss._parameter_constraints,
+    }
+
+    def __init__(self, delta: float = 1.0, corrupted: float = 1.0, intact: float = 1.0) -> None:
+        super().__init__(corrupted, intact)
+        self.delta = delta
+
+    def cells(self, preactivation: Tensor, reconstruction: Tensor, target: Tensor) -> Tensor:
+        from torch.nn.functional import huber_loss
+
+        return huber_loss(reconstruction, target, reduction="none", delta=self.delta).mul(2)
+
+    def with_gradient(
+        self, preactivation: Tensor, reconstruction: Tensor, target: Tensor, weights: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        loss = self(preactivation, reconstruction, target, weights)
+        slope = (reconstruction - target).clamp_(-self.delta, self.delta)
+        return loss, weighted(slope, weights, 2)

@@ -1,0 +1,173 @@
+"""Convolution and pooling, and the mirror of both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isqrt, prod
+from typing import Any, ClassVar
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn.functional import conv2d, conv_transpose2d, interpolate, max_pool2d
+
+from stackae.constraints import Integral, Interval, Numbers, StrOptions
+from stackae.exceptions import ParameterError
+from stackae.initialisation import draw_uniform
+from stackae.networks.activations import ACTIVATIONS
+from stackae.networks.base import Network, NetworkModule
+
+Shape = tuple[int, int, int]
+
+
+class Convolutional(Network):
+    """A convolution and a max-pooling; the decoder repeats each cell and convolves back.
+
+    ``n_components`` is the number of filters. The code has one unit for each filter and pooled cell: height /
+    ``pool`` × width / ``pool`` (rounded up) × filters, flattened with the filters last. It keeps that shape
+    for a convolutional layer above. Rows are flattened images, as in any scikit-learn data set; borders are
+    padded with zeros.
+
+    Parameters
+    ----------
+    image_shape : "auto" or tuple of 2 or 3 int, default="auto"
+        Height and width, and the channels, which come last. ``"auto"``: the shape of the codes of a
+        convolutional layer below; elsewhere a square where the number of features is one, else a line.
+    kernel_size : int, default=3
+        Height and width of a filter; odd, so that it has a middle.
+    pool : int, default=2
+        Cells that are pooled to one, along each axis; 1: no pooling.
+
+    References
+    ----------
+    Masci et al. (2011), Stacked convolutional auto-encoders for hierarchical feature extraction, ICANN.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from stackae import Autoencoder, Convolutional, Training
+    >>> X = load_digits().data / 16
+    >>> network = Convolutional(image_shape=(8, 8))
+    >>> Autoencoder(6, network=network, training=Training(max_epochs=1)).fit_transform(X).shape  # 4 · 4 · 6
+    (1797, 96)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "image_shape": [StrOptions({"auto"}), Numbers(Interval(Integral, 1, None, closed="left"), 2, 3)],
+        "kernel_size": [Interval(Integral, 1, None, closed="left")],
+        "pool": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self, image_shape: str | Sequence[int] = "auto", kernel_size: int = 3, pool: int = 2
+    ) -> None:
+        self.image_shape = image_shape
+        self.kernel_size = kernel_size
+        self.pool = pool
+
+    def fitted_to(self, shape: tuple[int, ...]) -> Network:
+        if self.kernel_size % 2 == 0:
+            raise ParameterError(f"Convolutional(kernel_size=...) must be odd, got {self.kernel_size}")
+        n_features = prod(shape)
+        if not isinstance(self.image_shape, str):
+            image = tuple(int(side) for side in self.image_shape)
+            if prod(image) != n_features:
+                raise ParameterError(
+                    f"Convolutional(image_shape={image}) has {prod(image)} values, but the rows have"
+                    f" {n_features}; give height, width and, where there are several, channels"
+                )
+        elif len(shape) == 3:
+            image = shape
+        else:
+            side = isqrt(n_features)
+            image = (side, side) if side * side == n_features else (1, n_features)
+        return Convolutional((*image, 1) if len(image) == 2 else image, self.kernel_size, self.pool)
+
+    def code_shape(self, n_components: int) -> tuple[int, ...]:
+        height, width, _ = self._image
+        return -(-height // self.pool), -(-width // self.pool), n_components
+
+    def build(
+        self, n_inputs: int, n_components: int, *, activation: str, tied_weights: bool, heads: int = 1
+    ) -> NetworkModule:
+        if prod(self._image) != n_inputs:
+            raise ParameterError(f"image_shape {self._image} does not have {n_inputs} values")
+        return ConvolutionalModule(
+            self._image,
+            self.code_shape(n_components),  # type: ignore[arg-type]
+            self.kernel_size,
+            self.pool,
+            activation=activation,
+            tied_weights=tied_weights,
+            heads=heads,
+        )
+
+    @property
+    def _image(self) -> Shape:
+        if isinstance(self.image_shape, str) or len(self.image_shape) != 3:
+            raise ParameterError("image_shape is not settled; fitted_to() settles it")
+        height, width, channels = self.image_shape
+        return height, width, channels
+
+
+class ConvolutionalModule(NetworkModule):
+    """The module of :class:`Convolutional`. Within, channels come second; the memory has them last."""
+
+    def __init__(
+        self,
+        image: Shape,
+        code: Shape,
+        kernel_size: int,
+        pool: int,
+        *,
+        activation: str,
+        tied_weights: bool,
+        heads: int,
+    ) -> None:
+        super().__init__()
+        self.activation = ACTIVATIONS[activation]
+        self.image, self.code, self.pool, self.heads = image, code, pool, heads
+        self.padding = kernel_size // 2
+        filters, channels = code[2], image[2]
+        kernel = (kernel_size, kernel_size)
+        self.encoder_weight = nn.Parameter(torch.empty(heads * filters, channels, *kernel))
+        self.encoder_bias = nn.Parameter(torch.empty(heads * filters))
+        # As for a transposed convolution, so that the encoder's own can stand in its place.
+        self.decoder_weight = None if tied_weights else nn.Parameter(torch.empty(filters, channels, *kernel))
+        self.decoder_bias = nn.Parameter(torch.empty(channels))
+
+    @property
+    def filters(self) -> Tensor:
+        return self.encoder_weight.flatten(1)
+
+    @torch.no_grad()
+    def initialise(self, generator: Generator) -> None:
+        area = self.encoder_weight[0, 0].numel()
+        draw_uniform(self.encoder_weight, area * self.image[2], generator, self.activation.gain)
+        if self.decoder_weight is not None:
+            draw_uniform(self.decoder_weight, area * self.code[2], generator)
+        self.encoder_bias.zero_()
+        self.decoder_bias.zero_()
+
+    def encode(self, x: Tensor) -> Tensor:
+        maps = conv2d(
+            _channels_second(x, self.image), self.encoder_weight, self.encoder_bias, padding=self.padding
+        )
+        if self.pool > 1:
+            maps = max_pool2d(maps, self.pool, ceil_mode=True)
+        height, width, filters = self.code
+        by_head = maps.permute(0, 2, 3, 1).reshape(-1, height, width, self.heads, filters)
+        return self.activation(by_head.movedim(3, 1).flatten(1))
+
+    def decode(self, code: Tensor) -> Tensor:
+        maps = _channels_second(code, self.code)
+        if self.pool > 1:
+            maps = interpolate(maps, scale_factor=self.pool, mode="nearest")
+            maps = maps[:, :, : self.image[0], : self.image[1]]
+        weight = self.encoder_weight[: self.code[2]] if self.decoder_weight is None else self.decoder_weight
+        image = conv_transpose2d(maps, weight, self.decoder_bias, padding=self.padding)
+        return image.permute(0, 2, 3, 1).flatten(1)
+
+
+def _channels_second(rows: Tensor, shape: Shape) -> Tensor:
+    """Flattened rows as images: rows × channels × height × width, without a copy."""
+    return rows.reshape(-1, *shape).permute(0, 3, 1, 2)

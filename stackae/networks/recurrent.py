@@ -1,0 +1,202 @@
+"""Recurrent encoder and decoder, for sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from numbers import Real
+from typing import Any, ClassVar
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn.functional import linear
+
+from stackae.constraints import Integral, Interval, Numbers, StrOptions
+from stackae.exceptions import ParameterError
+from stackae.initialisation import draw_uniform
+from stackae.networks.activations import ACTIVATIONS
+from stackae.networks.base import Network, NetworkModule
+
+CELLS: dict[str, type[nn.GRU] | type[nn.LSTM]] = {"gru": nn.GRU, "lstm": nn.LSTM}
+
+#: A step ends a sequence where all of its values are within this share of the filling.
+_TOLERANCE = 1e-5
+
+
+class Recurrent(Network):
+    """A recurrent encoder, whose state after the last step becomes the code, and a decoder unrolled from it.
+
+    The decoder is given the code at every step, and its own state begins with a map of the code.
+
+    Parameters
+    ----------
+    sequence_shape : "auto" or tuple of 2 int, default="auto"
+        Steps and values a step; a row is a sequence flattened, the values of a step side by side. ``"auto"``:
+        every feature is a step.
+    cell : {"gru", "lstm"}, default="gru"
+    hidden : int, default=64
+        Units of the recurrent state, of the encoder and of the decoder.
+    padding : float or None, default=None
+        The value, in the units of the data, with which shorter sequences are filled up at their end: a row
+        ends where every later value is ``padding``. Steps behind the end are not encoded, not corrupted and
+        do not count in the loss. None: all sequences are of full length.
+
+    References
+    ----------
+    Srivastava, Mansimov & Salakhutdinov (2015), Unsupervised learning of video representations using LSTMs;
+    Cho et al. (2014), for the GRU.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from stackae import Autoencoder, Recurrent, Training
+    >>> X = np.sin(np.arange(20) * np.linspace(0.3, 0.6, 100)[:, None])
+    >>> model = Autoencoder(3, network=Recurrent(), training=Training(max_epochs=1), random_state=0)
+    >>> model.fit_transform(X).shape
+    (100, 3)
+    """
+
+    can_tie = False
+    activations = ("identity", "tanh", "sigmoid", "relu", "gelu", "silu", "softplus")
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "sequence_shape": [StrOptions({"auto"}), Numbers(Interval(Integral, 1, None, closed="left"), 2)],
+        "cell": [StrOptions(set(CELLS))],
+        "hidden": [Interval(Integral, 1, None, closed="left")],
+        "padding": [Interval(Real, None, None, closed="neither"), None],
+    }
+
+    def __init__(
+        self,
+        sequence_shape: str | Sequence[int] = "auto",
+        cell: str = "gru",
+        hidden: int = 64,
+        padding: float | None = None,
+    ) -> None:
+        self.sequence_shape = sequence_shape
+        self.cell = cell
+        self.hidden = hidden
+        self.padding = padding
+
+    def fitted_to(self, shape: tuple[int, ...]) -> Network:
+        n_features = prod(shape)
+        if isinstance(self.sequence_shape, str):
+            return Recurrent((n_features, 1), self.cell, self.hidden, self.padding)
+        sequence = tuple(int(n) for n in self.sequence_shape)
+        if prod(sequence) != n_features:
+            raise ParameterError(
+                f"Recurrent(sequence_shape={sequence}) has {prod(sequence)} values, but the rows have"
+                f" {n_features}; give steps and values a step"
+            )
+        return Recurrent(sequence, self.cell, self.hidden, self.padding)
+
+    def build(
+        self, n_inputs: int, n_components: int, *, activation: str, tied_weights: bool, heads: int = 1
+    ) -> NetworkModule:
+        if isinstance(self.sequence_shape, str) or prod(self.sequence_shape) != n_inputs:
+            raise ParameterError(f"sequence_shape {self.sequence_shape} does not have {n_inputs} values")
+        steps, width = self.sequence_shape
+        return RecurrentModule(
+            steps,
+            width,
+            n_components,
+            self.hidden,
+            self.cell,
+            self.padding,
+            activation=activation,
+            heads=heads,
+        )
+
+
+class RecurrentModule(NetworkModule):
+    """The module of :class:`Recurrent`."""
+
+    #: What fills a shorter sequence up, for each cell, in the units in which the layer works; it is set with
+    #: the layer's scaling.
+    filling: Tensor | None
+
+    def __init__(
+        self,
+        steps: int,
+        width: int,
+        n_components: int,
+        hidden: int,
+        cell: str,
+        padding: float | None,
+        *,
+        activation: str,
+        heads: int,
+    ) -> None:
+        super().__init__()
+        self.activation = ACTIVATIONS[activation]
+        self.steps, self.width = steps, width
+        kind = CELLS[cell]
+        # On no device at first: torch's own drawing of weights would move the global generator.
+        self.encoder = kind(width, hidden, batch_first=True, device="meta").to_empty(device=_device())
+        self.decoder = kind(n_components, hidden, batch_first=True, device="meta").to_empty(device=_device())
+        self.code_weight = nn.Parameter(torch.empty(heads * n_components, hidden))
+        self.code_bias = nn.Parameter(torch.empty(heads * n_components))
+        self.state_weight = nn.Parameter(torch.empty(hidden, n_components))
+        self.state_bias = nn.Parameter(torch.empty(hidden))
+        self.step_weight = nn.Parameter(torch.empty(width, hidden))
+        self.step_bias = nn.Parameter(torch.empty(width))
+        filling = (
+            None if padding is None else torch.full((steps * width,), float(padding), dtype=torch.float64)
+        )
+        self.register_buffer("filling", filling)
+
+    @property
+    def filters(self) -> Tensor:
+        weights: Tensor = self.encoder.weight_ih_l0  # type: ignore[assignment]
+        return weights
+
+    @torch.no_grad()
+    def initialise(self, generator: Generator) -> None:
+        for parameter in self.parameters():
+            if parameter.dim() == 1:
+                parameter.zero_()
+            else:
+                draw_uniform(parameter, parameter.shape[1], generator)
+
+    def encode(self, x: Tensor) -> Tensor:
+        sequences = x.reshape(len(x), self.steps, self.width)
+        states, _ = self.encoder(sequences)
+        if self.filling is None:
+            state = states[:, -1]
+        else:
+            # The state after the last step that is there; the first one's, of a row that is all filling.
+            last = self._lengths(x).clamp(min=1) - 1
+            state = states[torch.arange(len(x), device=x.device), last]
+        return self.activation(linear(state, self.code_weight, self.code_bias))
+
+    def decode(self, code: Tensor) -> Tensor:
+        state = torch.tanh(linear(code, self.state_weight, self.state_bias))[None]
+        given = code[:, None].expand(-1, self.steps, -1)
+        if isinstance(self.decoder, nn.LSTM):
+            states, _ = self.decoder(given, (state.contiguous(), torch.zeros_like(state)))
+        else:
+            states, _ = self.decoder(given, state.contiguous())
+        return linear(states, self.step_weight, self.step_bias).flatten(1)
+
+    def scaled_by(self, scaling: Callable[[Tensor], Tensor]) -> None:
+        if self.filling is not None:
+            self.filling = scaling(self.filling)
+
+    def observed(self, x: Tensor) -> Tensor | None:
+        if self.filling is None:
+            return None
+        there = torch.arange(self.steps, device=x.device) < self._lengths(x)[:, None]
+        return there.repeat_interleave(self.width, dim=1)
+
+    def _lengths(self, x: Tensor) -> Tensor:
+        """The steps of each sequence up to its end."""
+        filling = self.filling.to(x.dtype)  # type: ignore[union-attr]
+        is_data = ((x - filling).abs() > _TOLERANCE * (1 + filling.abs())).view(
+            len(x), self.steps, self.width
+        )
+        number = torch.arange(1, self.steps + 1, device=x.device)
+        return (is_data.any(2) * number).amax(1)
+
+
+def _device() -> torch.device:
+    """Where new tensors go."""
+    return torch.empty(0).device

@@ -1,0 +1,171 @@
+"""The adversarial penalty: a reversed gradient, and codes that meet their prior."""
+
+from __future__ import annotations
+
+import pickle
+from math import log
+
+import numpy as np
+import pytest
+import torch
+from helpers import shallow, small_autoencoder
+from scipy.spatial.distance import cdist
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from stackae import Adversarial, Autoencoder, Training
+from stackae.constraints import InvalidParameterError
+from stackae.exceptions import ParameterError
+
+
+def ring(n_rows, n_units, generator):
+    """A prior of our own: on the unit circle."""
+    angle = 2 * np.pi * torch.rand(n_rows, 1, generator=generator)
+    return torch.cat([angle.cos(), angle.sin()], 1)
+
+
+def discriminator(**parameters):
+    module = Adversarial(**parameters).build(3)
+    module.initialise(torch.Generator().manual_seed(1))
+    return module
+
+
+def seeded():
+    return torch.Generator().manual_seed(5)
+
+
+@pytest.fixture
+def code(generator):
+    return (3 + torch.randn(20, 3, generator=generator)).requires_grad_()
+
+
+def entropy_of(module, code):
+    prior = module.penalty.sample(*code.shape, seeded())
+    logits = torch.cat([module.judge(prior), module.judge(code)])
+    labels = torch.cat([torch.ones(len(prior), 1), torch.zeros(len(code), 1)])
+    return binary_cross_entropy_with_logits(logits, labels)
+
+
+def test_the_penalty_is_log_two_less_the_discriminators_cross_entropy(code):
+    module = discriminator(weight=0.7)
+    penalty = module(code, code, code, None, generator=seeded())
+    torch.testing.assert_close(penalty, 0.7 * (log(2) - entropy_of(module, code)))
+
+
+def test_a_discriminator_that_cannot_tell_costs_nothing(code):
+    module = discriminator()
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.zero_()
+    assert module(code, code, code, None, generator=seeded()).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_one_step_downhill_betters_the_discriminator_and_misleads_it_by_the_code(code):
+    module = discriminator(weight=2.0)
+    parameters = [*module.parameters(), code]
+    given = torch.autograd.grad(module(code, code, code, None, generator=seeded()), parameters)
+    rows = torch.cat([module.penalty.sample(*code.shape, seeded()), code.detach()]).requires_grad_()
+    slopes = torch.autograd.grad(module.judge(rows).sum(), rows, create_graph=True)[0]
+    held = 0.05 * slopes.square().sum(1).mean()
+    of_entropy = torch.autograd.grad(2.0 * (entropy_of(module, code) + held), parameters)
+    for got, known in zip(given[:-1], of_entropy[:-1], strict=True):
+        torch.testing.assert_close(got, known)
+    torch.testing.assert_close(given[-1], -of_entropy[-1])
+
+
+def test_outside_of_training_it_is_the_energy_distance_to_the_prior(code):
+    module = discriminator(weight=0.5)
+    drawn = module.penalty.sample(20, 3, torch.Generator().manual_seed(0))
+    expected = 0.5 * energy_distance_nd(code.detach().numpy(), drawn.numpy())
+    assert module(code, code, code, None).item() == pytest.approx(expected, rel=1e-5)
+
+
+def energy_distance_nd(a, b):
+    across, within_a, within_b = (cdist(x, y).mean() for x, y in ((a, b), (a, a), (b, b)))
+    return 2 * across - within_a - within_b
+
+
+def test_the_discriminator_is_trained_saved_and_no_part_of_the_code(digits, tmp_path):
+    model = small_autoencoder(3, penalty="adversarial").fit(digits)
+    (trained,) = model.module_.penalty_modules
+    start = Adversarial().build(3)
+    start.initialise(seeded())
+    assert trained.biases[0].abs().sum() > 0
+    model.save(tmp_path / "m.safetensors")
+    assert any("penalty_modules.0.weights.0" in name for name in model.module_.state_dict())
+
+
+@pytest.mark.parametrize("prior", ["gaussian", "uniform"])
+def test_the_priors_moments_are_met_where_a_plain_autoencoder_misses_them(prior, digits):
+    """Means, standard deviations and, for the shape, kurtosis: 3 of a Gaussian, 1.8 of a uniform one."""
+    training = Training(max_epochs=40)
+    plain, adversarial = (
+        Autoencoder(2, activation="identity", penalty=p, training=training, random_state=0)
+        .fit(digits)
+        .transform(digits)
+        for p in (None, Adversarial(prior=prior))
+    )
+    spread, kurtosis = {"gaussian": (1.0, 3.0), "uniform": (3**-0.5, 1.8)}[prior]
+
+    def distances(codes):
+        centred = codes - codes.mean(0)
+        moments = [*codes.mean(0) / spread, *codes.std(0) / spread - 1, np.corrcoef(codes.T)[0, 1]]
+        return np.abs(moments).max(), np.abs((centred**4).mean(0) / codes.var(0) ** 2 / kurtosis - 1).max()
+
+    moments, shape = distances(adversarial)
+    assert moments < 0.2
+    assert shape < 0.5
+    assert distances(plain)[0] > 2
+
+
+def test_samples_are_decoded_draws_from_the_prior(digits):
+    model = small_autoencoder(2, penalty=Adversarial(prior="uniform")).fit(digits)
+    samples = model.sample(50, random_state=3)
+    codes = model.transform(samples)
+    assert samples.shape == (50, 64)
+    assert np.isfinite(codes).all()
+    drawn = Adversarial(prior="uniform").sample(10_000, 2, seeded())
+    assert -1 <= drawn.min() < -0.99
+    assert 0.99 < drawn.max() <= 1
+
+
+def test_a_prior_may_be_a_function(digits):
+    model = small_autoencoder(2, penalty=Adversarial(prior=ring)).fit(digits)
+    assert model.sample(5).shape == (5, 64)
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.sample(5), model.sample(5))
+
+
+def test_a_prior_of_another_shape_is_refused(digits):
+    with pytest.raises(ParameterError, match=r"prior must return a tensor of shape \(.*, 3\), got \(.*, 2\)"):
+        small_autoencoder(3, penalty=Adversarial(prior=ring)).fit(digits)
+    with pytest.raises(ParameterError, match="got float"):
+        small_autoencoder(3, penalty=Adversarial(prior=lambda *_: 0.5)).fit(digits)
+
+
+def test_a_function_is_not_saved_to_a_file_that_holds_no_code(digits, tmp_path):
+    model = small_autoencoder(2, penalty=Adversarial(prior=ring)).fit(digits)
+    with pytest.raises(ParameterError, match="holds no code, and cannot keep the function 'ring'"):
+        model.save(tmp_path / "m.safetensors")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "penalty", [Adversarial(-1), Adversarial(prior="cauchy"), Adversarial(prior=3), Adversarial(hidden=0)]
+)
+def test_impossible_parameters_are_refused(penalty):
+    with pytest.raises(InvalidParameterError, match="Got"):
+        penalty.check_parameters()
+
+
+def test_it_draws_from_the_one_generator_only(digits):
+    state = torch.get_rng_state()
+    first, second = (small_autoencoder(2, penalty="adversarial").fit(digits) for _ in range(2))
+    np.testing.assert_array_equal(first.transform(digits), second.transform(digits))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_it_counts_in_fine_tuning(generator):
+    module = shallow(penalties=(Adversarial(),))
+    x = torch.rand(20, 6, generator=generator)
+    costs = module.penalise(x, x, module.activate(x), module.encode_scaled(x), module(x), seeded())
+    assert len(costs) == 1

@@ -1,0 +1,105 @@
+"""The health report: known answers."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from helpers import shallow, small_autoencoder, small_stack
+
+from stackae import Autoencoder, TopK, load
+from stackae.health import health_of
+
+
+def layer_with(weight, bias, activation):
+    module = shallow(2, len(weight), activation=activation)
+    with torch.no_grad():
+        module.network.encoder_weight.copy_(torch.tensor(weight))
+        module.network.encoder_bias.copy_(torch.tensor(bias))
+    return module
+
+
+@pytest.fixture
+def z(generator):
+    return torch.rand(1000, 2, generator=generator)
+
+
+def test_dead_units_are_those_that_never_change(z):
+    module = layer_with([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.0, 0.0]], [0.0, -2.0, 0.0, 3.0], "relu")
+    assert health_of(module, z)["dead_units"] == 0.5  # one below zero, one constant
+
+
+def test_saturated_units_lie_at_a_bound_for_nearly_all_rows(z):
+    module = layer_with([[0.1, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 0.0]], [0.0, 9.0, -9.0, 50.0], "sigmoid")
+    report = health_of(module, z)
+    assert (report["saturated_units"], report["dead_units"]) == (0.5, 0.25)
+    of_relu = layer_with([[1.0, 0.0]], [0.0], "relu")
+    assert health_of(of_relu, z)["saturated_units"] == 0
+
+
+def test_activity_is_the_mean_of_the_codes_and_active_cells_those_that_are_not_zero(z):
+    module = layer_with([[1.0, 0.0], [-1.0, 0.0]], [0.0, 0.0], "relu")
+    report = health_of(module, z)
+    assert report["mean_activity"] == pytest.approx(float(z[:, 0].mean()) / 2)
+    assert report["active_cells"] == pytest.approx(0.5, abs=1e-3)
+
+
+@pytest.mark.parametrize(("n_rows", "n_units"), [(5000, 4), (3000, 2100)])
+def test_the_effective_rank_of_independent_units_is_their_number(n_rows, n_units, generator):
+    """And that of copies of one unit is one; wider codes than rows have at most the rank of the rows."""
+    from stackae.health import _effective_rank
+
+    independent = torch.randn(n_rows, n_units, generator=generator)
+    rank = _effective_rank(independent)
+    assert rank == pytest.approx(n_units, rel=0.01) if n_units == 4 else 1000 < rank <= 2048
+    assert _effective_rank(independent[:, :1].expand(-1, 5)) == pytest.approx(1)
+    assert _effective_rank(torch.ones(10, 3)) == 1
+
+
+def test_the_effective_rank_is_the_exponential_of_the_singular_values_entropy(generator):
+    from stackae.health import _effective_rank
+
+    code = torch.randn(50, 6, generator=generator, dtype=torch.float64)
+    singular = np.linalg.svd((code - code.mean(0)).numpy(), compute_uv=False)
+    shares = singular / singular.sum()
+    assert _effective_rank(code) == pytest.approx(np.exp(-(shares * np.log(shares)).sum()), rel=1e-6)
+
+
+def test_the_variance_reconstructed_is_r2_in_the_layers_units(digits):
+    model = small_autoencoder(8).fit(digits)
+    r2 = 1 + model.score_samples(digits).sum() / ((digits - digits.mean(0)) ** 2).sum()
+    assert model.health_["variance_reconstructed"] == pytest.approx(r2, rel=1e-4)
+    assert model.health_["rows"] == 1797
+
+
+def test_every_layer_of_a_stack_has_its_report_and_it_is_of_the_fine_tuned_layer(digits):
+    stack = small_stack([Autoencoder(20, code=TopK(5)), 3]).fit(digits)
+    below, above = (layer.health_ for layer in stack.layers_)
+    assert below["active_cells"] == 0.25
+    codes = stack.layers_[0].transform(digits)
+    assert above["mean_activity"] == pytest.approx(stack.transform(digits).mean(), rel=1e-3)
+    z = codes / stack.module_.layers[1].scaling.factor.numpy()
+    r2 = 1 + stack.layers_[1].score_samples(codes).sum() / ((z - z.mean(0)) ** 2).sum()
+    assert above["variance_reconstructed"] == pytest.approx(r2, rel=1e-3)
+
+
+def test_reports_survive_a_file_and_are_plain_numbers(digits, tmp_path):
+    stack = small_stack().fit(digits)
+    stack.save(tmp_path / "m.safetensors")
+    again = load(tmp_path / "m.safetensors")
+    assert [layer.health_ for layer in again.layers_] == [layer.health_ for layer in stack.layers_]
+    assert list(again.layers_[0].health_) == list(stack.layers_[0].health_)
+    json.dumps(stack.layers_[0].health_)
+
+
+def test_a_single_row_has_a_report(digits):
+    report = small_autoencoder().fit(digits[:1]).health_
+    assert report["rows"] == 1
+    assert all(np.isfinite(value) for value in report.values())
+
+
+def test_pieces_report_on_the_last_one(digits):
+    model = small_autoencoder().partial_fit(digits[:300]).partial_fit(digits[300:400])
+    assert model.health_["rows"] == 100
