@@ -37,7 +37,8 @@ class Health(TypedDict):
     #: 2007): between 1 and the number of units.
     effective_rank: float
     #: 1 - Σ(z - ẑ)² / Σ(z - mean)² of the layer's own reconstruction of its inputs, in its own units; 0
-    #: where the inputs do not vary.
+    #: where the inputs do not vary. In a fine-tuned stack only the whole is asked to reconstruct: there it
+    #: may be negative, and `score` of the stack is what counts.
     variance_reconstructed: float
 
 

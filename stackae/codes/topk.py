@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -92,6 +93,19 @@ def _count(k: float, n_units: int) -> int:
     return int(k) if isinstance(k, Integral) else max(1, round(k * n_units))
 
 
+def _largest(activations: Tensor, k: int) -> Tensor:
+    """Which are the k largest of each row, of equal ones as many as are wanted."""
+    if activations.device.type == "cpu" and k < activations.shape[1]:
+        # NumPy's partition is five times as fast as torch's topk there.
+        values = (activations.float() if activations.dtype == torch.bfloat16 else activations).numpy()
+        least = np.partition(values, -k, axis=1)[:, -k][:, None]
+        chosen = values >= least
+        if chosen.sum() == k * len(chosen):
+            return torch.from_numpy(chosen)
+    index = activations.topk(k, dim=1, sorted=False).indices
+    return torch.zeros_like(activations, dtype=torch.bool).scatter_(1, index, True)
+
+
 class _TopKModule(CodeModule):
     #: How far each unit came above the others, or stayed below, for the row that it suited best since the
     #: last look.
@@ -106,8 +120,7 @@ class _TopKModule(CodeModule):
 
     def forward(self, activations: Tensor, generator: Generator | None) -> Tensor:
         k = self.encode if generator is None else self.k
-        values, chosen = activations.topk(k, dim=1, sorted=False)
-        return torch.zeros_like(activations).scatter(1, chosen, values)
+        return activations * _largest(activations.detach(), k)
 
     def backward(self, gradient: Tensor, code: Tensor) -> Tensor:
         return gradient * (code != 0)
@@ -131,5 +144,5 @@ class _TopKModule(CodeModule):
                 bias.add_(torch.where(missing.isfinite(), missing, 0))
             self.best.fill_(-torch.inf)
         activations = network.encode(rows[:_ROWS_LOOKED_AT])
-        least = activations.topk(self.k, dim=1, sorted=True).values[:, -1:]
+        least = activations.topk(self.k, dim=1).values[:, -1:]
         torch.maximum(self.best, (activations - least).amax(0).to(self.best.dtype), out=self.best)

@@ -51,7 +51,8 @@ class Swap(CellwiseCorruption):
         chosen = choose_cells(x, at(self.level, progress), generator).reshape(-1).nonzero().squeeze(1)
         further = torch.randint(1, n_rows, chosen.shape, generator=generator, device=x.device)
         # So many rows further down, counted in cells and past the end from the top again.
-        others = (chosen + further * width) % (n_rows * width)
+        others = chosen + further * width
+        others = torch.where(others < n_rows * width, others, others - n_rows * width)
         return x.flatten().index_copy(0, chosen, x.flatten()[others]).view(n_rows, width)
 
     def moments(self, mean: Tensor, covariance: Tensor) -> Moments:

@@ -137,11 +137,11 @@ def _decode(value: Any) -> Any:
         return value
     if "tuple" in value:
         return tuple(_decode(inner) for inner in value["tuple"])
-    kind = _known(_classes(), value["class"], "part")
+    kind = _known(known_classes(), value["class"], "part")
     return kind(**{name: _decode(inner) for name, inner in value["params"].items()})
 
 
-def _classes() -> dict[str, type[Constrained]]:
+def known_classes() -> dict[str, type[Constrained]]:
     """Every class that a file may name."""
     tables = (NETWORKS, CORRUPTIONS, CODES, PENALTIES, LOSSES)
     parts = {kind.__name__: kind for table in tables for kind in table.values()}

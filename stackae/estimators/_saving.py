@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
 def save(estimator: BaseAutoencoder, path: str | PathLike[str]) -> None:
     """Write a fitted estimator; see :meth:`stackae.Autoencoder.save`."""
+    from stackae.estimators._loading import ESTIMATORS
+
     estimator._refuse_changed_layers()
+    _refuse_foreign(estimator, ESTIMATORS)
     names = getattr(estimator, "feature_names_in_", None)
     header = {
         "estimator": type(estimator).__name__,
@@ -41,6 +45,16 @@ def save(estimator: BaseAutoencoder, path: str | PathLike[str]) -> None:
     write_model(path, header, estimator.module_.state_dict())
 
 
+def _refuse_foreign(value: Constrained, known: Mapping[str, type[Constrained]]) -> None:
+    """Refuse what :func:`stackae.load` could not make again: a class that is not stackae's own."""
+    name = type(value).__name__
+    if type(value) is not known.get(name):
+        raise ParameterError(
+            f"a model file holds no code, and cannot keep the class {name!r}; use a part of stackae's, or"
+            " pickle the estimator"
+        )
+
+
 def _encode_parts(parts: Composition) -> dict[str, Any]:
     return {field.name: _encode(getattr(parts, field.name)) for field in fields(parts)}
 
@@ -48,6 +62,9 @@ def _encode_parts(parts: Composition) -> dict[str, Any]:
 def _encode(value: Any) -> Any:
     """A parameter as JSON; an object becomes its class's name and its parameters."""
     if isinstance(value, Constrained):
+        from stackae.estimators._loading import known_classes
+
+        _refuse_foreign(value, known_classes())
         params = {name: _encode(inner) for name, inner in value.get_params(deep=False).items()}
         return {"class": type(value).__name__, "params": params}
     if isinstance(value, tuple):

@@ -17,7 +17,7 @@ from stackae.initialisation import draw_uniform
 from stackae.penalties.base import Penalty, PenaltyFunction
 
 #: Weight of the squared slope of the discriminator.
-_HELD_BY = 0.05
+_HELD_BY = 0.2
 #: Called with the numbers of rows and units and a generator; gives codes of that shape.
 Prior = Callable[[int, int, Generator], Tensor]
 
@@ -46,7 +46,7 @@ class Adversarial(Penalty):
 
     Parameters
     ----------
-    weight : float, default=100.0
+    weight : float, default=30.0
         Factor, at least 0, in loss units per nat. It has to outweigh the reconstruction: about as large as
         the loss of a row, or a few times that.
     prior : {"gaussian", "uniform"} or callable, default="gaussian"
@@ -78,7 +78,7 @@ class Adversarial(Penalty):
         "hidden": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(self, weight: float = 100.0, prior: str | Prior = "gaussian", hidden: int = 64) -> None:
+    def __init__(self, weight: float = 30.0, prior: str | Prior = "gaussian", hidden: int = 64) -> None:
         self.weight = weight
         self.prior = prior
         self.hidden = hidden

@@ -19,6 +19,8 @@ class Contractive(Penalty):
     Σᵢ (hᵢ(1-hᵢ))²·Σⱼ Wᵢⱼ², at the cost of the weights' norms. Any other encoder is given an unbiased
     estimate: ‖Jᵀv‖² for a vector v of random signs a row, at about the cost of two more passes through it.
 
+    Its home is a sigmoid layer with tied weights: relu units can shrink every slope together and stay linear.
+
     Parameters
     ----------
     weight : float, default=0.1

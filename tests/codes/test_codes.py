@@ -29,6 +29,14 @@ def test_the_k_largest_stay_and_the_others_are_zero():
     assert code.tolist() == [[3.0, 0, 0, 2.0], [0.5, 0, 0, pytest.approx(0.4)]]
 
 
+def test_of_equal_units_as_many_stay_as_are_wanted():
+    equal = torch.tensor([[2.0, 1.0, 1.0, 1.0, 1.0, 0.5], [3.0, 3.0, 3.0, 3.0, 3.0, 3.0]])
+    code = TopK(3).build(6)(equal, None)
+    assert (code != 0).sum(1).tolist() == [3, 3]
+    assert code[0, 0] == 2
+    assert TopK(3).build(6)(equal.bfloat16(), None).dtype == torch.bfloat16
+
+
 @pytest.mark.parametrize(("k", "units", "active"), [(3, 10, 3), (0.25, 8, 2), (0.01, 8, 1), (8, 8, 8)])
 def test_exactly_k_units_of_a_fitted_code_are_active(k, units, active, digits):
     codes = small_autoencoder(units, code=TopK(k)).fit(digits).transform(digits)

@@ -170,3 +170,19 @@ def test_the_header_tells_versions_and_names_no_path(saved):
 def test_short_training_is_what_the_fixture_says(saved):
     assert repr(stackae.load(saved).pretrain) == repr(SHORT)
     assert isinstance(stackae.load(saved), StackedAutoencoder)
+
+
+def test_a_part_of_ones_own_is_not_saved_to_a_file_that_holds_no_code(digits, tmp_path):
+    class Mine(Masking):
+        pass
+
+    model = small_stack([Autoencoder(8, corruption=Mine(0.1)), 3]).fit(digits)
+    with pytest.raises(ParameterError, match="holds no code, and cannot keep the class 'Mine'"):
+        model.save(tmp_path / "m.safetensors")
+
+    class Other(Autoencoder):
+        pass
+
+    with pytest.raises(ParameterError, match="cannot keep the class 'Other'"):
+        Other(3, training=SHORT).fit(digits).save(tmp_path / "m.safetensors")
+    assert list(tmp_path.iterdir()) == []

@@ -12,7 +12,7 @@ from helpers import shallow, small_autoencoder
 from scipy.spatial.distance import cdist
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from stackae import Adversarial, Autoencoder, Training
+from stackae import Adversarial, Autoencoder, StackedAutoencoder, Training
 from stackae.constraints import InvalidParameterError
 from stackae.exceptions import ParameterError
 
@@ -65,7 +65,7 @@ def test_one_step_downhill_betters_the_discriminator_and_misleads_it_by_the_code
     given = torch.autograd.grad(module(code, code, code, None, generator=seeded()), parameters)
     rows = torch.cat([module.penalty.sample(*code.shape, seeded()), code.detach()]).requires_grad_()
     slopes = torch.autograd.grad(module.judge(rows).sum(), rows, create_graph=True)[0]
-    held = 0.05 * slopes.square().sum(1).mean()
+    held = 0.2 * slopes.square().sum(1).mean()
     of_entropy = torch.autograd.grad(2.0 * (entropy_of(module, code) + held), parameters)
     for got, known in zip(given[:-1], of_entropy[:-1], strict=True):
         torch.testing.assert_close(got, known)
@@ -97,12 +97,14 @@ def test_the_discriminator_is_trained_saved_and_no_part_of_the_code(digits, tmp_
 @pytest.mark.parametrize("prior", ["gaussian", "uniform"])
 def test_the_priors_moments_are_met_where_a_plain_autoencoder_misses_them(prior, digits):
     """Means, standard deviations and, for the shape, kurtosis: 3 of a Gaussian, 1.8 of a uniform one."""
-    training = Training(max_epochs=40)
     plain, adversarial = (
-        Autoencoder(2, activation="identity", penalty=p, training=training, random_state=0)
-        .fit(digits)
-        .transform(digits)
-        for p in (None, Adversarial(prior=prior))
+        StackedAutoencoder(
+            [64, 32, Autoencoder(2, penalty=penalty)],
+            pretrain=Training(max_epochs=5),
+            finetune=Training(max_epochs=30),
+            random_state=0,
+        ).fit_transform(digits)
+        for penalty in (None, Adversarial(prior=prior))
     )
     spread, kurtosis = {"gaussian": (1.0, 3.0), "uniform": (3**-0.5, 1.8)}[prior]
 
@@ -113,8 +115,8 @@ def test_the_priors_moments_are_met_where_a_plain_autoencoder_misses_them(prior,
 
     moments, shape = distances(adversarial)
     assert moments < 0.2
-    assert shape < 0.5
-    assert distances(plain)[0] > 2
+    assert shape < 0.55
+    assert distances(plain)[0] > 1
 
 
 def test_samples_are_decoded_draws_from_the_prior(digits):
