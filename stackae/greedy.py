@@ -121,7 +121,8 @@ def pretrain(
         scaling = started[0].scaling.cpu()
         _refuse_outside(started[0], low, high)
     else:
-        binary = binary_columns(X, low, high)
+        first = layers[0].loss
+        binary = binary_columns(X, low, high) if first is not None and first.asks_for_binary else None
         inputs = Inputs(float(low.min()), float(high.max()), (X.shape[1],), binary=binary)
         resolved = resolve_all(layers, inputs)
         scaling = fit_scaling(resolved[0].scale, X, _unit_columns(resolved[0]))

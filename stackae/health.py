@@ -9,20 +9,21 @@ from torch import Tensor
 
 from stackae.shallow import ShallowAutoencoder
 
-#: So many rows are looked at, at most.
-ROWS = 10_000
+#: So many rows are looked at, at least and at most, where there are so many; between, a twentieth of the rows
+#: that training has passed through, so that the report costs a few percent of it.
+_LEAST_ROWS, _MOST_ROWS, _SHARE = 2_000, 10_000, 20
+#: The rank, which costs more, is that of so many of them, or of a fifth.
+_ROWS_OF_RANK = 500
 #: A unit is dead where its code varies by less than this share of the most varying unit's range.
 _DEAD = 1e-6
 #: A bounded unit is near a bound within this share of the range, and saturated where that many rows are.
 _NEAR, _MOST = 0.05, 0.95
-#: The rank of wider codes is that of so many rows.
-_WIDEST = 2048
 
 
 class Health(TypedDict):
     """The health report of one layer, taken on rows of the data it was fitted to, without corruption."""
 
-    #: Rows looked at.
+    #: Rows looked at: 2,000 to 10,000, by the length of training, where there are so many.
     rows: int
     #: Share of the units whose code is the same for all of them.
     dead_units: float
@@ -34,7 +35,7 @@ class Health(TypedDict):
     #: Share of the codes' cells that are not zero.
     active_cells: float
     #: exp of the entropy of the centred codes' singular values, as shares of their sum (Roy & Vetterli
-    #: 2007): between 1 and the number of units.
+    #: 2007): between 1 and the number of units. It is that of 500 of the rows, or of a fifth of them.
     effective_rank: float
     #: 1 - Σ(z - ẑ)² / Σ(z - mean)² of the layer's own reconstruction of its inputs, in its own units; 0
     #: where the inputs do not vary. In a fine-tuned stack only the whole is asked to reconstruct: there it
@@ -44,6 +45,11 @@ class Health(TypedDict):
 
 #: The ends of the range of bounded activations.
 _BOUNDS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
+
+
+def rows_to_look_at(n_rows: int, n_epochs: int) -> int:
+    """How many of the rows the report is taken on, after so many epochs."""
+    return min(n_rows, _MOST_ROWS, max(_LEAST_ROWS, n_rows * n_epochs // _SHARE))
 
 
 @torch.no_grad()
@@ -57,18 +63,17 @@ def health_of(layer: ShallowAutoencoder, z: Tensor) -> Health:
         Scaled rows, without corruption.
     """
     code = layer.encode_scaled(z)
-    reconstruction = layer.decode_scaled(code)[1]
-    spread = code.amax(0) - code.amin(0)
-    dead = spread <= _DEAD * spread.amax()
-    error = (z - reconstruction).double().square().sum()
-    variance = (z - z.mean(0)).double().square().sum()
+    low, high = torch.aminmax(code, dim=0)
+    dead = high - low <= _DEAD * (high - low).amax()
+    error = (z - layer.decode_scaled(code)[1]).square().sum(dtype=torch.float64)
+    variance = (z - z.mean(0)).square().sum(dtype=torch.float64)
     return Health(
         rows=len(z),
         dead_units=float(dead.float().mean()),
         saturated_units=float((_saturated(layer.parts.activation, code) & ~dead).float().mean()),
-        mean_activity=float(code.double().mean()),
-        active_cells=float((code != 0).float().mean()),
-        effective_rank=_effective_rank(code),
+        mean_activity=float(code.mean(dtype=torch.float64)),
+        active_cells=int(code.count_nonzero()) / code.numel(),
+        effective_rank=_effective_rank(code[: max(_ROWS_OF_RANK, len(code) // 5)]),
         variance_reconstructed=float(1 - error / variance) if variance > 0 else 0.0,
     )
 
@@ -83,10 +88,7 @@ def _saturated(activation: str, code: Tensor) -> Tensor:
 
 
 def _effective_rank(code: Tensor) -> float:
-    if code.shape[1] > _WIDEST:
-        code = code[:_WIDEST]
-    code = code.double()
-    centred = code - code.mean(0)
+    centred = (code - code.mean(0)).double()
     gram = centred.t() @ centred if len(code) > code.shape[1] else centred @ centred.t()
     singular = torch.linalg.eigvalsh(gram).clamp(min=0).sqrt()
     # Roundings of a zero eigenvalue are no direction.

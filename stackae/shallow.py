@@ -77,7 +77,7 @@ class Inputs:
     sparse : bool
         Whether most of them are zero.
     binary : ndarray of bool or None
-        Which columns hold nothing but zeros and ones; None for codes.
+        Which columns hold nothing but zeros and ones, where the loss asks; None for codes.
     """
 
     low: float

@@ -27,7 +27,7 @@ from stackae.estimators._saving import save
 from stackae.exceptions import ParameterError
 from stackae.finetune import finetune
 from stackae.greedy import Machine, pretrain
-from stackae.health import ROWS, Health, health_of
+from stackae.health import Health, health_of, rows_to_look_at
 from stackae.memory import parse_memory
 from stackae.parts import PartTable
 from stackae.scaling import blocks
@@ -254,7 +254,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
             history = [record for records in fitted.histories for record in records]
             if tuning is not None:
                 history += finetune(UnrolledStack(fitted.layers), fitted.rows, tuning, machine)
-            health = _health(fitted.layers, fitted.rows)
+            health = _health(fitted.layers, fitted.rows, len(history))
         finally:
             machine.progress.end_fit()
         past = self.history_ if started else []
@@ -516,9 +516,9 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
 
 
 @torch.no_grad()
-def _health(layers: Sequence[ShallowAutoencoder], rows: TrainingRows) -> list[Health]:
+def _health(layers: Sequence[ShallowAutoencoder], rows: TrainingRows, n_epochs: int) -> list[Health]:
     """The health report of each layer, on rows of the data, as the layers below encode them."""
-    z = rows.set_aside(min(ROWS, len(rows)))[0]
+    z = rows.set_aside(rows_to_look_at(len(rows), n_epochs))[0]
     reports = []
     with computing(rows.device):
         for k, layer in enumerate(layers):

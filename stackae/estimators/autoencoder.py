@@ -86,7 +86,7 @@ class Autoencoder(BaseAutoencoder):
         Epochs run.
     health_ : dict
         Shares of dead and saturated units, mean activity, effective rank of the codes, share of the variance
-        reconstructed, on up to 10,000 of the rows: see :class:`stackae.health.Health`.
+        reconstructed, on 2,000 to 10,000 of the rows: see :class:`stackae.health.Health`.
     n_features_in_ : int
     feature_names_in_ : ndarray of str, only where ``X`` had column names
 

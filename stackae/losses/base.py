@@ -38,6 +38,8 @@ class Loss(Constrained):
     output: ClassVar[str | None] = None
     #: Whether its targets must lie in [0, 1].
     needs_unit_interval: ClassVar[bool] = False
+    #: Whether ``fitted_to`` asks which columns are binary, which costs a pass over the rows.
+    asks_for_binary: ClassVar[bool] = False
     #: Columns that are scaled onto [0, 1], whatever becomes of the others.
     unit_columns: Sequence[int] = ()
 

@@ -60,6 +60,8 @@ class PerFeature(Loss):
         **Loss._parameter_constraints,
     }
 
+    asks_for_binary = True
+
     def __init__(
         self,
         binary: str | int | Sequence[int] = "auto",
