@@ -55,3 +55,37 @@ def test_the_speeds_in_the_readme_are_those_of_the_results():
     assert f"| {speed['transform']['share of the product ceiling']:.0%} |".replace("%", " %") in README
     assert f"{speed['layer']['plain loop against the bare products']:.2f} times as fast" in README
     assert f"power {speed['growth']['exponent']:.2f}" in README
+
+
+def test_the_examples_in_the_readme_are_those_that_there_are_and_their_figures_are_of_full_runs():
+    examples = Path(__file__).parent.parent / "examples"
+    scripts = {path.name for path in examples.glob("[0-9][0-9]_*.py")}
+    assert set(re.findall(r"`([0-9][0-9]_[a-z_]+\.py)`", README)) == scripts
+    for script in scripts:
+        numbers = json.loads((examples / "figures" / script).with_suffix(".json").read_text(encoding="utf-8"))
+        assert numbers["quick"] is False
+
+
+def test_the_figures_of_examples_in_the_readme_are_those_of_their_runs():
+    def numbers(stem):
+        path = Path(__file__).parent.parent / "examples" / "figures" / f"{stem}.json"
+        return json.loads(path.read_text(encoding="utf-8"))["results"]
+
+    row = {name: line for line in README.splitlines() for name in re.findall(r"`([0-9]{2})_", line)}
+    expected = {
+        "01": [f"{net['nats_a_pixel']:.3f}" for net in numbers("01_tutorial_networks").values()],
+        "02": [f"{way['psnr_db']:.1f}" for way in numbers("02_denoising_images").values()],
+        "03": [
+            f"{numbers('03_weather_table')[who]['auc']:.3f}" for who in ("PCA, 3", "stackae 32-3, default")
+        ],
+        "06": [
+            f"{numbers('06_generative_codes')[code]['energy distance']:.3f}"
+            for code in ("plain", "variational", "adversarial")
+        ],
+        "07": [f"{mean:.3f}" for mean in numbers("07_anomalies")["means"].values()],
+        "08": [f"{e:.3f}" for kind in numbers("08_inpainting").values() for e in kind["test"].values()],
+        "09": [f"{100 * space['map']:.1f}" for space in numbers("09_tsne").values()],
+    }
+    for number, figures in expected.items():
+        for figure in figures:
+            assert figure in row[number], (number, figure)
