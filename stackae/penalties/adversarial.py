@@ -83,16 +83,7 @@ class Adversarial(Penalty):
         self.prior = prior
         self.hidden = hidden
 
-    def __call__(
-        self,
-        batch: Tensor,
-        code: Tensor,
-        reconstruction: Tensor,
-        module: nn.Module,
-        *,
-        seen: Tensor | None = None,
-        generator: Generator | None = None,
-    ) -> Tensor:
+    def __call__(self, *_: Any, **__: Any) -> Tensor:
         raise ParameterError("Adversarial owns a discriminator; call what its build() returns")
 
     def build(self, n_units: int) -> PenaltyFunction:
@@ -122,15 +113,9 @@ class _Discriminator(nn.Module):
             nn.init.zeros_(bias)
 
     def forward(
-        self,
-        batch: Tensor,
-        code: Tensor,
-        reconstruction: Tensor,
-        module: nn.Module,
-        *,
-        seen: Tensor | None = None,
-        generator: Generator | None = None,
+        self, batch: Tensor, code: Tensor, *_: Any, generator: Generator | None = None, **__: Any
     ) -> Tensor:
+        """What the penalty is for a batch's code; see :class:`Adversarial`."""
         n_rows, n_units = code.shape
         weight = self.penalty.weight
         if generator is None:  # the same batch must have one answer

@@ -123,7 +123,7 @@ def sines(n_rows, seed):
 
 
 def test_held_out_sines_are_reconstructed_where_the_mean_and_pca_fail():
-    """Three numbers a sine: a mean squared error under 0.1, where the mean has 0.5 and PCA 0.2."""
+    """Three numbers a sine: a mean squared error under 0.04, where the mean has 0.50 and PCA 0.16."""
     X, new = sines(1500, 0), sines(500, 1)
     model = Autoencoder(
         3,
@@ -136,9 +136,9 @@ def test_held_out_sines_are_reconstructed_where_the_mean_and_pca_fail():
     pca = PCA(3).fit(X)
     of_pca = ((pca.inverse_transform(pca.transform(new)) - new) ** 2).mean()
     of_mean = ((X.mean(0) - new) ** 2).mean()
-    assert error < 0.1
-    assert of_pca > 2 * error
-    assert of_mean > 4 * error
+    assert error < 0.04
+    assert of_pca > 0.15
+    assert of_mean > 0.45
 
 
 def test_it_is_a_layer_of_a_stack(digits):
