@@ -101,10 +101,6 @@ class Loss(Constrained):
         return changed.mul_(self.corrupted - self.intact).add_(self.intact)
 
 
-def weighted(slope: Tensor, weights: Tensor | None, factor: float = 1.0) -> Tensor:
-    """The slopes of a batch's cells, to ``factor`` times the gradient of their weighted mean over rows.
-
-    They are written over.
-    """
-    slope = slope.mul_(factor / slope.shape[0])
-    return slope if weights is None else slope.mul_(weights)
+def weighted(gradient: Tensor, weights: Tensor | None) -> Tensor:
+    """A gradient, each cell counted with its weight, or each once; written over."""
+    return gradient if weights is None else gradient.mul_(weights)

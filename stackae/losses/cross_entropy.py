@@ -50,4 +50,4 @@ class CrossEntropy(Loss):
         self, preactivation: Tensor, reconstruction: Tensor, target: Tensor, weights: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         loss = self(preactivation, reconstruction, target, weights)
-        return loss, weighted(reconstruction - target, weights)
+        return loss, weighted((reconstruction - target).div_(target.shape[0]), weights)

@@ -58,4 +58,4 @@ class Huber(Loss):
     ) -> tuple[Tensor, Tensor]:
         loss = self(preactivation, reconstruction, target, weights)
         slope = (reconstruction - target).clamp_(-self.delta, self.delta)
-        return loss, weighted(slope, weights, 2)
+        return loss, weighted(slope.mul_(2 / target.shape[0]), weights)

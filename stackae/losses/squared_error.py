@@ -47,4 +47,4 @@ class SquaredError(Loss):
         error = reconstruction - target
         flat = error.reshape(-1)
         total = flat.dot(flat if weights is None else (error * weights).reshape(-1))
-        return total.div_(target.shape[0]), weighted(error, weights, 2)
+        return total.div_(target.shape[0]), weighted(error.mul_(2 / target.shape[0]), weights)
