@@ -20,17 +20,20 @@ from stackae.networks.activations import Activation
 from stackae.networks.dense import DenseByHand, DenseModule
 from stackae.penalties.base import CodePenalty, Penalty
 from stackae.shallow import ShallowAutoencoder
-from stackae.stack import UnrolledStack
+from stackae.stack import Encoders, UnrolledStack
 from stackae.training.gradients import Gradient, trainable_parameters
 
 
-def by_hand(module: ShallowAutoencoder | UnrolledStack) -> Gradient | None:
+def by_hand(module: ShallowAutoencoder | Encoders) -> Gradient | None:
     """The gradient of the module's objective, or None where some part has no derivative by hand."""
     if isinstance(module, ShallowAutoencoder):
-        layers, corruption = [module], module.parts.corruption
+        layers = [module]
+    elif isinstance(module, UnrolledStack):
+        layers = module.shallow
     else:
-        layers, corruption = module.shallow, module.corruption
-    if (corruption is not None and corruption.damages("hidden")) or not all(map(_is_differentiated, layers)):
+        return None
+    damaged = any(corruption.damages("hidden") for corruption in module.corruptions)
+    if damaged or not all(map(_is_differentiated, layers)):
         return None
     return _Chain(layers, trainable_parameters(module))
 
@@ -86,6 +89,8 @@ class _Chain:
         networks, outputs, last = self.networks, self.outputs, len(self.networks) - 1
 
         # Forward. inputs[k] is what encoder k is given, codes[k] what becomes of its activations.
+        weights = self.layers[0].weights(z, seen)
+        z, seen = self.layers[0].presented(z), self.layers[0].presented(seen)
         inputs = [seen]
         activations: list[Tensor] = []
         codes: list[Tensor] = []
@@ -104,7 +109,6 @@ class _Chain:
         reconstruction = reconstructions[0] = outputs[0](preactivation)
 
         # Back through the decoders, bottom first.
-        weights = self.layers[0].weights(z, seen)
         loss, delta = self.loss.with_gradient(preactivation, reconstruction, z, weights)
         if self.loss.output is None:
             delta = _back(outputs[0], delta, reconstruction)

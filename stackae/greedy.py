@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from time import perf_counter
+from typing import Any
 
+import joblib
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Generator
 
 from stackae.backprop import by_hand
+from stackae.data.datasets import fingerprint
 from stackae.data.mapped import MappedRows, refuse_too_little_room
+from stackae.data.sparse import SparseRows
+from stackae.environment import versions
 from stackae.exceptions import DataError, ParameterError
 from stackae.memory import parse_memory
-from stackae.scaling import Matrix, Scaling, binary_columns, column_range, fit_scaling
+from stackae.scaling import Matrix, Scaling, binary_columns, column_means, column_range, fit_scaling
 from stackae.shallow import Composition, Inputs, ShallowAutoencoder, resolve
-from stackae.stack import UnrolledStack
+from stackae.stack import Encoders
 from stackae.training import loop
 from stackae.training.history import EpochRecord
 from stackae.training.optimizers import Optimizer
 from stackae.training.parameters import Phase, Training
 from stackae.training.precision import computing
 from stackae.training.progress import Progress
-from stackae.training.rows import Rows, RowsInMemory
+from stackae.training.rows import Rows, RowsInMemory, SparseRowsInMemory
 from stackae.training.streaming import Room, StreamedRows
+
+#: Rows in the user's units.
+Input = npt.NDArray[np.floating] | MappedRows | SparseRows
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,8 @@ class Machine:
         The optimizer of each phase, by phase and layer; one that is there already goes on where it was.
     anneals : bool
         Whether what changes with the progress of a phase does so; if not, it is at its end throughout.
+    memory : joblib.Memory or None
+        Where fitted layers are kept, to be fitted once only.
     """
 
     device: torch.device
@@ -55,6 +65,7 @@ class Machine:
     room: Room = field(default_factory=lambda: Room(parse_memory(None)))
     optimizers: dict[tuple[Phase, int | None], Optimizer] = field(default_factory=dict)
     anneals: bool = True
+    memory: joblib.Memory | None = None
 
 
 @dataclass(frozen=True)
@@ -79,9 +90,10 @@ class Pretrained:
 def pretrain(
     layers: Sequence[Composition],
     trainings: Sequence[Training],
-    X: npt.NDArray[np.floating] | MappedRows,
+    X: Input,
     machine: Machine,
     *,
+    weights: npt.NDArray[np.float64] | None = None,
     started: Sequence[ShallowAutoencoder] = (),
 ) -> Pretrained:
     """Fit one shallow autoencoder after the other.
@@ -95,10 +107,12 @@ def pretrain(
         Bottom first; ``"auto"`` is resolved here, when a layer's inputs are known.
     trainings : sequence of Training
         One a layer.
-    X : array or MappedRows of shape (n_rows, n_features), float32 or float64
+    X : array, MappedRows or SparseRows of shape (n_rows, n_features), float32 or float64
         In the user's units; not written. Where the rows, scaled, and the layers' codes take more memory than
         the machine's ``room`` has, they are read from where they lie, and codes go to the disk.
     machine : Machine
+    weights : array of shape (n_rows,) or None, default=None
+        How often an epoch visits each row, on average, above 0; None: once.
     started : sequence of ShallowAutoencoder, default=()
         Layers to go on with, their scaling included, instead of new ones.
 
@@ -115,7 +129,14 @@ def pretrain(
         raise ParameterError(
             "Training(corruption=...) is for fine-tuning; in pretraining give Autoencoder(corruption=...)"
         )
+    if any(training.layerwise_rate != "auto" for training in trainings):
+        raise ParameterError(
+            "Training(layerwise_rate=...) is for fine-tuning, got one in pretraining, which has one layer at"
+            " a time; leave it out"
+        )
     low, high = column_range(X)
+    if not started and (empty := np.flatnonzero(low > high).tolist()):
+        raise DataError(f"column {empty[0]} has no value, all are missing; drop it")
     if started:
         resolved = [layer.parts for layer in started]
         scaling = started[0].scaling.cpu()
@@ -125,37 +146,109 @@ def pretrain(
         binary = binary_columns(X, low, high) if first is not None and first.asks_for_binary else None
         inputs = Inputs(float(low.min()), float(high.max()), (X.shape[1],), binary=binary)
         resolved = resolve_all(layers, inputs)
-        scaling = fit_scaling(resolved[0].scale, X, _unit_columns(resolved[0]))
-    rows = _rows(X, scaling, [parts.n_units for parts in resolved], machine)
+        scaling = fit_scaling(resolved[0].scale, X, _unit_columns(resolved[0]), weights)
+    rows = rows_for(X, scaling, [parts.n_units for parts in resolved], machine, weights)
     first_rows = rows
+    data_key = None if machine.memory is None else _data_key(X, weights, machine)
 
     fitted: list[ShallowAutoencoder] = []
     histories: list[list[EpochRecord]] = []
     for k, (parts, training) in enumerate(zip(resolved, trainings, strict=True)):
         if k > 0:
             codes = _codes(fitted[-1], rows)
-            scaling = started[k].scaling if started else fit_scaling(parts.scale, codes, _unit_columns(parts))
+            scaling = (
+                started[k].scaling
+                if started
+                else fit_scaling(parts.scale, codes, _unit_columns(parts), weights)
+            )
             rows = rows.followed_by(codes, scaling)
         if started:
             layer = started[k].to(machine.device)
         else:
-            layer = ShallowAutoencoder(parts, rows.n_features, scaling).to(machine.device)
-            layer.initialise(machine.generator)
-        if parts.network.starts_from_rows:
-            history = _from_rows(layer, rows, training, machine, k + 1, afresh=not started)
+            layer = ShallowAutoencoder(parts, rows.n_features, scaling)
+            if layer.fill is not None:
+                layer.fill.copy_(scaling(torch.from_numpy(column_means(X, weights))))
+            layer.to(machine.device)
+        if layer.low is not None and layer.high is not None:
+            least, greatest = (torch.from_numpy(bound).to(machine.device) for bound in (low, high))
+            layer.low.copy_(torch.minimum(layer.low, least) if started else least)
+            layer.high.copy_(torch.maximum(layer.high, greatest) if started else greatest)
+
+        def fit_layer(
+            layer: ShallowAutoencoder = layer, rows: Rows = rows, training: Training = training, k: int = k
+        ) -> list[EpochRecord]:
+            if not started:
+                layer.initialise(machine.generator)
+            if layer.parts.network.starts_from_rows:
+                return _from_rows(layer, rows, training, machine, k + 1, afresh=not started)
+            return train(layer, rows, training, machine, phase="pretrain", layer=k + 1)
+
+        if machine.memory is None or started:
+            histories.append(fit_layer())
         else:
-            history = train(layer, rows, training, machine, phase="pretrain", layer=k + 1)
-        histories.append(history)
+            key = joblib.hash([data_key, resolved[: k + 1], list(trainings[: k + 1])])
+            histories.append(_remembered(key, fit_layer, layer, len(rows), k + 1, machine, machine.memory))
         fitted.append(layer)
     return Pretrained(fitted, histories, first_rows)
+
+
+def _data_key(X: Input, weights: npt.NDArray[np.float64] | None, machine: Machine) -> list[Any]:
+    """What decides, beside the layers' parameters, what comes out of pretraining."""
+    seed = machine.generator.get_state().numpy()
+    of_weights = None if weights is None else fingerprint(weights)
+    threads = torch.get_num_threads()
+    return [fingerprint(X), of_weights, seed, str(machine.device), machine.bfloat16, threads, versions()]
+
+
+def _remembered(
+    key: str,
+    fit_layer: Callable[[], list[EpochRecord]],
+    layer: ShallowAutoencoder,
+    n_rows: int,
+    number: int,
+    machine: Machine,
+    memory: joblib.Memory,
+) -> list[EpochRecord]:
+    """Fit a layer, or give it the weights that it had when it was fitted before."""
+    ran = False
+
+    def fit() -> Remembered:
+        nonlocal ran
+        ran = True
+        history = fit_layer()
+        return layer.state_dict(), history, machine.generator.get_state()
+
+    remembered: Remembered = memory.cache(_fit_once, ignore=["fit"])(key, fit)
+    state, history, draws = remembered
+    if not ran:
+        layer.load_state_dict(state)
+        machine.generator.set_state(draws)
+        machine.progress.start_phase("pretrain", number, len(history), n_rows)
+        for record in history:
+            machine.progress.end_epoch(record)
+        machine.progress.end_phase()
+    return history
+
+
+#: A fitted layer's weights, its history, and the state of the random draws after it.
+Remembered = tuple[dict[str, torch.Tensor], list[EpochRecord], torch.Tensor]
+
+
+def _fit_once(key: str, fit: Callable[[], Remembered]) -> Remembered:
+    """The function whose results a cache keeps, by ``key`` alone."""
+    return fit()
 
 
 def _unit_columns(parts: Composition) -> Sequence[int]:
     return () if parts.loss is None else parts.loss.unit_columns
 
 
-def _rows(
-    X: npt.NDArray[np.floating] | MappedRows, scaling: Scaling, widths: Sequence[int], machine: Machine
+def rows_for(
+    X: Input,
+    scaling: Scaling,
+    widths: Sequence[int],
+    machine: Machine,
+    weights: npt.NDArray[np.float64] | None,
 ) -> Rows:
     """The scaled rows: in memory, where they fit together with the codes of layers of these widths."""
     # The rows; with those on which a layer trains, its codes and the same codes scaled, if another layer
@@ -165,12 +258,23 @@ def _rows(
     memory = machine.room.memory
     if machine.device.type == "cuda":  # whose memory they would take: half of what is free there
         memory = min(memory, torch.cuda.mem_get_info(machine.device)[0] // 2)
+    if isinstance(X, SparseRows):
+        values -= X.shape[1]
     if len(X) * (4 * values + 8) <= memory:
-        return RowsInMemory.scaled(X, scaling, machine.device, machine.generator)
+        if isinstance(X, SparseRows):
+            order = torch.randperm(len(X), generator=machine.generator, device=machine.device)
+            often = None if weights is None else torch.from_numpy(weights).to(machine.device)
+            return SparseRowsInMemory(X, scaling, order, often)
+        return RowsInMemory.scaled(X, scaling, machine.device, machine.generator, weights)
+    if weights is not None:
+        raise ParameterError(
+            f"sample_weight needs the rows and their codes in memory, {len(X) * 4 * values:,} bytes, got"
+            f" max_memory={memory:,}; raise it, or leave the weights out"
+        )
     # The codes on which a layer trains, and those that it makes.
     on_disk = max((below + width for below, width in pairwise([0, *widths[:-1]])), default=0)
     refuse_too_little_room(4 * len(X) * on_disk, machine.room.folder)
-    source = X if isinstance(X, MappedRows) else MappedRows([X])
+    source = MappedRows([X]) if isinstance(X, np.ndarray) else X
     return StreamedRows.drawn(source, scaling, machine.device, machine.room, machine.generator)
 
 
@@ -180,7 +284,8 @@ def _refuse_outside(
     """Refuse rows, their columns within these bounds, that the loss of a started layer cannot take."""
     scaled = first.scaling(torch.from_numpy(np.stack([low, high])))
     columns = slice(None) if first.loss.needs_unit_interval else list(first.loss.unit_columns)
-    if not bool(((scaled[:, columns] >= 0) & (scaled[:, columns] <= 1)).all()):
+    outside = ((scaled < 0) | (scaled > 1)) & torch.from_numpy(low <= high)  # not where all are missing
+    if bool(outside[:, columns].any()):
         raise DataError(
             f"{type(first.loss).__name__} needs every piece within the range of the first, got values"
             f" from {low.min():g} to {high.max():g}; choose loss='squared_error' and scale='standard'"
@@ -204,7 +309,7 @@ _RANGES = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, np.inf), "s
 
 
 def train(
-    module: ShallowAutoencoder | UnrolledStack,
+    module: ShallowAutoencoder | Encoders,
     rows: Rows,
     training: Training,
     machine: Machine,
@@ -239,7 +344,9 @@ def _from_rows(
     """Fit a layer whose network starts from the rows; what does not reconstruct better, it does not keep."""
     network, start = layer.parts.network, perf_counter()
     with torch.no_grad(), computing(machine.device):
-        layer.network.start(rows.blocks, layer.parts.corruption, afresh=afresh)
+        layer.network.start(
+            lambda: map(layer.presented, rows.blocks()), layer.parts.corruption, afresh=afresh
+        )
     if not network.is_trained:
         record = EpochRecord(
             phase="pretrain",
@@ -271,7 +378,8 @@ def _reconstruction_loss(layer: ShallowAutoencoder, rows: Rows) -> float:
     total, n_rows = 0.0, 0
     with computing(rows.device):
         for z in rows.blocks():
-            loss = layer.loss(*layer.decode_scaled(layer.encode_scaled(z)), z, layer.weights(z, z))
+            answer = layer.decode_scaled(layer.encode_scaled(z))
+            loss = layer.loss(*answer, layer.presented(z), layer.weights(z, z))
             total, n_rows = total + float(loss) * len(z), n_rows + len(z)
     return total / n_rows
 

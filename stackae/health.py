@@ -65,8 +65,10 @@ def health_of(layer: ShallowAutoencoder, z: Tensor) -> Health:
     code = layer.encode_scaled(z)
     low, high = torch.aminmax(code, dim=0)
     dead = high - low <= _DEAD * (high - low).amax()
-    error = (z - layer.decode_scaled(code)[1]).square().sum(dtype=torch.float64)
-    variance = (z - z.mean(0)).square().sum(dtype=torch.float64)
+    gap = layer.decode_scaled(code)[1][:, : layer.n_inputs] - z
+    # Of what is there: cells may be missing.
+    error = gap.square().nansum(dtype=torch.float64)
+    variance = (z - z.nanmean(0)).square().nansum(dtype=torch.float64)
     return Health(
         rows=len(z),
         dead_units=float(dead.float().mean()),

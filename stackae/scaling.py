@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from stackae.data.mapped import MappedRows
+from stackae.data.sparse import SparseRows
 
 #: A matrix of rows: in memory, on the disk, or on a device.
-Matrix = npt.NDArray[np.floating] | MappedRows | Tensor
+Matrix = npt.NDArray[np.floating] | MappedRows | SparseRows | Tensor
 
 #: Rows are taken in blocks of about this many values: few enough to stay in a processor's cache.
 _BLOCK = 2**20
@@ -56,7 +57,12 @@ class Scaling(nn.Module):
         return torch.addcmul(self.shift.to(z.dtype), z, self.factor.to(z.dtype))
 
 
-def fit_scaling(kind: str | None, X: Matrix, unit_columns: Sequence[int] = ()) -> Scaling:
+def fit_scaling(
+    kind: str | None,
+    X: Matrix,
+    unit_columns: Sequence[int] = (),
+    weights: npt.NDArray[np.float64] | None = None,
+) -> Scaling:
     """Measure the scaling of a matrix of rows.
 
     Parameters
@@ -67,15 +73,18 @@ def fit_scaling(kind: str | None, X: Matrix, unit_columns: Sequence[int] = ()) -
         zero stays zero and the columns keep their proportions. None: nothing. Constant columns (and, for
         ``"spread"``, constant matrices) are divided by one.
     X : array, MappedRows or Tensor of shape (n_rows, n_features)
+        Missing cells (NaN) are passed over.
     unit_columns : sequence of int, default=()
         Columns that are mapped onto [0, 1], whatever the kind.
+    weights : array of shape (n_rows,) or None, default=None
+        How often each row counts; None: once.
 
     Returns
     -------
     Scaling
     """
     if len(unit_columns):
-        scaling, onto_unit = fit_scaling(kind, X), fit_scaling("minmax", X)
+        scaling, onto_unit = fit_scaling(kind, X, weights=weights), fit_scaling("minmax", X)
         for own, unit in ((scaling.shift, onto_unit.shift), (scaling.factor, onto_unit.factor)):
             own[list(unit_columns)] = unit[list(unit_columns)]
         return scaling
@@ -85,8 +94,8 @@ def fit_scaling(kind: str | None, X: Matrix, unit_columns: Sequence[int] = ()) -
     if kind == "minmax":
         low, high = column_range(X)
         return _scaling(low, np.where(high > low, high - low, 1.0))
-    mean = np.sum([block.sum(0) for block in blocks(X)], 0) / X.shape[0]
-    variance = np.sum([np.square(block - mean).sum(0) for block in blocks(X)], 0) / X.shape[0]
+    mean = column_means(X, weights)
+    variance = column_means(X, weights, lambda block: np.square(block - mean))
     # What rounding leaves of a constant column is no spread.
     constant = np.sqrt(variance) <= 10 * np.finfo(np.float64).eps * np.abs(mean)
     if kind == "spread":
@@ -95,13 +104,40 @@ def fit_scaling(kind: str | None, X: Matrix, unit_columns: Sequence[int] = ()) -
     return _scaling(mean, np.where(constant, 1.0, np.sqrt(variance)))
 
 
+def column_means(
+    X: Matrix,
+    weights: npt.NDArray[np.float64] | None = None,
+    function: Callable[[npt.NDArray[np.floating]], npt.NDArray[np.floating]] | None = None,
+) -> npt.NDArray[np.float64]:
+    """The mean of each column, or of a function of its values; missing cells (NaN) are passed over.
+
+    ``weights`` (n_rows) says how often each row counts; None: once.
+    """
+    sums, counts, start = [], [], 0
+    for block in blocks(X):
+        values = block if function is None else function(block)
+        weight = np.ones(len(block)) if weights is None else weights[start : start + len(block)]
+        start += len(block)
+        total = values.sum(0) if weights is None else weight @ values
+        count = np.full(values.shape[1], weight.sum())
+        if np.isnan(total).any():
+            there = ~np.isnan(values)
+            total, count = weight @ np.where(there, values, 0.0), weight @ there
+        sums.append(total)
+        counts.append(count)
+    mean: npt.NDArray[np.float64] = np.sum(sums, 0) / np.sum(counts, 0)
+    return mean
+
+
 def column_range(X: Matrix) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """The least and the greatest value of each column."""
+    """The least and the greatest value of each column; inf and -inf where all are missing (NaN)."""
     low, high = (np.full(X.shape[1], bound) for bound in (np.inf, -np.inf))
     for block in blocks(X, dtype=None):
         least, greatest = (values.numpy() for values in torch.aminmax(torch.from_numpy(block), dim=0))
-        np.minimum(low, least, out=low)
-        np.maximum(high, greatest, out=high)
+        if np.isnan(least).any():
+            least, greatest = np.fmin.reduce(block, 0), np.fmax.reduce(block, 0)
+        np.fmin(low, least, out=low)
+        np.fmax(high, greatest, out=high)
     return low, high
 
 
@@ -114,11 +150,11 @@ def binary_columns(
         if not binary.any():
             break
         of_these = block[:, binary]
-        binary[binary] = ((of_these == 0) | (of_these == 1)).all(0)
+        binary[binary] = ((of_these == 0) | (of_these == 1) | np.isnan(of_these)).all(0)
     return binary
 
 
-def apply_scaling(scaling: Scaling, X: npt.NDArray[np.floating] | MappedRows) -> Tensor:
+def apply_scaling(scaling: Scaling, X: npt.NDArray[np.floating] | MappedRows | SparseRows) -> Tensor:
     """The scaled rows as one float32 tensor, not to be written: where nothing changes it is ``X`` itself."""
     scale = BlockScaling(scaling, X.dtype)
     if isinstance(X, np.ndarray) and X.dtype == np.float32 and X.flags.carray and scale.changes_nothing:

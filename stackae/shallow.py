@@ -6,8 +6,10 @@ that knows how they fit together, and :func:`resolve` the only one that says wha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +39,8 @@ class Composition:
     """The five parts of a shallow autoencoder and how they are joined.
 
     ``activation``, ``loss``, ``scale`` and ``output`` may be ``"auto"`` until :func:`resolve` has seen what
-    the layer's inputs are.
+    the layer's inputs are. ``missing``: cells may be NaN; they are filled for the encoder and left out of the
+    loss. ``indicator``: the encoder is told which they are.
     """
 
     n_components: int
@@ -50,6 +53,8 @@ class Composition:
     loss: Loss | None = None
     scale: str | None = "auto"
     output: str = "auto"
+    missing: bool = False
+    indicator: bool = False
 
     @property
     def code_shape(self) -> tuple[int, ...]:
@@ -131,6 +136,15 @@ def _refuse_combinations(layer: Composition, inputs: Inputs) -> None:
         )
     if layer.code is not None:
         layer.code.refuse(layer.n_units)
+    if layer.missing and not network.is_trained:
+        raise ParameterError(
+            f"{type(network).__name__} is solved from complete rows; impute the missing values first"
+        )
+    if layer.indicator and not network.takes_indicators:
+        raise ParameterError(
+            f"{type(network).__name__} has no place for an indicator of missing values; set"
+            " add_indicator=False"
+        )
     network.refuse(layer.corruption, [part for part in (layer.code, *layer.penalties) if part is not None])
     n_units, n_inputs = layer.n_components, prod(inputs.shape)
     with torch.device("meta"):  # what it refuses, it refuses without taking memory
@@ -204,6 +218,13 @@ class ShallowAutoencoder(nn.Module):
         Resolved: nothing in it is ``"auto"``.
     n_inputs : int
     scaling : Scaling
+
+    Attributes
+    ----------
+    fill : Tensor of shape (n_inputs,), float64, or None
+        What the encoder sees, in the layer's own units, where a cell is missing; None where none may be.
+    low, high : Tensor of shape (n_inputs,), float64, or None
+        Least and greatest value of each column of the data, in the user's units; None likewise.
     """
 
     def __init__(self, parts: Composition, n_inputs: int, scaling: Scaling) -> None:
@@ -213,9 +234,16 @@ class ShallowAutoencoder(nn.Module):
         self.parts = parts
         self.loss = parts.loss
         self.scaling = scaling
+        self.n_inputs = n_inputs
         self.n_units = parts.n_units
+        self.fill: Tensor | None
+        self.low: Tensor | None
+        self.high: Tensor | None
+        for name in ("fill", "low", "high"):
+            values = torch.zeros(n_inputs, dtype=torch.float64) if parts.missing else None
+            self.register_buffer(name, values)
         self.network = parts.network.build(
-            n_inputs,
+            n_inputs * (2 if parts.indicator else 1),
             parts.n_components,
             activation=parts.activation,
             tied_weights=parts.tied_weights,
@@ -223,6 +251,7 @@ class ShallowAutoencoder(nn.Module):
         )
         self.network.scaled_by(scaling)
         self.output = ACTIVATIONS[parts.output]
+        self.corruptions = () if parts.corruption is None else (parts.corruption,)
         self.code = None if parts.code is None else parts.code.build(self.n_units)
         self.penalties = [penalty.build(self.n_units) for penalty in parts.penalties]
         #: Those of the penalties that own parameters.
@@ -241,26 +270,52 @@ class ShallowAutoencoder(nn.Module):
         """Take note that a share of the phase has been trained, and of the scaled rows that come next."""
         self.progress = progress
         if self.code is not None:
-            self.code.advance(progress, self.network, z)
+            self.code.advance(progress, self.network, None if z is None else self.presented(z))
 
     # In the layer's own units ------------------------------------------------------------------------
 
+    def presented(self, z: Tensor) -> Tensor:
+        """Scaled rows as the network is given them: gaps filled and, with the indicator, marked behind."""
+        if self.fill is None:
+            return z
+        gaps = z.isnan()
+        filled = torch.where(gaps, self.fill.to(z.dtype), z)
+        return torch.cat([filled, gaps.to(z.dtype)], 1) if self.parts.indicator else filled
+
+    def observed(self, z: Tensor) -> Tensor | None:
+        """Which cells of clean scaled rows are data, neither gaps nor filling; None: all of them."""
+        observed = self.network.observed(z)
+        if self.fill is None:
+            return observed
+        present = ~z.isnan()
+        return present if observed is None else present & observed
+
     def corrupt(self, z: Tensor, generator: Generator) -> Tensor:
         """What the encoder sees of scaled rows in training."""
-        corruption = self.parts.corruption
-        if corruption is None or not corruption.damages("input"):
-            return z
-        seen = corruption(z, generator, self.progress)
-        observed = self.network.observed(z)
+        return self.corrupt_by(self.corruptions, z, generator, self.progress)
+
+    def corrupt_by(
+        self, corruptions: Sequence[Corruption], z: Tensor, generator: Generator, progress: float
+    ) -> Tensor:
+        """What the encoder sees of scaled rows under other corruptions than the layer's own."""
+        seen = z
+        for corruption in corruptions:
+            if self.fill is not None and corruption.hides and corruption.damages("input"):
+                # What is hidden is shown as what is missing.
+                kept = corruption(torch.ones_like(z), generator, progress)
+                seen = torch.where(kept != 0, seen, torch.nan)
+            else:
+                seen = corrupted([corruption], "input", seen, generator, progress)
+        observed = None if seen is z else self.observed(z)
         return seen if observed is None else torch.where(observed, seen, z)
 
     def corrupt_code(self, code: Tensor, generator: Generator | None) -> Tensor:
         """What the decoder sees of the code in training."""
-        return damaged(self.parts.corruption, code, generator, self.progress)
+        return corrupted(self.corruptions, "hidden", code, generator, self.progress)
 
     def activate(self, z: Tensor) -> Tensor:
         """The encoder's output for scaled rows, before it is the code."""
-        return self.network.encode(z)
+        return self.network.encode(self.presented(z))
 
     def code_of(self, activations: Tensor, generator: Generator | None = None) -> Tensor:
         """The code that the encoder's output becomes."""
@@ -308,10 +363,12 @@ class ShallowAutoencoder(nn.Module):
     def weights(self, z: Tensor, seen: Tensor) -> Tensor | None:
         """How much each cell counts in the loss; None: each once."""
         emphasis = None if seen is z else self.loss.emphasis(z, seen)
-        observed = self.network.observed(z)
+        observed = self.observed(z)
         if observed is None:
             return emphasis
-        return observed.to(z.dtype) if emphasis is None else observed * emphasis
+        weights = observed.to(z.dtype) if emphasis is None else observed * emphasis
+        # What marks the gaps is no data to reconstruct.
+        return torch.cat([weights, torch.zeros_like(weights)], 1) if self.parts.indicator else weights
 
     def objective(self, z: Tensor, seen: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """Loss plus penalties of one batch of scaled rows.
@@ -321,16 +378,18 @@ class ShallowAutoencoder(nn.Module):
         z : Tensor of shape (rows, features)
             What is to be reconstructed.
         seen : Tensor of shape (rows, features) or None
-            What the encoder sees: what :meth:`corrupt` made of ``z``, or None for ``z`` itself.
+            What the encoder sees: what :meth:`corrupt` made of ``z``. None: ``z`` itself or, where cells may
+            be missing, what one fixed draw of the corruption leaves, since gaps are what it will meet.
         generator : Generator or None
             Given in training, for what draws or is damaged inside.
         """
-        seen = z if seen is None else seen
+        seen = shown(self, z) if seen is None else seen
         activations = self.activate(seen)
         code = self.judged_code_of(activations, generator)
         preactivation, reconstruction = self.decode_scaled(self.corrupt_code(code, generator))
-        total = self.loss(preactivation, reconstruction, z, self.weights(z, seen))
-        for cost in self.penalise(z, seen, activations, code, reconstruction, generator):
+        target = self.presented(z)
+        total = self.loss(preactivation, reconstruction, target, self.weights(z, seen))
+        for cost in self.penalise(target, seen, activations, code, reconstruction, generator):
             total = total + cost
         return total
 
@@ -359,20 +418,39 @@ class ShallowAutoencoder(nn.Module):
 
     def decode(self, code: Tensor) -> Tensor:
         """(rows × units) to (rows × features)."""
-        return self.scaling.inverse(self.decode_scaled(code)[1])
+        return self.scaling.inverse(self.decode_scaled(code)[1][:, : self.n_inputs])
 
     def forward(self, x: Tensor) -> Tensor:
         """The reconstruction of ``x``."""
         return self.decode(self.encode(x))
 
 
-def damaged(
-    corruption: Corruption | None, code: Tensor, generator: Generator | None, progress: float
+def corrupted(
+    corruptions: Sequence[Corruption],
+    place: str,
+    values: Tensor,
+    generator: Generator | None,
+    progress: float,
 ) -> Tensor:
-    """A code as a corruption of hidden units leaves it; outside of training (no generator) as it is."""
-    if generator is None or corruption is None or not corruption.damages("hidden"):
-        return code
-    return corruption(code, generator, progress)
+    """Values of a place, ``"input"`` or ``"hidden"``, as the corruptions of it leave them, one after another.
+
+    Outside of training (no generator) they stay as they are.
+    """
+    if generator is None:
+        return values
+    for corruption in corruptions:
+        if corruption.damages(place):
+            values = corruption(values, generator, progress)
+    return values
+
+
+def shown(module: nn.Module, z: Tensor) -> Tensor:
+    """What the encoder of a layer or a stack is shown of rows on which it is judged."""
+    first: Any = module if isinstance(module, ShallowAutoencoder) else module.shallow[0]  # type: ignore[index]
+    if first.fill is None:
+        return z
+    seen: Tensor = module.corrupt(z, torch.Generator(z.device).manual_seed(0))  # type: ignore[operator]
+    return seen
 
 
 def build(parts: Composition, n_inputs: int) -> ShallowAutoencoder:

@@ -1,35 +1,34 @@
-"""Shallow autoencoders joined into one deep one: encoders 1 to n, then decoders n to 1."""
+"""Shallow autoencoders joined: their encoders in a row, and the deep autoencoder that they unroll to."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import cast
 
-import torch
 from torch import Generator, Tensor, nn
 
 from stackae.corruption.base import Corruption
-from stackae.shallow import ShallowAutoencoder, damaged
+from stackae.shallow import ShallowAutoencoder, corrupted, shown
 
 
-class UnrolledStack(nn.Module):
-    """The deep autoencoder that a stack of shallow ones computes; it shares their parameters.
+class Encoders(nn.Module):
+    """The encoders of shallow autoencoders, each on the codes of the one before; it shares their parameters.
 
-    The maps between layers are unrolled with it, so that before fine-tuning it is exactly the function that
-    the layers computed one after the other.
+    The maps between layers are part of it, so that before fine-tuning it is exactly the function that the
+    layers computed one after the other.
 
     Parameters
     ----------
     layers : sequence of ShallowAutoencoder
         Bottom first; each takes the codes of the one before.
-    corruption : Corruption or None, default=None
-        What the first encoder sees instead of the scaled input in fine-tuning; or, where it damages hidden
-        units, what is decoded or encoded further instead of each layer's code.
+    corruptions : sequence of Corruption, default=()
+        In fine-tuning: what the first encoder sees instead of the scaled input; and, of those that damage
+        hidden units, what each layer's code becomes before it goes on.
     """
 
-    def __init__(self, layers: Sequence[ShallowAutoencoder], corruption: Corruption | None = None) -> None:
+    def __init__(self, layers: Sequence[ShallowAutoencoder], corruptions: Sequence[Corruption] = ()) -> None:
         super().__init__()
-        self.corruption = corruption
+        self.corruptions = tuple(corruptions)
         self.progress = 1.0
         self.layers = nn.ModuleList(layers)
 
@@ -50,6 +49,31 @@ class UnrolledStack(nn.Module):
         """(rows × features) to (rows × units of the last layer)."""
         return self.codes(x)[-1]
 
+    def encode_scaled(self, z: Tensor, generator: Generator | None = None) -> Tensor:
+        """The last code of scaled rows; in training (a generator is given) as the corruptions leave it."""
+        code = z
+        for k, layer in enumerate(self.shallow):
+            code = self.corrupt_code(layer.encode_scaled(layer.scaling(code) if k else code), generator)
+        return code
+
+    def advance(self, progress: float, z: Tensor) -> None:
+        """Take note that a share of fine-tuning is done; the layers' own schedules are at their end."""
+        self.progress = progress
+        for layer in self.shallow:
+            layer.advance(1.0, None)
+
+    def corrupt(self, z: Tensor, generator: Generator) -> Tensor:
+        """What the first encoder sees of scaled rows in fine-tuning."""
+        return self.shallow[0].corrupt_by(self.corruptions, z, generator, self.progress)
+
+    def corrupt_code(self, code: Tensor, generator: Generator | None) -> Tensor:
+        """What goes on of a layer's code in fine-tuning."""
+        return corrupted(self.corruptions, "hidden", code, generator, self.progress)
+
+
+class UnrolledStack(Encoders):
+    """The deep autoencoder that a stack of shallow ones computes: encoders 1 to n, then decoders n to 1."""
+
     def decode(self, code: Tensor) -> Tensor:
         """(rows × units of the last layer) to (rows × features)."""
         for layer in reversed(self.shallow):
@@ -60,20 +84,6 @@ class UnrolledStack(nn.Module):
         """The reconstruction of ``x``."""
         return self.decode(self.encode(x))
 
-    def advance(self, progress: float, z: Tensor) -> None:
-        """Take note that a share of fine-tuning is done; the layers' own schedules are at their end."""
-        self.progress = progress
-        for layer in self.shallow:
-            layer.advance(1.0, None)
-
-    def corrupt(self, z: Tensor, generator: Generator) -> Tensor:
-        """What the first encoder sees of scaled rows in fine-tuning."""
-        if self.corruption is None or not self.corruption.damages("input"):
-            return z
-        seen = self.corruption(z, generator, self.progress)
-        observed = self.shallow[0].network.observed(z)
-        return seen if observed is None else torch.where(observed, seen, z)
-
     def objective(self, z: Tensor, seen: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """The first layer's loss of the whole stack's reconstruction, plus every layer's penalties.
 
@@ -81,23 +91,23 @@ class UnrolledStack(nn.Module):
         """
         layers = self.shallow
         passes: list[tuple[Tensor, Tensor, Tensor]] = []
-        answer = z if seen is None else seen
+        answer = seen = shown(self, z) if seen is None else seen
         for k, layer in enumerate(layers):
             inputs = layer.scaling(answer) if k else answer
             activations = layer.activate(inputs)
             code = layer.judged_code_of(activations, generator)
             passes.append((inputs, activations, code))
-            answer = damaged(self.corruption, code, generator, self.progress)
+            answer = self.corrupt_code(code, generator)
 
         costs = []
         for k, layer in reversed(list(enumerate(layers))):
             preactivation, reconstruction = layer.decode_scaled(answer)
             inputs, activations, code = passes[k]
-            target = inputs if k else z
+            target = inputs if k else layer.presented(z)
             costs += layer.penalise(target, inputs, activations, code, reconstruction, generator)
             answer = layer.scaling.inverse(reconstruction) if k else reconstruction
-        first = layers[0]
-        total = first.loss(preactivation, reconstruction, z, first.weights(z, z if seen is None else seen))
+        weights = layer.weights(z, seen)
+        total = layer.loss(preactivation, reconstruction, target, weights)
         for cost in costs:
             total = total + cost
         return total

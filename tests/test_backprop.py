@@ -75,7 +75,7 @@ def test_a_stack_agrees_with_autograd(tied, penalty, activations):
         if k:
             layer.scaling = Scaling(torch.linspace(-1, 1, widths[k]), torch.linspace(0.5, 2, widths[k]))
         layers.append(layer)
-    agree(UnrolledStack(layers, Masking(0.25)))
+    agree(UnrolledStack(layers, [Masking(0.25)]))
 
 
 def test_bfloat16_products_agree_to_their_own_precision():

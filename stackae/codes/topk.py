@@ -95,15 +95,16 @@ def _count(k: float, n_units: int) -> int:
 
 def _largest(activations: Tensor, k: int) -> Tensor:
     """Which are the k largest of each row, of equal ones as many as are wanted."""
-    if activations.device.type == "cpu" and k < activations.shape[1]:
-        # NumPy's partition is five times as fast as torch's topk there.
+    recorded = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    if activations.device.type == "cpu" and not recorded and k < activations.shape[1]:
+        # NumPy's partition is five times as fast as torch's topk there; a record of the graph loses it.
         values = (activations.float() if activations.dtype == torch.bfloat16 else activations).numpy()
         least = np.partition(values, -k, axis=1)[:, -k][:, None]
         chosen = values >= least
         if chosen.sum() == k * len(chosen):
             return torch.from_numpy(chosen)
     index = activations.topk(k, dim=1, sorted=False).indices
-    return torch.zeros_like(activations, dtype=torch.bool).scatter_(1, index, True)
+    return torch.zeros_like(activations, dtype=torch.bool).scatter_(1, index, 1)
 
 
 class _TopKModule(CodeModule):

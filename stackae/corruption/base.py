@@ -32,6 +32,8 @@ class Corruption(Constrained):
 
     #: What is damaged: ``"input"``, ``"hidden"`` (the code, before it is decoded) or ``"both"``.
     on: str = "input"
+    #: Whether it hides cells, and so may present them as missing where cells may be.
+    hides: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, x: Tensor, generator: Generator, progress: float = 1.0) -> Tensor:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 class Masking(CellwiseCorruption):
     """Masking noise: each cell is set to zero with probability ``level``, the others are left as they are.
 
-    The survivors are not rescaled: that would be dropout. For standardised columns zero is the mean.
+    The survivors are not rescaled: that would be dropout. For standardised columns zero is the mean. Where an
+    estimator takes missing values, hidden cells look to its encoder like missing ones.
 
     Parameters
     ----------
@@ -36,6 +37,8 @@ class Masking(CellwiseCorruption):
     >>> round(float((seen == 0).float().mean()), 2), float(seen.max())
     (0.25, 1.0)
     """
+
+    hides = True
 
     def __call__(self, x: Tensor, generator: Generator, progress: float = 1.0) -> Tensor:
         return x * choose_cells(x, 1 - at(self.level, progress), generator)

@@ -16,6 +16,7 @@ from stackae.data.mapped import MappedRows
 from stackae.data.named_rows import NamedRows
 from stackae.data.parts import may_be_large, parts_of, read_parts
 from stackae.data.readers import read_labels, read_table
+from stackae.data.sparse import SparseRows
 from stackae.exceptions import DataFileError, ParameterError
 from stackae.memory import parse_memory
 
@@ -198,7 +199,7 @@ def _in_parts(
     return DataSet(table.X, y, table.feature_names, name)
 
 
-def fingerprint(X: np.ndarray | MappedRows) -> str:
+def fingerprint(X: np.ndarray | MappedRows | SparseRows) -> str:
     """Return the SHA-256 of an array: of its type, shape and numbers, however they lie in memory.
 
     Parameters

@@ -177,3 +177,28 @@ def _float_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Float32 where that is exact, else float64."""
     exact = dtype.itemsize <= 2 or (dtype.kind == "f" and dtype.itemsize == 4)
     return np.dtype(np.float32 if exact else np.float64)
+
+
+class LabelledRows(MappedRows):
+    """Rows on the disk with their targets behind, as one matrix.
+
+    Parameters
+    ----------
+    rows : MappedRows of shape (n_rows, n_columns)
+    targets : ndarray of shape (n_rows, n_targets)
+    """
+
+    def __init__(self, rows: MappedRows, targets: Floats) -> None:
+        self._rows = rows
+        self._targets = targets
+        self.shape = (len(rows), rows.shape[1] + targets.shape[1])
+        self.dtype = rows.dtype
+
+    def read(self, start: int, out: Floats) -> None:
+        width = self._rows.shape[1]
+        out[:, :width] = self._rows[start : start + len(out)]
+        out[:, width:] = self._targets[start : start + len(out)]
+
+    def take(self, rows: npt.NDArray[np.integer]) -> Floats:
+        block: Floats = np.hstack([self._rows.take(rows), self._targets[rows]]).astype(self.dtype)
+        return block

@@ -62,6 +62,8 @@ class Network(Constrained):
     activations: ClassVar[tuple[str, ...] | None] = None
     #: Whether its decoder can have the encoder's weights.
     can_tie: ClassVar[bool] = True
+    #: Whether its encoder can be told, in columns behind the others, which values are missing.
+    takes_indicators: ClassVar[bool] = False
     #: What the loss must be, by its name; None: any.
     loss: ClassVar[str | None] = None
     #: Whether its weights start from the rows, by ``start`` of its module.

@@ -31,6 +31,8 @@ class Dense(Network):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {}
 
+    takes_indicators = True
+
     def build(
         self, n_inputs: int, n_components: int, *, activation: str, tied_weights: bool, heads: int = 1
     ) -> NetworkModule:

@@ -158,14 +158,14 @@ class RecurrentModule(NetworkModule):
                 draw_uniform(parameter, parameter.shape[1], generator)
 
     def encode(self, x: Tensor) -> Tensor:
-        sequences = x.reshape(len(x), self.steps, self.width)
+        sequences = x.reshape(-1, self.steps, self.width)
         states, _ = self.encoder(sequences)
         if self.filling is None:
             state = states[:, -1]
         else:
             # The state after the last step that is there; the first one's, of a row that is all filling.
             last = self._lengths(x).clamp(min=1) - 1
-            state = states[torch.arange(len(x), device=x.device), last]
+            state = states.gather(1, last[:, None, None].expand(-1, 1, states.shape[2]))[:, 0]
         return self.activation(linear(state, self.code_weight, self.code_bias))
 
     def decode(self, code: Tensor) -> Tensor:
@@ -190,9 +190,7 @@ class RecurrentModule(NetworkModule):
     def _lengths(self, x: Tensor) -> Tensor:
         """The steps of each sequence up to its end."""
         filling = self.filling.to(x.dtype)  # type: ignore[union-attr]
-        is_data = ((x - filling).abs() > _TOLERANCE * (1 + filling.abs())).view(
-            len(x), self.steps, self.width
-        )
+        is_data = ((x - filling).abs() > _TOLERANCE * (1 + filling.abs())).view(-1, self.steps, self.width)
         number = torch.arange(1, self.steps + 1, device=x.device)
         return (is_data.any(2) * number).amax(1)
 

@@ -22,8 +22,9 @@ def by_autograd(module: nn.Module) -> Gradient:
     parameters = trainable_parameters(module)
 
     def gradient(batch: Tensor, seen: Tensor, generator: Generator) -> tuple[Tensor, Sequence[Tensor]]:
-        loss: Tensor = module.objective(batch, seen, generator)  # type: ignore[operator]
-        gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)
+        with torch.enable_grad():  # whatever the caller has switched off
+            loss: Tensor = module.objective(batch, seen, generator)  # type: ignore[operator]
+            gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)
         # A tied weight's gradient may come transposed, which the fused kernels would misread.
         return loss.detach(), [g.contiguous() for g in gradients]
 

@@ -209,6 +209,7 @@ def start(
         trainable_parameters(module),
         momentum=training.momentum,
         weight_decay=training.weight_decay,
+        rates=_rates(module, plan.layerwise_rate),
     )
     return Run(
         module,
@@ -224,6 +225,15 @@ def start(
         layer,
         anneals,
     )
+
+
+def _rates(module: nn.Module, layerwise: float) -> list[float]:
+    """How fast each parameter learns: a module's last layer, and what is no layer, at full rate."""
+    layers = list(getattr(module, "layers", ()))
+    of_layer = {
+        p: layerwise ** (len(layers) - k) for k, layer in enumerate(layers, 1) for p in layer.parameters()
+    }
+    return [of_layer.get(p, 1.0) for p in trainable_parameters(module)]
 
 
 def _refuse_divergence(loss: float, run: Run, number: int) -> float:

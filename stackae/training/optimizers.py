@@ -24,11 +24,20 @@ class Optimizer(ABC):
     parameters : sequence of Tensor
     weight_decay : float
         Of the weights; biases (one dimension) do not decay.
+    rates : sequence of float or None
+        How fast each parameter learns, as a share of the learning rate; None: all at that rate.
     """
 
-    def __init__(self, parameters: Sequence[Tensor], *, weight_decay: float = 0.0) -> None:
+    def __init__(
+        self,
+        parameters: Sequence[Tensor],
+        *,
+        weight_decay: float = 0.0,
+        rates: Sequence[float] | None = None,
+    ) -> None:
         self.parameters = list(parameters)
         self.weight_decay = weight_decay
+        self.rates = [1.0] * len(self.parameters) if rates is None else list(rates)
         self._bind()
 
     @property
@@ -39,23 +48,19 @@ class Optimizer(ABC):
     def _bind(self) -> None:
         """Look everything up once: a step of a small network takes hardly longer than that."""
         targets = [p.detach() for p in self.parameters]  # the same memory, outside autograd
-        places = list(range(len(targets)))
-        groups = [(places, 0.0)]
-        if self.weight_decay > 0:
-            groups = [
-                ([k for k in places if targets[k].ndim > 1], self.weight_decay),
-                ([k for k in places if targets[k].ndim <= 1], 0.0),
-            ]
+        alike: dict[tuple[float, float], list[int]] = {}
+        for k, (target, rate) in enumerate(zip(targets, self.rates, strict=True)):
+            decay = self.weight_decay if target.ndim > 1 else 0.0
+            alike.setdefault((decay, rate), []).append(k)
         self._groups = [
-            _Group(places, [_picked(tensors, places) for tensors in (targets, *self._state)], decay)
-            for places, decay in groups
-            if places
+            _Group(places, [_picked(tensors, places) for tensors in (targets, *self._state)], decay, rate)
+            for (decay, rate), places in alike.items()
         ]
 
     def step(self, gradients: Sequence[Tensor], learning_rate: float) -> None:
         """One update; a gradient for each parameter, contiguous, in their order."""
         for group in self._groups:
-            self._move(group, _picked(gradients, group.places), learning_rate)
+            self._move(group, _picked(gradients, group.places), learning_rate * group.rate)
 
     @abstractmethod
     def _move(self, group: _Group, gradients: list[Tensor], learning_rate: float) -> None:
@@ -71,11 +76,12 @@ class Optimizer(ABC):
 
 
 class _Group(NamedTuple):
-    """Parameters that decay alike: their places, their tensors and those of their state, their decay."""
+    """Parameters that decay and learn alike: their places, their tensors and those of their state."""
 
     places: list[int]
     tensors: list[list[Tensor]]
     weight_decay: float
+    rate: float
 
 
 class Adam(Optimizer):
@@ -83,13 +89,19 @@ class Adam(Optimizer):
 
     decoupled = False
 
-    def __init__(self, parameters: Sequence[Tensor], *, weight_decay: float = 0.0) -> None:
+    def __init__(
+        self,
+        parameters: Sequence[Tensor],
+        *,
+        weight_decay: float = 0.0,
+        rates: Sequence[float] | None = None,
+    ) -> None:
         import torch
 
         self.count = torch.zeros((), device=parameters[0].device)
         self.first_moments = [torch.zeros_like(p, requires_grad=False) for p in parameters]
         self.second_moments = [torch.zeros_like(p, requires_grad=False) for p in parameters]
-        super().__init__(parameters, weight_decay=weight_decay)
+        super().__init__(parameters, weight_decay=weight_decay, rates=rates)
 
     @property
     def _state(self) -> list[list[Tensor]]:
@@ -135,13 +147,18 @@ class SGD(Optimizer):
     """Gradient descent with momentum, its decay added to the gradient."""
 
     def __init__(
-        self, parameters: Sequence[Tensor], *, momentum: float = 0.0, weight_decay: float = 0.0
+        self,
+        parameters: Sequence[Tensor],
+        *,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        rates: Sequence[float] | None = None,
     ) -> None:
         import torch
 
         self.momentum = momentum
         self.velocities = [torch.zeros_like(p, requires_grad=False) for p in parameters]
-        super().__init__(parameters, weight_decay=weight_decay)
+        super().__init__(parameters, weight_decay=weight_decay, rates=rates)
 
     @property
     def _state(self) -> list[list[Tensor]]:
@@ -169,12 +186,17 @@ OPTIMIZERS = ("adam", "adamw", "sgd")
 
 
 def make_optimizer(
-    name: str, parameters: Sequence[Tensor], *, momentum: float, weight_decay: float
+    name: str,
+    parameters: Sequence[Tensor],
+    *,
+    momentum: float,
+    weight_decay: float,
+    rates: Sequence[float] | None = None,
 ) -> Optimizer:
     """The optimizer of that name."""
     if name == "sgd":
-        return SGD(parameters, momentum=momentum, weight_decay=weight_decay)
-    return (Adam if name == "adam" else AdamW)(parameters, weight_decay=weight_decay)
+        return SGD(parameters, momentum=momentum, weight_decay=weight_decay, rates=rates)
+    return (Adam if name == "adam" else AdamW)(parameters, weight_decay=weight_decay, rates=rates)
 
 
 def _picked(tensors: Sequence[Tensor], places: Sequence[int]) -> list[Tensor]:

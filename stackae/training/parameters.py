@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any, ClassVar, Literal
 
-from stackae.constraints import Constrained, Integral, Interval, Real, StrOptions
+from stackae.constraints import (
+    Constrained,
+    Integral,
+    Interval,
+    InvalidParameterError,
+    Real,
+    StrOptions,
+)
 from stackae.corruption import CORRUPTIONS
 from stackae.corruption.base import Corruption
 from stackae.training.optimizers import OPTIMIZERS
 from stackae.training.schedules import SCHEDULES
 
-Phase = Literal["pretrain", "finetune"]
+#: Greedy pretraining of a layer, fine-tuning to reconstruct, fine-tuning to predict.
+Phase = Literal["pretrain", "finetune", "supervised"]
 
 
 @dataclass(frozen=True)
 class _PhaseDefaults:
     updates: int
     learning_rate: float
+    batch_size: tuple[int, int] = (32, 256)
+    #: Updates grow with this power of the number of rows, and are as given for 100.
+    growth: float = 0.0
 
 
 #: Budgets are counted in updates, so that tiny data fits in well under a second and large data ends.
 _DEFAULTS: dict[str, _PhaseDefaults] = {
     "pretrain": _PhaseDefaults(updates=2000, learning_rate=2e-3),
     "finetune": _PhaseDefaults(updates=2500, learning_rate=2e-3),
+    "supervised": _PhaseDefaults(updates=400, learning_rate=1e-3, batch_size=(64, 256), growth=0.4),
 }
 #: Rates for optimizers whose scale is another.
 _RATE_FACTORS = {"sgd": 0.1}
@@ -40,14 +53,15 @@ class Training(Constrained):
     Parameters
     ----------
     max_epochs : int or "auto", default="auto"
-        Passes over the rows at most. ``"auto"``: as many as make about 2000 updates a layer in
-        pretraining and 2500 in fine-tuning, and at least 4.
+        Passes over the rows at most. ``"auto"``: as many as make about 2000 updates a layer in pretraining
+        and 2500 in fine-tuning to reconstruct; where labels are learned 400 for 100 of them, 1000 for 1,000
+        and 5000 for 60,000; and at least 4.
     batch_size : int or "auto", default="auto"
         Rows in a batch; the last batch of an epoch may be smaller. ``"auto"``: 32 for up to 640 rows,
-        growing to 256 from 5,120 rows on.
+        growing to 256 from 5,120 rows on; where labels are learned at least 64.
     learning_rate : float or "auto", default="auto"
-        Peak learning rate. ``"auto"``: 2e-3; for SGD, whose gradient is that of a loss summed over features,
-        divided by ten and by the number of features.
+        Peak learning rate. ``"auto"``: 2e-3, and 1e-3 where labels are learned; for SGD, whose gradient is
+        that of a loss summed over features, divided by ten and by the number of features.
     optimizer : {"adam", "adamw", "sgd"}, default="adam"
     momentum : float, default=0.9
         Of SGD, in [0, 1).
@@ -66,11 +80,19 @@ class Training(Constrained):
         The weights of the best epoch are kept either way, where rows are held out.
     tol : float, default=1e-4
         Gain that counts, as a share of the best loss so far, at least 0.
-    corruption : "auto", {"masking", "gaussian", "salt-and-pepper", "swap", "dropout"}, Corruption or None
+    corruption : "auto", {"masking", "gaussian", "salt-and-pepper", "swap", "dropout"}, Corruption, list of \
+            these, or None
         Default: "auto". What the stack sees instead of its input in fine-tuning; one that damages hidden
-        units is applied to every layer's code. ``"auto"``: ``GaussianNoise(0.1)``, which on
-        digits gave better features (cross-validated) than clean fine-tuning. Layers in pretraining have a
-        corruption of their own; anything but ``"auto"`` is refused there.
+        units is applied to every layer's code, as ``Dropout(0.3)`` does; several are applied one after
+        another. ``"auto"``: to reconstruct, ``GaussianNoise(0.1)``, which on digits gave better features
+        (cross-validated) than clean fine-tuning, or ``Masking(0.5)`` where values may be missing; where
+        labels are learned ``Masking(0.2)`` and ``Dropout(0.1)``. Layers in pretraining have a corruption of
+        their own; anything but ``"auto"`` is refused there.
+    layerwise_rate : float or "auto", default="auto"
+        In fine-tuning: how fast each layer learns, as a share of the rate of the layer above, in (0, 1]. The
+        last layer (and the head, where labels are learned) has ``learning_rate`` itself. ``"auto"``: 1 where
+        the input is reconstructed; where labels are learned 0.5 for fewer than 1,000 of them, 0.7 for fewer
+        than 10,000, else 1.
 
     Examples
     --------
@@ -90,7 +112,8 @@ class Training(Constrained):
         "validation_fraction": [Interval(Real, 0, 1, closed="left")],
         "patience": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"}), None],
         "tol": [Interval(Real, 0, None, closed="left")],
-        "corruption": [Corruption, StrOptions({"auto", *CORRUPTIONS}), None],
+        "corruption": [Corruption, StrOptions({"auto", *CORRUPTIONS}), list, tuple, None],
+        "layerwise_rate": [Interval(Real, 0, 1, closed="right"), StrOptions({"auto"})],
     }
 
     def __init__(
@@ -106,7 +129,8 @@ class Training(Constrained):
         validation_fraction: float = 0.1,
         patience: int | str | None = "auto",
         tol: float = 1e-4,
-        corruption: str | Corruption | None = "auto",
+        corruption: str | Corruption | Sequence[str | Corruption] | None = "auto",
+        layerwise_rate: float | str = "auto",
     ) -> None:
         self.max_epochs = max_epochs
         self.batch_size = batch_size
@@ -119,6 +143,17 @@ class Training(Constrained):
         self.patience = patience
         self.tol = tol
         self.corruption = corruption
+        self.layerwise_rate = layerwise_rate
+
+    def check_parameters(self) -> None:
+        """Raise for the first parameter, or corruption in a list, that breaks its rule."""
+        super().check_parameters()
+        for k, part in enumerate(self.corruption if isinstance(self.corruption, (list, tuple)) else ()):
+            if not (isinstance(part, Corruption) or (isinstance(part, str) and part in CORRUPTIONS)):
+                raise InvalidParameterError(
+                    "The 'corruption' parameter of Training must hold instances of Corruption or names among"
+                    f" {', '.join(CORRUPTIONS)}. Got {part!r} in place {k} instead."
+                )
 
     def n_held_out(self, n_rows: int) -> int:
         """How many of the rows are held out."""
@@ -128,10 +163,13 @@ class Training(Constrained):
     def plan(self, phase: Phase, n_rows: int, n_features: int) -> Plan:
         """The numbers for a phase on so many training rows (those held out not counted)."""
         defaults = _DEFAULTS[phase]
-        batch_size = _auto_batch_size(n_rows) if isinstance(self.batch_size, str) else self.batch_size
+        batch_size = self.batch_size
+        if isinstance(batch_size, str):
+            batch_size = _auto_batch_size(n_rows, *defaults.batch_size)
         n_batches = ceil(n_rows / batch_size)
         if isinstance(self.max_epochs, str):
-            max_epochs = max(_MIN_AUTO_EPOCHS, round(defaults.updates / n_batches))
+            updates = defaults.updates * (n_rows / 100) ** defaults.growth
+            max_epochs = max(_MIN_AUTO_EPOCHS, round(updates / n_batches))
         else:
             max_epochs = self.max_epochs
         if isinstance(self.learning_rate, str):
@@ -143,7 +181,10 @@ class Training(Constrained):
         patience = (
             max(_MIN_AUTO_PATIENCE, max_epochs // 3) if isinstance(self.patience, str) else self.patience
         )
-        return Plan(self, max_epochs, batch_size, n_batches, learning_rate, patience)
+        layerwise_rate = self.layerwise_rate
+        if isinstance(layerwise_rate, str):
+            layerwise_rate = _auto_layerwise_rate(n_rows) if phase == "supervised" else 1.0
+        return Plan(self, max_epochs, batch_size, n_batches, learning_rate, patience, layerwise_rate)
 
 
 @dataclass(frozen=True)
@@ -156,6 +197,7 @@ class Plan:
     n_batches: int
     learning_rate: float
     patience: int | None
+    layerwise_rate: float
 
     @property
     def n_updates(self) -> int:
@@ -163,6 +205,11 @@ class Plan:
         return self.max_epochs * self.n_batches
 
 
-def _auto_batch_size(n_rows: int) -> int:
-    """The power of two from 32 to 256 next below a twentieth of the rows."""
-    return int(min(256, max(32, 2 ** (max(1, n_rows // 20).bit_length() - 1))))
+def _auto_batch_size(n_rows: int, least: int, most: int) -> int:
+    """The power of two next below a twentieth of the rows, within bounds."""
+    return int(min(most, max(least, 2 ** (max(1, n_rows // 20).bit_length() - 1))))
+
+
+def _auto_layerwise_rate(n_rows: int) -> float:
+    """The fewer the labels, the closer lower layers stay to what pretraining made of them."""
+    return 0.5 if n_rows < 1_000 else 0.7 if n_rows < 10_000 else 1.0

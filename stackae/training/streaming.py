@@ -21,6 +21,7 @@ import torch
 from torch import Generator, Tensor
 
 from stackae.data.mapped import MappedRows, release, scratch_rows
+from stackae.data.sparse import SparseRows
 from stackae.scaling import BlockScaling, Matrix, Scaling
 from stackae.training.rows import BLOCK, Rows
 
@@ -55,7 +56,7 @@ class StreamedRows(Rows):
 
     Parameters
     ----------
-    source : MappedRows
+    source : MappedRows or SparseRows
         The rows before scaling.
     scaling : Scaling
     device : torch.device
@@ -68,7 +69,7 @@ class StreamedRows(Rows):
 
     def __init__(
         self,
-        source: MappedRows,
+        source: MappedRows | SparseRows,
         scaling: Scaling,
         device: torch.device,
         room: Room,
@@ -90,7 +91,12 @@ class StreamedRows(Rows):
 
     @classmethod
     def drawn(
-        cls, source: MappedRows, scaling: Scaling, device: torch.device, room: Room, generator: Generator
+        cls,
+        source: MappedRows | SparseRows,
+        scaling: Scaling,
+        device: torch.device,
+        room: Room,
+        generator: Generator,
     ) -> StreamedRows:
         """Rows whose sample is drawn from the generator."""
         seed = int(torch.randint(2**62, (), generator=generator, device=device))

@@ -198,7 +198,7 @@ def test_a_damaged_code_is_decoded_and_the_penalty_sees_the_whole_one(generator)
 
 def test_hidden_noise_in_fine_tuning_damages_every_layers_code(generator):
     first, last = shallow(6, 5), shallow(5, 3, loss=LOSSES["squared_error"]())
-    stack = UnrolledStack([first, last], Masking(0.5, on="hidden"))
+    stack = UnrolledStack([first, last], [Masking(0.5, on="hidden")])
     x = torch.rand(30, 6, generator=generator)
     draws = torch.Generator().manual_seed(8)
     code = Masking(0.5)(first.encode_scaled(x), draws)
