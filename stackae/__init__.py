@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from stackae.corruption.swap import Swap as Swap
     from stackae.estimators import Autoencoder as Autoencoder
     from stackae.estimators import StackedAutoencoder as StackedAutoencoder
+    from stackae.estimators import StackedAutoencoderClassifier as StackedAutoencoderClassifier
+    from stackae.estimators import StackedAutoencoderDetector as StackedAutoencoderDetector
+    from stackae.estimators import StackedAutoencoderRegressor as StackedAutoencoderRegressor
     from stackae.estimators import load as load
     from stackae.losses.cross_entropy import CrossEntropy as CrossEntropy
     from stackae.losses.huber import Huber as Huber
@@ -60,6 +63,9 @@ _WHERE = {
     "SaltAndPepper": "corruption.salt_and_pepper",
     "SquaredError": "losses.squared_error",
     "StackedAutoencoder": "estimators",
+    "StackedAutoencoderClassifier": "estimators",
+    "StackedAutoencoderDetector": "estimators",
+    "StackedAutoencoderRegressor": "estimators",
     "Swap": "corruption.swap",
     "TopK": "codes.topk",
     "Training": "training.parameters",

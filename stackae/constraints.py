@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import (
+    HasMethods,
     Interval,
     InvalidParameterError,
     StrOptions,
@@ -19,6 +20,7 @@ from sklearn.utils._param_validation import (
 
 __all__ = [
     "Constrained",
+    "HasMethods",
     "Integral",
     "Interval",
     "InvalidParameterError",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-__all__ = ["atomic_write", "atomic_write_text"]
+__all__ = ["atomic_write", "atomic_write_text", "check_new_file"]
 
 
 @contextmanager
@@ -84,6 +85,35 @@ def atomic_write_text(path: str | os.PathLike[str], text: str) -> None:
     """
     with atomic_write(path) as file:
         file.write(text.encode("utf-8"))
+
+
+def check_new_file(path: str | os.PathLike[str]) -> None:
+    """Raise now, before the work that makes its content, where a new file could not be written.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file to be written later.
+
+    Raises
+    ------
+    FileExistsError
+        There is something of that name already.
+    OSError
+        The folder is missing, or files cannot be created in it.
+    """
+    path = Path(path)
+    if os.path.lexists(path):  # a dangling link is in the way too
+        raise FileExistsError(f"{path} exists; choose another --out or remove it")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path}: the folder {path.parent} does not exist; create it first")
+    try:
+        # asking for permission is no proof on read-only disks, network shares and for root: try it
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        reason = error.strerror or error
+        raise type(error)(f"{path}: cannot write to the folder {path.parent} ({reason})") from error
 
 
 def _mode_to_keep(path: Path) -> int | None:

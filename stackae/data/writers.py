@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import io
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import IO
 import numpy as np
 
 from stackae.exceptions import ParameterError
-from stackae.files import atomic_write
+from stackae.files import atomic_write, check_new_file
 
 __all__ = ["check_destination", "write_table"]
 
@@ -30,7 +29,8 @@ def write_table(path: str | os.PathLike[str], array: np.ndarray, names: Sequence
     path : str or path-like
         The file; the end of its name decides the format.
     array : ndarray of shape (n_rows, n_columns) or (n_rows,)
-        Floats, integers or booleans. One dimension is one column; ``.npy`` keeps the dimension as it is.
+        Floats, integers, booleans or text. One dimension is one column; ``.npy`` keeps the dimension as it
+        is.
     names : sequence of str, of length n_columns
         The columns' names, each once; ``.npy`` has no place for them.
 
@@ -56,9 +56,9 @@ def write_table(path: str | os.PathLike[str], array: np.ndarray, names: Sequence
     'code0,code1\\n0.5,1\\n'
     """
     write = _writer_of(path)
-    if array.ndim not in (1, 2) or array.dtype.kind not in "fiub":
+    if array.ndim not in (1, 2) or array.dtype.kind not in "fiubU":
         raise ParameterError(
-            f"a table has 1 or 2 dimensions of numbers, got {array.dtype} of shape {array.shape}"
+            f"a table has 1 or 2 dimensions of numbers or text, got {array.dtype} of shape {array.shape}"
         )
     columns = 1 if array.ndim == 1 else array.shape[1]
     if len(names) != columns or len(set(names)) != columns:
@@ -84,19 +84,8 @@ def check_destination(path: str | os.PathLike[str]) -> None:
     OSError
         The folder is missing, or files cannot be created in it.
     """
-    path = Path(path)
     _writer_of(path)
-    if os.path.lexists(path):  # a dangling link is in the way too
-        raise FileExistsError(f"{path} exists; choose another --out or remove it")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path}: the folder {path.parent} does not exist; create it first")
-    try:
-        # asking for permission is no proof on read-only disks, network shares and for root: try it
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        reason = error.strerror or error
-        raise type(error)(f"{path}: cannot write to the folder {path.parent} ({reason})") from error
+    check_new_file(path)
 
 
 def _write_npy(file: IO[bytes], array: np.ndarray, names: Sequence[str]) -> None:
@@ -106,6 +95,10 @@ def _write_npy(file: IO[bytes], array: np.ndarray, names: Sequence[str]) -> None
 def _write_csv(file: IO[bytes], array: np.ndarray, names: Sequence[str]) -> None:
     header = io.StringIO()
     csv.writer(header, lineterminator="\n").writerow(names)
+    if array.dtype.kind == "U":
+        csv.writer(header, lineterminator="\n").writerows(array.reshape(len(array), -1).tolist())
+        file.write(header.getvalue().encode("utf-8"))
+        return
     file.write(header.getvalue().encode("utf-8"))
     floats = "%.9g" if array.dtype.itemsize <= 4 else "%.17g"
     np.savetxt(file, array, fmt=floats if array.dtype.kind == "f" else "%d", delimiter=",")

@@ -2,6 +2,16 @@
 
 from stackae.estimators._loading import load
 from stackae.estimators.autoencoder import Autoencoder
+from stackae.estimators.classifier import StackedAutoencoderClassifier
+from stackae.estimators.detector import StackedAutoencoderDetector
+from stackae.estimators.regressor import StackedAutoencoderRegressor
 from stackae.estimators.stacked import StackedAutoencoder
 
-__all__ = ["Autoencoder", "StackedAutoencoder", "load"]
+__all__ = [
+    "Autoencoder",
+    "StackedAutoencoder",
+    "StackedAutoencoderClassifier",
+    "StackedAutoencoderDetector",
+    "StackedAutoencoderRegressor",
+    "load",
+]

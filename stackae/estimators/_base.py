@@ -1,4 +1,4 @@
-"""What every estimator shares: rows in, the fitted module applied to them, arrays out."""
+"""What every estimator shares: parameters, rows in, the fitted encoder applied to them, arrays out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import replace
 from os import PathLike
 from types import NoneType
 from typing import Any, Self
@@ -14,35 +13,30 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
-from sklearn.metrics import r2_score
-from sklearn.utils import check_random_state
+from joblib import Memory
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
+from torch import Tensor, nn
 
-from stackae.constraints import Constrained, Integral, Interval, StrOptions
-from stackae.data.mapped import MappedRows
+from stackae.constraints import Constrained, Integral, Interval, Real, StrOptions
+from stackae.estimators._onnx import write_onnx
 from stackae.estimators._rows import check_rows
 from stackae.estimators._saving import save
 from stackae.exceptions import ParameterError
-from stackae.finetune import finetune
-from stackae.greedy import Machine, pretrain
-from stackae.health import Health, health_of, rows_to_look_at
+from stackae.greedy import Input, Machine
+from stackae.health import Health
 from stackae.memory import parse_memory
 from stackae.parts import PartTable
 from stackae.scaling import blocks
 from stackae.shallow import Composition, ShallowAutoencoder
-from stackae.stack import UnrolledStack
 from stackae.training.distributed import agreed
 from stackae.training.history import EpochRecord
-from stackae.training.parameters import Training
 from stackae.training.precision import computing, resolve_device, uses_bfloat16
 from stackae.training.progress import make_progress
-from stackae.training.rows import Rows as TrainingRows
 from stackae.training.streaming import Room
 
 Rows = npt.NDArray[np.floating]
-Input = Rows | MappedRows
 
 #: ``"auto"`` among training parameters, by its other spelling: ``training__max_epochs`` can be set on it.
 TRAININGS: PartTable[Any] = PartTable("training", "stackae.training", {"auto": "parameters:Training"})
@@ -50,6 +44,8 @@ TRAININGS: PartTable[Any] = PartTable("training", "stackae.training", {"auto": "
 #: Constraints of the parameters that every estimator has.
 COMMON_CONSTRAINTS: dict[str, Any] = {
     "scale": [StrOptions({"auto", "standard", "minmax"}), None],
+    "missing_values": [Real, None],
+    "add_indicator": ["boolean"],
     "device": [str, torch.device],
     "precision": [StrOptions({"auto", "float32", "bfloat16"})],
     "random_state": ["random_state"],
@@ -59,8 +55,8 @@ COMMON_CONSTRAINTS: dict[str, Any] = {
 }
 
 
-class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constrained):
-    """Everything after ``fit``: the fitted module turned into scikit-learn's methods."""
+class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constrained):
+    """A fitted encoder as a transformer: what is common to all estimators."""
 
     #: Parameters whose value may be a name, and the table of what the names mean.
     _named_parts: Mapping[str, PartTable[Any]] = {}
@@ -68,17 +64,20 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
     _sequences: Sequence[str] = ()
 
     scale: str | None
+    missing_values: float | None
+    add_indicator: bool
     device: str | torch.device
     precision: str
     random_state: Any
     verbose: int
     max_memory: int | str | None
     cache_folder: str | PathLike[str] | None
-    module_: ShallowAutoencoder | UnrolledStack
+    memory: Any = None
+    module_: nn.Module
     history_: list[EpochRecord]
     n_iter_: int
     n_features_in_: int
-    _stream: dict[str, Any] | None = None
+    _health: list[Health]
     feature_names_in_: npt.NDArray[np.object_]
 
     # Parameters --------------------------------------------------------------------------------------
@@ -157,69 +156,45 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
         value = getattr(self, parameter)
         return self._part_named(parameter, value) if isinstance(value, str) else value
 
-    # Fitting -----------------------------------------------------------------------------------------
-
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn from the rows, from a new start.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, n_features)
-            A memory map, as ``np.load(path, mmap_mode="r")`` gives it, is not loaded where it takes more than
-            ``max_memory``, nor are the rows of :func:`stackae.data.load_data`.
-        y : ignored
-
-        Returns
-        -------
-        self
-        """
-        self.check_parameters()
-        rows = check_rows(self, X, reset=True)
-        self._learn(rows, self._machine(), *self._trainings())
-        self._stream = None
-        return self
-
-    def partial_fit(self, X: Any, y: Any = None) -> Self:
-        """Learn from a piece of the rows: one pass over it for each layer, then one for the stack.
-
-        The first piece decides the scaling and starts the layers, unless ``fit`` has; later pieces go on with
-        them, with their optimizers and with the random draws, at a constant learning rate. No rows are held
-        out. ``max_epochs``, ``schedule``, ``validation_fraction``, ``patience`` and ``tol`` of the training
-        parameters do not apply.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, n_features)
-        y : ignored
-
-        Returns
-        -------
-        self
-        """
-        self.check_parameters()
-        started = self._shallow if hasattr(self, "module_") else []
-        if started:
-            self._refuse_changed_layers()
-        rows = check_rows(self, X, reset=not started)
-        machine = self._machine()
-        if started and self._stream is not None:
-            machine.generator.set_state(self._stream["generator"])
-            machine.optimizers.update(self._stream["optimizers"])
-        machine = replace(machine, anneals=not started)
-        pretraining, tuning = self._trainings()
-        once = {"max_epochs": 1, "schedule": "constant", "validation_fraction": 0.0}
-        self._learn(
-            rows,
-            machine,
-            [clone(training).set_params(**once) for training in pretraining],
-            None if tuning is None else clone(tuning).set_params(**once),
-            started=started,
+    def _machine(self, random_state: Any = None) -> Machine:
+        """Device, number format and the one source of random draws: the estimator's, or another."""
+        if self.cache_folder is not None and not os.path.isdir(self.cache_folder):
+            raise ParameterError(f"cache_folder must be a folder that exists, got {self.cache_folder!r}")
+        device = resolve_device(self.device)
+        rng = check_random_state(self.random_state if random_state is None else random_state)
+        seed = int(agreed(rng.randint(2**31 - 1), device))
+        return Machine(
+            device,
+            uses_bfloat16(self.precision, device),
+            torch.Generator(device).manual_seed(seed),
+            make_progress(int(self.verbose)),
+            Room(parse_memory(self.max_memory), self.cache_folder),
+            memory=self._memory(),
         )
-        self._stream = {"generator": machine.generator.get_state(), "optimizers": machine.optimizers}
-        return self
 
-    def _refuse_changed_layers(self) -> None:
-        """Refuse a model whose parameters describe other layers than those that were fitted."""
+    def _memory(self) -> Memory | None:
+        """The cache of fitted layers."""
+        memory = self.memory
+        if memory is not None and not hasattr(memory, "cache"):
+            memory = Memory(memory, verbose=0)
+        # One without a place keeps nothing.
+        return None if memory is None or memory.store_backend is None else memory
+
+    @abstractmethod
+    def _compositions(self) -> list[Composition]:
+        """The layers to be fitted, bottom first."""
+
+    @abstractmethod
+    def _join(self, layers: Sequence[ShallowAutoencoder]) -> nn.Module:
+        """The module of which fitted layers are part."""
+
+    def _kept_params(self) -> dict[str, Any]:
+        """The parameters of which the model file says what the estimator was made of."""
+        params: dict[str, Any] = self.get_params(deep=False)
+        return params
+
+    def _refuse_changed(self) -> None:
+        """Refuse parameters that describe another model than the fitted one."""
         asked = [composition.n_components for composition in self._compositions()]
         fitted = [layer.parts.n_components for layer in self._shallow]
         if asked != fitted:
@@ -228,56 +203,20 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
                 " set them back, or fit again"
             )
 
-    @abstractmethod
-    def _compositions(self) -> list[Composition]:
-        """The layers to be fitted, bottom first."""
+    def _fitted(self) -> dict[str, Any]:
+        """What was fitted beside tensors, history and names, as JSON, for the model file."""
+        return {}
 
-    @abstractmethod
-    def _trainings(self) -> tuple[list[Training], Training | None]:
-        """How each layer is trained, and how the stack is fine-tuned, if it is."""
+    def _take_fitted(self, fitted: Mapping[str, Any]) -> None:
+        """Set what :meth:`_fitted` said."""
 
-    def _learn(
-        self,
-        rows: Input,
-        machine: Machine,
-        pretraining: list[Training],
-        tuning: Training | None,
-        *,
-        started: Sequence[ShallowAutoencoder] = (),
-    ) -> None:
-        """Pretrain, fine-tune, and set what was fitted."""
-        for layer in started:
-            layer.requires_grad_(True)
-        machine.progress.start_fit(len(pretraining) + (tuning is not None))
-        try:
-            fitted = pretrain(self._compositions(), pretraining, rows, machine, started=started)
-            history = [record for records in fitted.histories for record in records]
-            if tuning is not None:
-                history += finetune(UnrolledStack(fitted.layers), fitted.rows, tuning, machine)
-            health = _health(fitted.layers, fitted.rows, len(history))
-        finally:
-            machine.progress.end_fit()
-        past = self.history_ if started else []
-        for record in history:
-            same = (
-                p["epoch"] for p in past if (p["phase"], p["layer"]) == (record["phase"], record["layer"])
-            )
-            record["epoch"] += max(same, default=0)
-        self._set_fitted(fitted.layers, [*past, *history], health)
-
-    def _machine(self) -> Machine:
-        """Device, number format and the one source of random draws."""
-        if self.cache_folder is not None and not os.path.isdir(self.cache_folder):
-            raise ParameterError(f"cache_folder must be a folder that exists, got {self.cache_folder!r}")
-        device = resolve_device(self.device)
-        seed = int(agreed(check_random_state(self.random_state).randint(2**31 - 1), device))
-        return Machine(
-            device,
-            uses_bfloat16(self.precision, device),
-            torch.Generator(device).manual_seed(seed),
-            make_progress(int(self.verbose)),
-            Room(parse_memory(self.max_memory), self.cache_folder),
-        )
+    def _set_fitted(self, module: nn.Module, history: list[EpochRecord], health: list[Health]) -> None:
+        """Set the fitted attributes, from ``fit`` or from a file."""
+        self.module_ = module.requires_grad_(False).eval()
+        self._health = health
+        self.history_ = history
+        self.n_iter_ = len(history)
+        self.n_features_in_ = self._shallow[0].n_inputs
 
     # Applying ----------------------------------------------------------------------------------------
 
@@ -304,110 +243,6 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
         """
         return self._apply(self._rows(X), self._features, self._n_features_out)
 
-    def inverse_transform(self, X: Any) -> Rows:
-        """Decode codes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, n_components)
-            Codes, as :meth:`transform` gives them.
-
-        Returns
-        -------
-        array of shape (n_rows, n_features)
-            In the units of the data given to ``fit``.
-
-        Raises
-        ------
-        NotFittedError
-            Before ``fit``.
-        DataError, ValueError
-            Codes of another width, or values that are not finite.
-        """
-        check_is_fitted(self)
-        codes = check_rows(_Width(self._n_features_out), X, reset=False)
-        return self._apply(codes, self._decode_features, self.n_features_in_)
-
-    def reconstruct(self, X: Any) -> Rows:
-        """Encode and decode rows: what the model makes of them, in their own units.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, n_features)
-
-        Returns
-        -------
-        array of shape (n_rows, n_features)
-        """
-        return self._apply(self._rows(X), lambda module, x: module(x), self.n_features_in_)
-
-    def sample(self, n_samples: int = 1, random_state: Any = None) -> Rows:
-        """Draw new rows: codes from the prior of the last layer's code or penalty, decoded.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-        random_state : int, RandomState or None, default=None
-            Seeds the draws; None: the ``random_state`` of the estimator, as scikit-learn does.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_features), float32
-            In the units of the data given to ``fit``: the decoder's answers, without noise of their own.
-
-        Raises
-        ------
-        ParameterError
-            The last layer has no prior: it needs ``code="variational"`` or ``penalty="adversarial"``.
-        NotFittedError
-            Before ``fit``.
-        """
-        check_is_fitted(self)
-        if isinstance(n_samples, bool) or not isinstance(n_samples, Integral) or n_samples < 1:
-            raise ParameterError(f"n_samples must be an integer of at least 1, got {n_samples!r}")
-        device = next(self.module_.parameters()).device
-        rng = check_random_state(self.random_state if random_state is None else random_state)
-        generator = torch.Generator(device).manual_seed(int(rng.randint(2**31 - 1)))
-        codes = self._shallow[-1].sample_codes(int(n_samples), generator).cpu().numpy().astype(np.float32)
-        return self._apply(codes, lambda module, code: module.decode(code), self.n_features_in_)
-
-    def score_samples(self, X: Any) -> Rows:
-        """The negative squared reconstruction error of each row: higher is more like the training data.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, n_features)
-
-        Returns
-        -------
-        array of shape (n_rows,)
-            Minus the sum over features of the squared error, in the units in which the model works: data
-            within [0, 1] as they are, columns in standard deviations otherwise (see ``scale``).
-        """
-
-        def negative_error(module: Any, x: Tensor) -> Tensor:
-            scaling = (module if isinstance(module, ShallowAutoencoder) else module.layers[0]).scaling
-            error: Tensor = scaling(module(x)) - scaling(x)
-            return error.square().sum(1, keepdim=True).neg()
-
-        return self._apply(self._rows(X), negative_error, 1)[:, 0]
-
-    def score(self, X: Any, y: Any = None) -> float:
-        """R² of the reconstruction, as one compares with PCA: 1 - Σ(x - x̂)² / Σ(x - mean)².
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, n_features)
-        y : ignored
-
-        Returns
-        -------
-        float
-            At most 1; not a number for a single row.
-        """
-        rows = self._rows(X)
-        return float(r2_score(np.asarray(rows), self.reconstruct(X), multioutput="variance_weighted"))
-
     @property
     def components_(self) -> Rows:
         """The first layer's encoder weights, (units × features)."""
@@ -421,6 +256,7 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
 
     @property
     def _shallow(self) -> list[ShallowAutoencoder]:
+        """The fitted layers, bottom first."""
         module = self.module_
         return [module] if isinstance(module, ShallowAutoencoder) else list(module.layers)  # type: ignore[arg-type]
 
@@ -437,21 +273,27 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
         result: Tensor = module.encode(x)
         return result
 
-    def _decode_features(self, module: Any, features: Tensor) -> Tensor:
-        """What ``inverse_transform`` answers for a block of codes."""
-        result: Tensor = module.decode(features)
-        return result
-
     def _rows(self, X: Any) -> Input:
         check_is_fitted(self)
-        return check_rows(self, X, reset=False)
+        return check_rows(self, X, reset=False, missing_values=self._missing)
+
+    @property
+    def _missing(self) -> float | None:
+        """What stands for a missing cell."""
+        return self.missing_values
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = self._missing is not None
+        return tags
 
     @torch.no_grad()
     def _apply(self, rows: Input, function: Callable[[Any, Tensor], Tensor], width: int) -> Rows:
         """A function of the module and a block of rows, over all blocks, in the rows' precision."""
         device = next(self.module_.parameters()).device
         double = rows.dtype == np.float64 and device.type == "cpu" and self.precision == "auto"
-        module = deepcopy(self.module_).double() if double else self.module_
+        module: Any = deepcopy(self.module_).double() if double else self.module_
         answer = np.empty((len(rows), width), rows.dtype)
         n_weights = sum(p.numel() for p in module.parameters())
         with computing(device, work=n_weights * min(len(rows), 1024)):
@@ -485,6 +327,51 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
         check_is_fitted(self)
         save(self, path)
 
+    def export_onnx(self, path: str | PathLike[str]) -> None:
+        """Write :meth:`transform` as an ONNX file, for programs that have neither stackae nor torch.
+
+        The model's input ``rows`` (rows × features, float32, any number of rows) is in the units of the data
+        given to ``fit``: the scaling is in the file. Its output ``codes`` is what ``transform`` answers for
+        float32 rows, to rounding (1e-5). Only where two units of a :class:`~stackae.TopK` code are equal to
+        rounding may another one be kept. Rows are not checked for values that are not finite.
+
+        The model's metadata holds ``estimator``, ``n_features``, ``feature_names`` (where ``X`` had column
+        names), ``code_names`` and ``versions``; all but the first are JSON. The file is written atomically.
+
+        Parameters
+        ----------
+        path : path-like
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ParameterError
+            The package onnx is not installed (``pip install 'stackae[onnx]'``), or the model is over ONNX's
+            limit of 2 GiB.
+        OSError
+            The file cannot be written.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> import numpy as np
+        >>> from onnxruntime import InferenceSession
+        >>> from sklearn.datasets import load_iris
+        >>> from stackae import Autoencoder
+        >>> X = load_iris().data.astype(np.float32)
+        >>> model = Autoencoder(2, random_state=0).fit(X)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.export_onnx(os.path.join(folder, "encoder.onnx"))
+        ...     session = InferenceSession(os.path.join(folder, "encoder.onnx"))
+        >>> codes, = session.run(["codes"], {"rows": X})
+        >>> bool(np.allclose(codes, model.transform(X), atol=1e-5))
+        True
+        """
+        check_is_fitted(self)
+        names = [str(name) for name in self.get_feature_names_out()]
+        write_onnx(self, path, self._features, ["codes"], {"code_names": names})
+
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
         if "module_" in state and next(self.module_.parameters()).device.type != "cpu":
@@ -503,33 +390,3 @@ class BaseAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constra
             self.module_.to(resolve_device(device))
         except ValueError:
             self.module_.cpu()
-
-    def _set_fitted(
-        self, layers: list[ShallowAutoencoder], history: list[EpochRecord], health: list[Health]
-    ) -> None:
-        """Set the fitted attributes, from ``fit`` or from a file."""
-        self.module_ = layers[0].requires_grad_(False).eval()
-        self._health = health
-        self.history_ = history
-        self.n_iter_ = len(history)
-        self.n_features_in_ = layers[0].scaling.shift.shape[0]
-
-
-@torch.no_grad()
-def _health(layers: Sequence[ShallowAutoencoder], rows: TrainingRows, n_epochs: int) -> list[Health]:
-    """The health report of each layer, on rows of the data, as the layers below encode them."""
-    z = rows.set_aside(rows_to_look_at(len(rows), n_epochs))[0]
-    reports = []
-    with computing(rows.device):
-        for k, layer in enumerate(layers):
-            z = layer.scaling(z) if k else z
-            reports.append(health_of(layer, z))
-            z = layer.encode_scaled(z)
-    return reports
-
-
-class _Width(Constrained):
-    """Stands in for an estimator where codes are checked: only their width is known."""
-
-    def __init__(self, n_features_in: int) -> None:
-        self.n_features_in_ = n_features_in

@@ -12,8 +12,11 @@ import torch
 from stackae.codes import CODES
 from stackae.constraints import Constrained
 from stackae.corruption import CORRUPTIONS
-from stackae.estimators._base import BaseAutoencoder
+from stackae.estimators._base import BaseEncoder
 from stackae.estimators.autoencoder import Autoencoder
+from stackae.estimators.classifier import StackedAutoencoderClassifier
+from stackae.estimators.detector import StackedAutoencoderDetector
+from stackae.estimators.regressor import StackedAutoencoderRegressor
 from stackae.estimators.stacked import StackedAutoencoder
 from stackae.exceptions import ModelFileError
 from stackae.health import Health
@@ -22,19 +25,21 @@ from stackae.model_file import read_model
 from stackae.networks import ACTIVATIONS, NETWORKS
 from stackae.penalties import PENALTIES
 from stackae.shallow import Composition, ShallowAutoencoder, build
-from stackae.stack import UnrolledStack
 from stackae.training.parameters import Training
 from stackae.training.precision import resolve_device
 
 T = TypeVar("T")
 
-ESTIMATORS: dict[str, type[BaseAutoencoder]] = {
+ESTIMATORS: dict[str, type[BaseEncoder]] = {
     "Autoencoder": Autoencoder,
     "StackedAutoencoder": StackedAutoencoder,
+    "StackedAutoencoderClassifier": StackedAutoencoderClassifier,
+    "StackedAutoencoderDetector": StackedAutoencoderDetector,
+    "StackedAutoencoderRegressor": StackedAutoencoderRegressor,
 }
 
 
-def load(path: str | PathLike[str], *, device: str | torch.device | None = None) -> BaseAutoencoder:
+def load(path: str | PathLike[str], *, device: str | torch.device | None = None) -> BaseEncoder:
     """Read a fitted estimator that ``save`` wrote.
 
     No code from the file is run: it holds tensors, and JSON that may name only classes that stackae knows.
@@ -48,7 +53,8 @@ def load(path: str | PathLike[str], *, device: str | torch.device | None = None)
 
     Returns
     -------
-    Autoencoder or StackedAutoencoder
+    estimator
+        Of the class that was saved.
 
     Raises
     ------
@@ -89,25 +95,27 @@ def load(path: str | PathLike[str], *, device: str | torch.device | None = None)
     return estimator
 
 
-def _rebuild(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> BaseAutoencoder:
+def _rebuild(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> BaseEncoder:
     kind = _known(ESTIMATORS, header["estimator"], "estimator")
     estimator = kind(**{name: _decode(value) for name, value in header["params"].items()})
     estimator.check_parameters()
+    fitted = header["fitted"]
+    estimator._take_fitted(fitted)
     shallow = [build(_decode_parts(layer["parts"]), int(layer["n_inputs"])) for layer in header["layers"]]
     if len(shallow) != len(estimator._compositions()):
         raise ModelFileError(
             f"its parameters ask for {len(estimator._compositions())} layers, got {len(shallow)}"
         )
-    module = UnrolledStack(shallow) if isinstance(estimator, StackedAutoencoder) else shallow[0]
     _check_chain(shallow)
+    with torch.device("meta"):
+        module = estimator._join(shallow)
     expected = module.state_dict()
     for name, tensor in tensors.items():
         if name in expected and expected[name].dtype != tensor.dtype:
             raise ModelFileError(f"tensor {name!r} must be {expected[name].dtype}, got {tensor.dtype}")
     module.load_state_dict(tensors, strict=True, assign=True)
 
-    fitted = header["fitted"]
-    if fitted["n_features_in_"] != shallow[0].scaling.shift.shape[0]:
+    if fitted["n_features_in_"] != shallow[0].n_inputs:
         raise ModelFileError("n_features_in_ is not the width of the first layer")
     if fitted["feature_names_in_"] is not None:
         estimator.feature_names_in_ = np.asarray(fitted["feature_names_in_"], dtype=object)
@@ -117,7 +125,7 @@ def _rebuild(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> BaseAu
     ]
     if len(health) != len(shallow):
         raise ModelFileError(f"it has {len(health)} health reports for {len(shallow)} layers")
-    estimator._set_fitted(shallow, list(fitted["history_"]), health)
+    estimator._set_fitted(module, list(fitted["history_"]), health)
     return estimator
 
 
@@ -135,6 +143,8 @@ def _decode(value: Any) -> Any:
         return [_decode(inner) for inner in value]
     if not isinstance(value, dict):
         return value
+    if "float" in value:
+        return float(value["float"])
     if "tuple" in value:
         return tuple(_decode(inner) for inner in value["tuple"])
     kind = _known(known_classes(), value["class"], "part")

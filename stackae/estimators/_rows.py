@@ -7,40 +7,47 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from stackae.data.mapped import MappedRows, is_mapped, release
 from stackae.data.named_rows import NamedRows
+from stackae.data.sparse import SparseRows
 from stackae.exceptions import DataError, DataTypeError, StackaeWarning
+from stackae.greedy import Input
 from stackae.scaling import blocks
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _EXACT_INTEGERS = 2**53
 
 
-def check_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> npt.NDArray[np.floating] | MappedRows:
+def check_rows(
+    estimator: BaseEstimator, X: Any, *, reset: bool, missing_values: float | None = None
+) -> Input:
     """Validate ``X`` as scikit-learn does, and refuse what scikit-learn would silently convert.
 
     Parameters
     ----------
     estimator : BaseEstimator
         Its ``n_features_in_`` and ``feature_names_in_`` are set (``reset=True``) or compared.
-    X : array-like, MappedRows or NamedRows of shape (n_rows, n_features)
+    X : array-like, sparse matrix, MappedRows or NamedRows of shape (n_rows, n_features)
     reset : bool
+    missing_values : float or None, default=None
+        What stands for a missing cell; NaN where it is another number, too. None: no cell may be missing.
 
     Returns
     -------
-    array or MappedRows of shape (n_rows, n_features)
+    array, MappedRows or SparseRows of shape (n_rows, n_features)
         float32 or float64, the user's own memory where it was of that type already; never to be written.
-        Memory maps are not loaded: they come as MappedRows.
+        Missing cells are NaN. Memory maps are not loaded: they come as MappedRows. Sparse matrices come as
+        SparseRows.
 
     Raises
     ------
     DataTypeError
-        Text, dates, categories, masked cells or sparse matrices.
+        Text, dates, categories or masked cells.
     DataError
         Values that are infinite, missing, or over float32's range, with row and column; and whatever else
         scikit-learn refuses: shapes, complex values, other column names.
@@ -49,8 +56,10 @@ def check_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> npt.NDArray[
     if names is not None:
         X = X.rows
         if not reset:
-            _refuse_other_names(names, getattr(estimator, "feature_names_in_", names))
+            refuse_other_names(names, getattr(estimator, "feature_names_in_", names))
     X = _detach(X)
+    if isinstance(X, SparseRows):
+        X = X.matrix
     _refuse_silent_conversions(X)
     if is_mapped(X) and X.ndim == 2 and X.size and X.dtype.kind in "biuf":
         release(X)
@@ -59,10 +68,11 @@ def check_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> npt.NDArray[
         with warnings.catch_warnings():
             if names is not None:  # they were compared above
                 warnings.filterwarnings("ignore", message="X does not have valid feature names")
-            rows: npt.NDArray[np.floating] | MappedRows = validate_data(
+            rows: Any = validate_data(
                 estimator,
                 X[:1] if isinstance(X, MappedRows) else X,
                 reset=reset,
+                accept_sparse="csr",
                 dtype=[np.float64, np.float32],
                 ensure_all_finite=False,
             )
@@ -70,14 +80,23 @@ def check_rows(estimator: BaseEstimator, X: Any, *, reset: bool) -> npt.NDArray[
         raise DataTypeError(str(error)) from None
     except ValueError as error:
         raise DataError(str(error)) from None
-    rows = X if isinstance(X, MappedRows) else rows
+    rows = X if isinstance(X, MappedRows) else SparseRows(rows) if issparse(rows) else rows
     if names is not None and reset:
         estimator.feature_names_in_ = np.asarray(names, dtype=object)
-    _refuse_non_finite(rows, names if names is not None else getattr(estimator, "feature_names_in_", None))
-    return rows
+    names = names if names is not None else getattr(estimator, "feature_names_in_", None)
+    if missing_values is not None and not isinstance(rows, np.ndarray) and not np.isnan(missing_values):
+        raise DataError(
+            f"only np.nan can stand for missing values in rows that are sparse or on the disk, got"
+            f" {missing_values:g}; load them, or replace it"
+        )
+    if missing_values is not None and not np.isnan(missing_values):
+        rows = np.where(rows == missing_values, rows.dtype.type(np.nan), rows)
+    _refuse_non_finite(rows, names, may_be_nan=missing_values is not None)
+    checked: Input = rows
+    return checked
 
 
-def _refuse_other_names(given: Sequence[str], fitted: Iterable[str]) -> None:
+def refuse_other_names(given: Sequence[str], fitted: Iterable[str]) -> None:
     """As scikit-learn does where data frames are given."""
     fitted = list(fitted)
     if fitted == list(given):
@@ -148,21 +167,37 @@ def _is_numeric(dtype: Any, X: Any, name: Any) -> bool:
     return kind in "biufc"
 
 
-def _refuse_non_finite(rows: npt.NDArray[np.floating] | MappedRows, names: Sequence[str] | None) -> None:
+def _refuse_non_finite(rows: Input, names: Sequence[str] | None, *, may_be_nan: bool) -> None:
+    if isinstance(rows, SparseRows):
+        if rows.stored.size and not np.abs(rows.stored).max() <= _FLOAT32_MAX:
+            place = int(np.argmin(np.abs(rows.stored) <= _FLOAT32_MAX))
+            row = int(np.searchsorted(rows.matrix.indptr, place, side="right")) - 1
+            column, value = int(rows.matrix.indices[place]), float(rows.stored[place])
+            raise _non_finite(value, row, str(column))
+        return
     start = 0
     for block in blocks(rows, dtype=None):
         low, high = torch.aminmax(torch.from_numpy(block))  # a NaN makes both NaN, and that compares false
         if not (low >= -_FLOAT32_MAX and high <= _FLOAT32_MAX):
             bad = ~(np.abs(block) <= _FLOAT32_MAX)
-            row, column = (int(i) for i in np.argwhere(bad)[0])
-            value = block[row, column]
-            label = repr(str(names[column])) if names is not None else str(column)
-            if np.isnan(value):
-                what = "NaN"
-            else:
-                what = str(value) if np.isinf(value) else f"{value:g}, over float32's range (inf)"
-            raise DataError(
-                f"Input X contains {what} in row {start + row}, column {label};"
-                " drop such rows, or impute or rescale the column"
-            )
+            if may_be_nan:
+                bad &= ~np.isnan(block)
+            if bad.any():
+                row, column = (int(i) for i in np.argwhere(bad)[0])
+                label = repr(str(names[column])) if names is not None else str(column)
+                raise _non_finite(float(block[row, column]), start + row, label)
         start += len(block)
+
+
+def _non_finite(value: float, row: int, column: str) -> DataError:
+    what = (
+        "NaN"
+        if np.isnan(value)
+        else f"{value:g}"
+        if np.isinf(value)
+        else f"{value:g}, over float32's range (inf)"
+    )
+    mend = "drop such rows, or impute or rescale the column"
+    if np.isnan(value):
+        mend = "impute the column, or set missing_values=np.nan"
+    return DataError(f"Input X contains {what} in row {row}, column {column}; {mend}")

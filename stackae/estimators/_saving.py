@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
+from math import isfinite
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -17,28 +18,28 @@ from stackae.model_file import write_model
 from stackae.shallow import Composition
 
 if TYPE_CHECKING:
-    from stackae.estimators._base import BaseAutoencoder
+    from stackae.estimators._base import BaseEncoder
 
 
-def save(estimator: BaseAutoencoder, path: str | PathLike[str]) -> None:
+def save(estimator: BaseEncoder, path: str | PathLike[str]) -> None:
     """Write a fitted estimator; see :meth:`stackae.Autoencoder.save`."""
     from stackae.estimators._loading import ESTIMATORS
 
-    estimator._refuse_changed_layers()
+    estimator._refuse_changed()
     _refuse_foreign(estimator, ESTIMATORS)
     names = getattr(estimator, "feature_names_in_", None)
     header = {
         "estimator": type(estimator).__name__,
-        "params": {name: _encode(value) for name, value in estimator.get_params(deep=False).items()},
+        "params": {name: _encode(value) for name, value in estimator._kept_params().items()},
         "layers": [
-            {"n_inputs": layer.scaling.shift.shape[0], "parts": _encode_parts(layer.parts)}
-            for layer in estimator._shallow
+            {"n_inputs": layer.n_inputs, "parts": _encode_parts(layer.parts)} for layer in estimator._shallow
         ],
         "fitted": {
             "n_features_in_": estimator.n_features_in_,
             "feature_names_in_": None if names is None else [str(name) for name in names],
             "history_": estimator.history_,
             "health": [dict(report) for report in estimator._health],
+            **estimator._fitted(),
         },
         "versions": versions(),
     }
@@ -75,8 +76,10 @@ def _encode(value: Any) -> Any:
         return value.item()
     if isinstance(value, (torch.device, PathLike)):
         return str(value)
-    if isinstance(value, (np.random.RandomState, np.random.Generator)):
+    if isinstance(value, (np.random.RandomState, np.random.Generator)) or hasattr(value, "cache"):
         return None
+    if isinstance(value, float) and not isfinite(value):
+        return {"float": str(value)}
     if callable(value):
         raise ParameterError(
             f"a model file holds no code, and cannot keep the function {getattr(value, '__name__', value)!r};"

@@ -14,7 +14,9 @@ from stackae.codes.base import Code
 from stackae.constraints import Integral, Interval, InvalidParameterError, StrOptions
 from stackae.corruption import CORRUPTIONS
 from stackae.corruption.base import Corruption
-from stackae.estimators._base import COMMON_CONSTRAINTS, TRAININGS, BaseAutoencoder
+from stackae.estimators._base import COMMON_CONSTRAINTS, TRAININGS
+from stackae.estimators._reconstructing import BaseAutoencoder
+from stackae.exceptions import ParameterError
 from stackae.health import Health
 from stackae.losses import LOSSES
 from stackae.losses.base import Loss
@@ -23,7 +25,7 @@ from stackae.networks.base import Network
 from stackae.parts import PartTable
 from stackae.penalties import PENALTIES
 from stackae.penalties.base import Penalty
-from stackae.shallow import Composition
+from stackae.shallow import Composition, ShallowAutoencoder
 from stackae.training.parameters import Training
 
 
@@ -58,6 +60,13 @@ class Autoencoder(BaseAutoencoder):
     scale : {"auto", "standard", "minmax"} or None, default="auto"
         ``"auto"``: data already within [0, 1] stay, anything else is standardised column by column.
     training : Training or "auto", default="auto"
+    missing_values : float or None, default=None
+        What stands for a missing cell, as a rule ``np.nan``. The loss is taken over the other cells; the
+        encoder sees the column's mean instead. Which values are missing is learned best where training hides
+        values too: ``corruption="masking"``. None: rows with NaN are refused.
+    add_indicator : bool, default=False
+        Whether the encoder is given, in columns behind the features, which cells are missing. For dense
+        networks.
     device : str or torch.device, default="auto"
         ``"auto"``: a GPU where there is one.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -148,6 +157,8 @@ class Autoencoder(BaseAutoencoder):
         loss: str | Loss = "auto",
         scale: str | None = "auto",
         training: str | Training = "auto",
+        missing_values: float | None = None,
+        add_indicator: bool = False,
         device: str | torch.device = "auto",
         precision: str = "auto",
         random_state: Any = None,
@@ -165,6 +176,8 @@ class Autoencoder(BaseAutoencoder):
         self.loss = loss
         self.scale = scale
         self.training = training
+        self.missing_values = missing_values
+        self.add_indicator = add_indicator
         self.device = device
         self.precision = precision
         self.random_state = random_state
@@ -175,6 +188,8 @@ class Autoencoder(BaseAutoencoder):
     def check_parameters(self) -> None:
         """Raise for the first parameter, of the layer or of a part, that breaks its rule."""
         super().check_parameters()
+        if self.add_indicator and self.missing_values is None:
+            raise ParameterError("add_indicator=True needs missing_values, got missing_values=None")
         for k, penalty in enumerate(self.penalty if isinstance(self.penalty, (list, tuple)) else ()):
             if not (isinstance(penalty, Penalty) or (isinstance(penalty, str) and penalty in PENALTIES)):
                 raise InvalidParameterError(
@@ -195,12 +210,15 @@ class Autoencoder(BaseAutoencoder):
         return tuple(self._element("penalty", penalty) for penalty in given)
 
     def _compositions(self) -> list[Composition]:
-        return [self._composition(self.scale)]
+        return [self._composition(self.scale, self.missing_values is not None, bool(self.add_indicator))]
+
+    def _join(self, layers: Sequence[ShallowAutoencoder]) -> ShallowAutoencoder:
+        return layers[0]
 
     def _trainings(self) -> tuple[list[Training], Training | None]:
         return [self._part("training")], None
 
-    def _composition(self, scale: str | None) -> Composition:
+    def _composition(self, scale: str | None, missing: bool = False, indicator: bool = False) -> Composition:
         """The five parts, names replaced by what they stand for."""
         return Composition(
             n_components=int(self.n_components),
@@ -212,4 +230,6 @@ class Autoencoder(BaseAutoencoder):
             penalties=self._penalties(),
             loss=self._part("loss"),
             scale=scale,
+            missing=missing,
+            indicator=indicator,
         )

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-import scipy.sparse
 from helpers import small_autoencoder
 
 from stackae.exceptions import DataError, StackaeWarning
@@ -96,11 +95,6 @@ def test_a_column_that_is_not_numeric_is_named(X, column):
 def test_a_text_column_of_a_polars_frame_is_named(X):
     frame = pl.DataFrame(X, schema=list("abcd")).with_columns(pl.lit("x").alias("odd"))
     refuse(frame, "'odd'", TypeError)
-
-
-@pytest.mark.parametrize("format", ["csr", "csc", "coo"])
-def test_sparse_matrices_are_refused_with_the_mend(X, format):
-    refuse(scipy.sparse.random_array((30, 4), density=0.5, format=format), "toarray", TypeError)
 
 
 def test_another_width_at_transform_is_refused_with_both_widths(X):

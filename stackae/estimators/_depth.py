@@ -1,0 +1,102 @@
+"""``layers="auto"``: how many layers are worth having."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from joblib import Memory
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_random_state
+
+from stackae.estimators._weights import Floats, taken
+from stackae.greedy import Input
+
+if TYPE_CHECKING:
+    from stackae.estimators.stacked import StackedAutoencoder
+
+#: Units of the code, and of every layer below it.
+_CODE, _BELOW = 64, 256
+_DEEPEST = 5
+#: Share of the rows on which depths are compared, and the least number of them.
+_HELD_OUT, _LEAST_HELD_OUT = 0.1, 20
+
+
+def choose_layers(
+    stack: StackedAutoencoder, rows: Input, weights: Floats | None, targets: Floats | None, *, classes: bool
+) -> tuple[tuple[int, ...], list[float]]:
+    """Widths of the shallowest stack that another layer would not improve, and the score of each depth tried.
+
+    A stack of depth d has d - 1 layers of 256 units and a code of 64. Depths 1, 2, ... are fitted to nine
+    tenths of the rows until one is no better, by ``tol``, on the others: in R² of the reconstruction or,
+    where there are targets, in a linear probe of the codes (accuracy, or R² of the targets). Layers that
+    depths have in common are fitted once.
+
+    Parameters
+    ----------
+    stack : StackedAutoencoder
+        Its other parameters hold for every depth.
+    rows : array, MappedRows or SparseRows of shape (n_rows, n_features)
+    weights : array of shape (n_rows,) or None
+    targets : array of shape (n_rows, n_targets) or None
+        NaN where a row has none.
+    classes : bool
+        Whether the targets are classes.
+    """
+    order = check_random_state(stack.random_state).permutation(len(rows))
+    n_held_out = min(max(int(_HELD_OUT * len(rows)), _LEAST_HELD_OUT), len(rows) // 2)
+    if n_held_out == 0:
+        return (_CODE,), []
+    held_out, others = np.sort(order[:n_held_out]), np.sort(order[n_held_out:])
+    pieces = taken(rows, others), taken(rows, held_out)
+    own = None if weights is None else weights[others]
+    probed = targets is not None and _can_be_probed(targets[others], targets[held_out], classes)
+    scores: list[float] = []
+    chosen: tuple[int, ...] = (_CODE,)
+    with TemporaryDirectory() as folder:
+        memory = Memory(folder, verbose=0) if stack.memory is None else stack.memory
+        for depth in range(1, _DEEPEST + 1):
+            layers = (_BELOW,) * (depth - 1) + (_CODE,)
+            candidate = clone(stack).set_params(layers=layers, memory=memory)
+            candidate._fit_rows(pieces[0], own)
+            if probed and targets is not None:
+                codes = [_codes(candidate, piece) for piece in pieces]
+                score = _probe(codes, [targets[others], targets[held_out]], classes)
+                gains = not scores or score > scores[-1] + stack.tol
+            else:
+                score = candidate._r2(pieces[1])
+                gains = not scores or 1 - score < (1 - scores[-1]) * (1 - stack.tol)
+            scores.append(score)
+            if not gains:
+                break
+            chosen = layers
+    return chosen, scores
+
+
+def _codes(stack: StackedAutoencoder, rows: Input) -> npt.NDArray[np.floating]:
+    return stack._apply(rows, stack._features, stack._n_features_out)
+
+
+def _can_be_probed(train: Floats, held_out: Floats, classes: bool) -> bool:
+    """Whether there are targets on both sides, and two classes to tell apart."""
+    seen = train[~np.isnan(train).any(1)]
+    return bool(len(seen) and (~np.isnan(held_out).any(1)).any()) and (
+        not classes or len(np.unique(seen)) > 1
+    )
+
+
+def _probe(codes: Sequence[Any], targets: Sequence[Floats], classes: bool) -> float:
+    """What a linear model makes of the codes: accuracy, or R², on the rows held out."""
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000) if classes else Ridge())
+    known = [~np.isnan(y).any(1) for y in targets]
+    train, test = (
+        (x[k], y[k].ravel() if y.shape[1] == 1 else y[k])
+        for x, y, k in zip(codes, targets, known, strict=True)
+    )
+    return float(model.fit(*train).score(*test))

@@ -1,0 +1,122 @@
+"""A fitted estimator to an ONNX file, which other programs run without stackae, torch or Python."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from threading import Lock
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from stackae.constraints import Constrained
+from stackae.environment import versions
+from stackae.exceptions import ParameterError
+from stackae.files import atomic_write
+
+#: The set of operators, of December 2022, which decides the file format too: onnxruntime 1.14 reads both.
+OPSET = 18
+
+#: torch's exporter keeps its state in the process, and refuses to run twice at a time.
+_exporter = Lock()
+
+
+def write_onnx(
+    estimator: Constrained,
+    path: str | os.PathLike[str],
+    function: Callable[[Any, Tensor], Any],
+    outputs: Sequence[str],
+    metadata: Mapping[str, Any],
+) -> None:
+    """Write what an estimator computes from a block of rows.
+
+    The function is called once, on rows of zeros, and what it does with them is recorded: it may branch on
+    the module's own numbers, but not on the rows or on how many there are. Recording takes some hundredths
+    of a second, on torch's older exporter: the newer one took a hundred times as long for these models, and
+    needs onnxscript.
+
+    Parameters
+    ----------
+    estimator : Constrained
+        Fitted: with ``module_``, which is copied, and ``n_features_in_``.
+    path : path-like
+        A file that stood there is replaced whole or not at all.
+    function : callable
+        From the module and a block of rows (float32, in the user's units) to a tensor, or a tuple of tensors,
+        each with one entry a row.
+    outputs : sequence of str
+        A name for each of these tensors. The input is called ``rows``.
+    metadata : mapping of str to JSON value
+        Written into the model, beside the estimator's class, its features and the versions of what made it.
+        Texts are written as they are, all else as JSON.
+
+    Raises
+    ------
+    ParameterError
+        onnx is not installed, or ONNX cannot hold the model: it takes more than 2 GiB, or a part that is not
+        stackae's own uses what ONNX has no operator for (torch then prints its graph).
+    OSError
+        The file cannot be written.
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise ParameterError(
+            f"{os.fspath(path)}: writing ONNX needs onnx; pip install 'stackae[onnx]'"
+        ) from error
+    applied = _Applied(estimator.module_, function)
+    rows = torch.zeros(2, estimator.n_features_in_, dtype=torch.float32, device="cpu")
+    recorded = io.BytesIO()
+    with _exporter, torch.no_grad(), warnings.catch_warnings():
+        # Branches on constants, the age of the exporter: all of it is meant, or held by the tests.
+        warnings.simplefilter("ignore")
+        try:
+            torch.onnx.export(
+                applied,
+                (rows,),
+                recorded,  # type: ignore[arg-type]  # which the older exporter takes
+                input_names=["rows"],
+                output_names=list(outputs),
+                dynamic_axes={name: {0: "n_rows"} for name in ("rows", *outputs)},
+                opset_version=OPSET,
+                dynamo=False,
+            )
+        except RuntimeError as error:
+            raise ParameterError(
+                f"{os.fspath(path)}: the model cannot be written as ONNX, which has a limit of 2 GiB and"
+                f" fewer operators than torch ({str(error).splitlines()[0]})"
+            ) from error
+    model = onnx.load_model_from_string(recorded.getvalue())
+    made_with = versions()
+    model.producer_name, model.producer_version = "stackae", made_with["stackae"]
+    properties = {
+        "estimator": type(estimator).__name__,
+        "n_features": int(estimator.n_features_in_),
+        **metadata,
+        "versions": made_with,
+    }
+    if (names := getattr(estimator, "feature_names_in_", None)) is not None:
+        properties["feature_names"] = [str(name) for name in names]
+    onnx.helper.set_model_props(
+        model, {k: v if isinstance(v, str) else json.dumps(v) for k, v in properties.items()}
+    )
+    with atomic_write(path) as file:
+        file.write(model.SerializeToString(deterministic=True))
+
+
+class _Applied(nn.Module):
+    """A function of a module and its input, as a module of its own: a float32 copy on the processor."""
+
+    def __init__(self, module: nn.Module, function: Callable[[Any, Tensor], Any]) -> None:
+        super().__init__()
+        self.module = deepcopy(module).cpu().float()
+        self.function = function
+        self.eval()
+
+    def forward(self, rows: Tensor) -> Any:
+        return self.function(self.module, rows)

@@ -1,0 +1,152 @@
+"""Encoders with a head: what is fine-tuned where there are labels."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn.functional import cross_entropy, normalize
+
+from stackae.scaling import Scaling
+from stackae.shallow import ShallowAutoencoder
+from stackae.stack import Encoders
+
+
+class Predictor(Encoders):
+    """Encoders 1 to n and, on the last code, an affine head that starts at zero.
+
+    The engine trains it on rows whose last columns are the targets.
+
+    Parameters
+    ----------
+    layers : sequence of ShallowAutoencoder
+        Bottom first. Their weights are changed by training.
+    n_outputs : int
+        Answers of the head.
+    adversarial : float, default=0.0
+        In training, how far each row is moved, in the layer's own units, to where its cost is larger.
+    """
+
+    def __init__(
+        self, layers: Sequence[ShallowAutoencoder], n_outputs: int, adversarial: float = 0.0
+    ) -> None:
+        super().__init__(layers)
+        self.adversarial = adversarial
+        self.n_inputs = layers[0].n_inputs
+        self.n_outputs = n_outputs
+        #: Brings the code to mean 0 and about standard deviation 1, as it was before fine-tuning.
+        self.code_scaling = Scaling.identity(layers[-1].n_units)
+        self.head = nn.Linear(layers[-1].n_units, n_outputs)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    @abstractmethod
+    def cost(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The mean cost a row of answers (rows × outputs) where the targets were meant."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Rows in the user's units to the head's answers (rows × outputs)."""
+        outputs: Tensor = self.head(self.code_scaling(self.encode(x)))
+        return outputs
+
+    def corrupt(self, rows: Tensor, generator: Generator) -> Tensor:
+        """What the first encoder sees of scaled rows, their targets left out."""
+        return super().corrupt(rows[:, : self.n_inputs], generator)
+
+    def objective(
+        self, rows: Tensor, seen: Tensor | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        """The cost of one batch.
+
+        Parameters
+        ----------
+        rows : Tensor of shape (rows, features + targets)
+            Scaled rows, and their targets behind.
+        seen : Tensor of shape (rows, features) or None
+            What :meth:`corrupt` made of them, or None for the rows themselves.
+        generator : Generator or None
+            Given in training, for what is damaged inside.
+        """
+        targets = rows[:, self.n_inputs :]
+        seen = rows[:, : self.n_inputs] if seen is None else seen
+        if generator is not None and self.adversarial > 0:
+            seen = seen + self.adversarial * self._worst_direction(seen, targets)
+        code = self.encode_scaled(seen, generator)
+        return self.cost(self.head(self.code_scaling(code)), targets)
+
+    def _worst_direction(self, seen: Tensor, targets: Tensor) -> Tensor:
+        """The direction of length one in which each row's cost grows fastest."""
+        moved = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        for parameter in moved:  # their gradients, half of the products, are not asked for
+            parameter.requires_grad_(False)
+        try:
+            inputs = seen.detach().requires_grad_()
+            outputs = self.head(self.code_scaling(self.encode_scaled(inputs)))
+            (slope,) = torch.autograd.grad(self.cost(outputs, targets), inputs)
+        finally:
+            for parameter in moved:
+                parameter.requires_grad_(True)
+        return normalize(slope.nan_to_num(), dim=1, eps=torch.finfo(slope.dtype).tiny)
+
+    def freeze_unused(self, rows: Tensor) -> None:
+        """Leave out of training what no answer depends on: the decoders."""
+        parameters = list(self.parameters())
+        for parameter in parameters:
+            parameter.requires_grad_(True)
+        with torch.enable_grad():
+            gradients = torch.autograd.grad(self.objective(rows), parameters, allow_unused=True)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.requires_grad_(gradient is not None)
+
+
+class ClassPredictor(Predictor):
+    """Answers with a logit a class; the target is the class's number.
+
+    Parameters
+    ----------
+    layers, n_outputs, adversarial
+        As those of :class:`Predictor`.
+    label_smoothing : float, default=0.0
+        Share of the target that is spread over all classes (Szegedy et al. 2016).
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[ShallowAutoencoder],
+        n_outputs: int,
+        adversarial: float = 0.0,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(layers, n_outputs, adversarial)
+        self.label_smoothing = label_smoothing
+
+    def cost(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return cross_entropy(outputs, targets[:, 0].long(), label_smoothing=self.label_smoothing)
+
+
+class ValuePredictor(Predictor):
+    """Answers with a number an output; a target that is missing (NaN) is left out.
+
+    It is trained on scaled targets, and answers in their own units.
+
+    Parameters
+    ----------
+    layers, n_outputs, adversarial
+        As those of :class:`Predictor`.
+    """
+
+    def __init__(
+        self, layers: Sequence[ShallowAutoencoder], n_outputs: int, adversarial: float = 0.0
+    ) -> None:
+        super().__init__(layers, n_outputs, adversarial)
+        #: Between the targets' units and those of the head, in which each has standard deviation 1.
+        self.target_scaling = Scaling.identity(n_outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.target_scaling.inverse(super().forward(x))
+
+    def cost(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        error = torch.where(targets.isnan(), 0.0, outputs - targets)
+        return error.square().sum().div(len(outputs))
