@@ -18,6 +18,7 @@ from stackae.penalties import PENALTIES
 
 if TYPE_CHECKING:
     from stackae import Autoencoder
+    from stackae.corruption.base import Corruption
 
 #: The parts that a specification may name, by the parameter of ``Autoencoder`` that takes them.
 TABLES: dict[str, PartTable[Any]] = {
@@ -47,6 +48,19 @@ class LayerSpec(click.ParamType[str]):
             name = part.partition("=")[0].partition(",")[0]
             if name not in known_words():
                 self.fail(f"{name!r} in {value!r} must be one of {', '.join(known_words())}", param, ctx)
+        return str(value)
+
+
+class CorruptionSpec(click.ParamType[str]):
+    """A corruption, or the word none."""
+
+    name = "SPEC"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the name; the corruption is made later, by :func:`parse_corruption`."""
+        words = [*CORRUPTIONS, "none"]
+        if str(value).partition("=")[0].partition(",")[0] not in words:
+            self.fail(f"must be one of {', '.join(words)}, got {value!r}; write masking=0.2", param, ctx)
         return str(value)
 
 
@@ -82,7 +96,13 @@ def parse_layer(spec: str) -> int | Autoencoder:
     return Autoencoder(int(width), **chosen)
 
 
-def _parse_part(part: str, spec: str) -> tuple[str, Any]:
+def parse_corruption(spec: str) -> Corruption:
+    """The corruption that a specification means: ``masking=0.2``, ``dropout=0.3,on=hidden``."""
+    corruption: Corruption = _parse_part(spec, spec, "--corruption")[1]
+    return corruption
+
+
+def _parse_part(part: str, spec: str, option: str = "--layer") -> tuple[str, Any]:
     head, *rest = part.split(",")
     name, _, first = head.partition("=")
     if name == "tied":
@@ -91,7 +111,7 @@ def _parse_part(part: str, spec: str) -> tuple[str, Any]:
         if first not in ACTIVATIONS:
             raise click.BadParameter(
                 f"activation in {spec!r} must be one of {', '.join(ACTIVATIONS)}, got {first!r}",
-                param_hint="--layer",
+                param_hint=option,
             )
         return "activation", first
     from stackae.constraints import InvalidParameterError
@@ -106,14 +126,14 @@ def _parse_part(part: str, spec: str) -> tuple[str, Any]:
         if key not in known:
             raise click.BadParameter(
                 f"{name!r} in {spec!r} takes {', '.join(known) or 'no parameter'}, got {key!r}",
-                param_hint="--layer",
+                param_hint=option,
             )
         values[key] = _value(text)
     made = kind(**values)
     try:
         made.check_parameters()
     except InvalidParameterError as error:
-        raise click.BadParameter(f"{error} ({name!r} in {spec!r})", param_hint="--layer") from None
+        raise click.BadParameter(f"{error} ({name!r} in {spec!r})", param_hint=option) from None
     return parameter, made
 
 

@@ -8,7 +8,10 @@ import click
 
 import stackae
 from stackae_cli.commands.evaluate import evaluate
+from stackae_cli.commands.export import export
+from stackae_cli.commands.finetune import finetune
 from stackae_cli.commands.info import info
+from stackae_cli.commands.predict import predict
 from stackae_cli.commands.pretrain import pretrain
 from stackae_cli.commands.reconstruct import reconstruct
 from stackae_cli.commands.score import score
@@ -30,6 +33,9 @@ cli.add_command(pretrain)
 cli.add_command(transform)
 cli.add_command(reconstruct)
 cli.add_command(score)
+cli.add_command(finetune)
+cli.add_command(predict)
+cli.add_command(export)
 cli.add_command(info)
 cli.add_command(evaluate)
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from stackae import Autoencoder, StackedAutoencoder
+    from stackae import Autoencoder, StackedAutoencoder, StackedAutoencoderDetector
     from stackae.data import DataSet
+    from stackae.estimators._base import BaseEncoder
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,6 +56,22 @@ def model_on_rows(function: F) -> F:
     return function
 
 
+def seed_option(function: F) -> F:
+    """``--random-state``."""
+    return click.option(
+        "--random-state",
+        type=click.IntRange(0, 2**32 - 1),
+        help="Seed [default: one is drawn, and written down].",
+    )(function)
+
+
+def drawn(random_state: int | None) -> int:
+    """The seed that was given, or one that is drawn."""
+    import numpy as np
+
+    return int(np.random.SeedSequence().generate_state(1)[0]) if random_state is None else random_state
+
+
 def out_option(function: F) -> F:
     """``--out``: the file that is written."""
     return click.option(
@@ -66,13 +83,44 @@ def out_option(function: F) -> F:
     )(function)
 
 
-def load_run(run: str, device: str) -> Autoencoder | StackedAutoencoder:
+def load_run(run: str, device: str) -> BaseEncoder:
     """The model of a run folder, or of a model file."""
     from stackae import load
     from stackae_cli.run_folder import MODEL
 
     path = Path(run)
     return load(path / MODEL if path.is_dir() else path, device=device)
+
+
+def load_stack(run: str, device: str) -> Autoencoder | StackedAutoencoder:
+    """The same, which must be one that others can be built on."""
+    from stackae import Autoencoder, StackedAutoencoder
+
+    kinds = (Autoencoder, StackedAutoencoder)
+    model: Autoencoder | StackedAutoencoder = _of_kind(run, device, kinds, "a pretrained run")
+    return model
+
+
+def load_reconstructing(
+    run: str, device: str
+) -> Autoencoder | StackedAutoencoder | StackedAutoencoderDetector:
+    """The same, which must be able to reconstruct."""
+    from stackae import Autoencoder, StackedAutoencoder, StackedAutoencoderDetector
+
+    kinds = (Autoencoder, StackedAutoencoder, StackedAutoencoderDetector)
+    model: Autoencoder | StackedAutoencoder | StackedAutoencoderDetector
+    model = _of_kind(run, device, kinds, "the run that it was fine-tuned from")
+    return model
+
+
+def _of_kind(run: str, device: str, kinds: tuple[type, ...], instead: str) -> Any:
+    from stackae.exceptions import ParameterError
+
+    model = load_run(run, device)
+    if not isinstance(model, kinds):
+        names = ", ".join(kind.__name__ for kind in kinds)
+        raise ParameterError(f"{run}: must be one of {names}, got {type(model).__name__}; give {instead}")
+    return model
 
 
 def read_rows(

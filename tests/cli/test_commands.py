@@ -186,9 +186,21 @@ def test_score_prints_the_error_and_writes_it_by_row(stackae, finished_run, tmp_
     errors = np.load(tmp_path / "errors.npy")
     model, X = load(finished_run / "model.safetensors"), load_data("digits:test").X
     np.testing.assert_allclose(errors[:, 0], -model.score_samples(X))
+    assert errors[:, 1].sum() == 36  # a tenth of the rows
     lines = dict(line.rsplit(maxsplit=1) for line in answer.out.splitlines())
-    assert float(lines["squared error a row"]) == pytest.approx(errors.mean(), rel=1e-4)
+    assert float(lines["squared error a row"]) == pytest.approx(errors[:, 0].mean(), rel=1e-4)
     assert float(lines["R²"]) == pytest.approx(model.score(X), abs=1e-5)
+
+
+def test_export_writes_the_encoder_as_onnx(stackae, finished_run, tmp_path):
+    import onnxruntime
+
+    out = tmp_path / "encoder.onnx"
+    answer = stackae("export", finished_run, "--out", out)
+    assert (answer.code, answer.out, answer.err) == (0, f"64 features to 3 codes: {out}\n", "")
+    X = load_data("digits:test").X.astype(np.float32)
+    (codes,) = onnxruntime.InferenceSession(out).run(["codes"], {"rows": X})
+    np.testing.assert_allclose(codes, load(finished_run / "model.safetensors").transform(X), atol=1e-5)
 
 
 def test_info_tells_the_parts_of_every_layer(stackae, finished_run):

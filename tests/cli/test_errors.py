@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -114,6 +115,7 @@ def test_an_output_file_that_exists_exits_5_and_is_left_alone(refuse, finished_r
     out = file(tmp_path, "codes.npy", "precious")
     for name in ("transform", "reconstruct", "score"):
         refuse(IO, name, finished_run, "digits", "--out", out, [out, "exists"])
+    refuse(IO, "export", finished_run, "--out", out, [out, "exists"])
     assert out.read_text() == "precious"
 
 
@@ -211,6 +213,16 @@ def test_an_unknown_output_format_exits_2_before_any_work(refuse, finished_run, 
     refuse(
         USAGE, "transform", finished_run, "digits", "--out", tmp_path / "codes.txt", [".npy, .csv, .parquet"]
     )
+
+
+def test_export_without_onnx_or_without_the_folder_writes_nothing(
+    refuse, finished_run, tmp_path, monkeypatch
+):
+    refuse(IO, "export", finished_run, "--out", tmp_path / "nowhere" / "m.onnx", ["nowhere", "create it"])
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    out = tmp_path / "m.onnx"
+    refuse(USAGE, "export", finished_run, "--out", out, ["m.onnx", "pip install 'stackae[onnx]'"])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_labels_that_are_missing_or_no_classes_exit_3(refuse, stackae, csv, tmp_path):

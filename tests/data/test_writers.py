@@ -4,6 +4,7 @@ import sys
 import tempfile
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -119,10 +120,22 @@ def test_names_that_do_not_fit_the_columns_are_refused(tmp_path, names):
         write_table(tmp_path / "t.npy", CODES, names)
 
 
-@pytest.mark.parametrize("array", [np.zeros((2, 2, 2)), np.array([["a"]]), np.array([[None]])])
+@pytest.mark.parametrize("array", [np.zeros((2, 2, 2)), np.array([[None]])])
 def test_what_is_no_table_of_numbers_is_refused(tmp_path, array):
     with pytest.raises(ParameterError, match="1 or 2 dimensions of numbers"):
         write_table(tmp_path / "t.npy", array, ["a"])
+
+
+@pytest.mark.parametrize("ending", [".npy", ".csv", ".parquet"])
+def test_text_is_written_and_read_back(tmp_path, ending):
+    path, words = tmp_path / f"t{ending}", np.array(["rose", 'a, "b"', ""])
+    write_table(path, words, ["kind"])
+    if ending == ".npy":
+        again = np.load(path)
+    else:
+        read = pd.read_csv if ending == ".csv" else pd.read_parquet
+        again = read(path)["kind"].fillna("")
+    assert list(again) == list(words)
 
 
 def test_an_error_while_writing_leaves_the_old_file(tmp_path, monkeypatch):

@@ -53,11 +53,11 @@ def evaluate(
     from stackae.evaluation import compare_with_pca
     from stackae.exceptions import DataError
     from stackae.files import atomic_write_text
-    from stackae_cli.options import about, load_run
+    from stackae_cli.options import about, load_reconstructing
 
     if json_path is not None and json_path.exists():
         raise FileExistsError(f"{json_path} exists; choose another --json, or remove it")
-    model = load_run(run, device)
+    model = load_reconstructing(run, device)
     name = data.partition(":")[0]
     named = data in {name, f"{name}:train", f"{name}:test"} and name in DATA_SETS
     # Of a data set always the training rows: to learn from the rows that are asked would flatter everybody.

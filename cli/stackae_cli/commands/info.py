@@ -36,7 +36,7 @@ def info(run: str, as_json: bool) -> None:
                 "last loss": epochs[-1]["loss"] if epochs else None,
             }
         )
-    tuning = [r for r in model.history_ if r["phase"] == "finetune"]
+    tuning = [r for r in model.history_ if r["layer"] is None]
     summary = {
         "estimator": type(model).__name__,
         "features": model.n_features_in_,

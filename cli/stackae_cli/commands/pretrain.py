@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stackae_cli.layer_spec import LayerSpec, known_words, parse_layer
-from stackae_cli.options import common_options, data_argument, data_options, device_option
+from stackae_cli.options import common_options, data_argument, data_options, device_option, seed_option
 
 if TYPE_CHECKING:
     from stackae import StackedAutoencoder, Training
@@ -80,11 +80,7 @@ def _use_config(context: click.Context, parameter: click.Parameter, path: Path |
     show_default=True,
     help="Number format of the products in training.",
 )
-@click.option(
-    "--random-state",
-    type=click.IntRange(0, 2**32 - 1),
-    help="Seed [default: one is drawn, and written down].",
-)
+@seed_option
 @device_option
 @click.option(
     "--max-memory",
@@ -129,8 +125,6 @@ def pretrain(
     Started by torchrun (torchrun --nproc-per-node 2 -m stackae_cli.main pretrain ...), all processes train
     one model, each on its share of every batch.
     """
-    import numpy as np
-
     import stackae
     from stackae.data import fingerprint
     from stackae.environment import versions
@@ -138,11 +132,10 @@ def pretrain(
     from stackae.memory import parse_memory
     from stackae.training.distributed import is_first, together
     from stackae.training.precision import resolve_device
-    from stackae_cli.options import about, read_rows
+    from stackae_cli.options import about, drawn, read_rows
     from stackae_cli.run_folder import CONFIG, HISTORY, MODEL, new_run_folder, to_jsonl, to_toml
 
-    if random_state is None:
-        random_state = int(np.random.SeedSequence().generate_state(1)[0])
+    random_state = drawn(random_state)
     model = stackae.StackedAutoencoder(
         [parse_layer(spec) for spec in layers] or (256, 64),
         pretrain=_training(epochs, batch_size, learning_rate),

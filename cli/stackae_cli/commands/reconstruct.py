@@ -17,10 +17,10 @@ def reconstruct(
 ) -> None:
     """Write the reconstructions of the rows of DATA, in their own units."""
     from stackae.data.writers import check_destination, write_table
-    from stackae_cli.options import about, load_run, read_rows
+    from stackae_cli.options import about, load_reconstructing, read_rows
 
     check_destination(out)
-    model = load_run(run, device)
+    model = load_reconstructing(run, device)
     dataset = read_rows(data, data_home, drop)
     with about(data):
         rows = model.reconstruct(dataset.rows)
