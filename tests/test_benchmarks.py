@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -16,8 +17,8 @@ def benchmark_named(monkeypatch):
     """A benchmark as a module, imported as its command would import it."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     yield lambda name: __import__(name)
-    for name in ("common", "speed", "larger_than_memory"):
-        sys.modules.pop(name, None)
+    for path in BENCHMARKS.glob("*.py"):
+        sys.modules.pop(path.stem, None)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -55,3 +56,27 @@ def test_the_large_file_is_a_table_of_the_shape_asked_for(benchmark_named, tmp_p
     assert rows.shape == (larger.BLOCK + 7, larger.WIDTH)
     assert rows.dtype == np.float32
     assert 0.5 < rows[:1000].std() < 1
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("imputation", ["iris", "KNNImputer", "IterativeImputer"]),
+        ("few_labels", ["100 labels", "without pretraining", "LabelSpreading"]),
+        ("many_labels", ["error on 360 test rows", "pretraining"]),
+    ],
+)
+def test_downstream_work_is_compared(name, words, benchmark_named, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(sys, "argv", [name, "--quick", "--json", str(tmp_path / "figures.json")])
+    benchmark_named(name).main()
+    said = capsys.readouterr().out
+    assert all(word in said for word in words)
+    assert set(json.loads((tmp_path / "figures.json").read_text())) >= {"results", "versions", "machine"}
+
+
+def test_every_digit_is_held_out_once(benchmark_named):
+    anomalies = benchmark_named("anomalies")
+    data = anomalies.images(validate=True, quick=True, data_home=None)
+    result = anomalies.measure(anomalies.Method("PCA", anomalies.pca(4), "same length"), data)
+    assert len(result["digits"]) == 10
+    assert 0.5 < result["mean"] < 1

@@ -89,3 +89,24 @@ def test_the_figures_of_examples_in_the_readme_are_those_of_their_runs():
     for number, figures in expected.items():
         for figure in figures:
             assert figure in row[number], (number, figure)
+
+
+def test_the_figures_of_downstream_work_are_those_of_the_results():
+    rows = [
+        line
+        for line in README.splitlines()
+        if re.match(r"\| (MNIST, .*_labels.py`|the same, 1,000 labels)", line)
+    ]
+    many, few = results_of("many_labels"), results_of("few_labels")["error in percent"]
+    assert f"{many['error in percent']:.2f} %, in {many['seconds']:.0f} s" in rows[0]
+    for row, figures in zip(rows[1:3], few.values(), strict=True):
+        assert f"{figures['stackae']['mean']:.1f} ± {figures['stackae']['standard deviation']:.1f} %" in row
+        assert all(f" {figure['mean']:.1f}" in row for figure in figures.values())
+    (row,) = [line for line in README.splitlines() if "(`anomalies.py`)" in line]
+    areas = {name: figure["mean"] for name, figure in results_of("anomalies")["methods"].items()}
+    for kind in ("Stacked", "PCA", "Isolation", "OneClass"):
+        assert f"{max(area for name, area in areas.items() if name.startswith(kind)):.3f}" in row
+    (row,) = [line for line in README.splitlines() if "(`imputation.py`)" in line]
+    tables = results_of("imputation")["tables"]
+    for method in ("stackae", "mean", "KNNImputer", "IterativeImputer"):
+        assert " / ".join(f"{table[method]['rmse']:.2f}" for table in tables.values()) in row
