@@ -113,6 +113,8 @@ class BaseSupervised(OnEncoder):
             warnings.simplefilter("ignore", ConvergenceWarning)
             own = None if weights is None else weights[chosen]
             wanted = targets[chosen] if module.n_outputs == targets.shape[1] else targets[chosen, 0]
+            if is_classifier(self) and len(np.unique(wanted)) < 2:  # the others are too rare to be among them
+                return
             model.fit(z, wanted, sample_weight=own)
         self._take_start(module, np.atleast_2d(model.coef_), np.atleast_1d(model.intercept_), model)
 

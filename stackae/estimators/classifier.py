@@ -21,7 +21,7 @@ from stackae.estimators._supervised import BaseSupervised
 from stackae.estimators._weights import Floats
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.estimators.stacked import StackedAutoencoder
-from stackae.exceptions import DataError
+from stackae.exceptions import DataError, ModelFileError
 from stackae.shallow import ShallowAutoencoder
 from stackae.supervised import ClassPredictor, Predictor
 from stackae.training.parameters import Training
@@ -248,7 +248,11 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
         return {"classes_": classes, "kind_of_classes": self.classes_.dtype.str}
 
     def _take_fitted(self, fitted: Mapping[str, Any]) -> None:
-        self.classes_ = np.asarray(fitted["classes_"], dtype=np.dtype(fitted["kind_of_classes"]))
+        kind = np.dtype(fitted["kind_of_classes"])
+        if kind.kind not in "biufUO":
+            raise ModelFileError(f"classes must be numbers or text, got the type {kind}")
+        # Of text the width is that of the labels: a file's claim could take any amount of memory.
+        self.classes_ = np.asarray(fitted["classes_"], dtype=str if kind.kind == "U" else kind)
 
     # Applying ----------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from stackae import (
     load,
 )
 from stackae.estimators.classifier import _stratified
-from stackae.exceptions import DataError, ParameterError
+from stackae.exceptions import DataError, ModelFileError, ParameterError
 
 LONGER = Training(max_epochs=12, batch_size=32)
 
@@ -294,3 +294,20 @@ def test_a_single_autoencoder_serves_as_encoder(table, kinds, tmp_path):
     model.save(tmp_path / "m.safetensors")
     again = load(tmp_path / "m.safetensors")
     np.testing.assert_array_equal(again.predict(table), model.predict(table))
+
+
+def test_a_class_too_rare_for_the_heads_start_is_learned_all_the_same(table, kinds, monkeypatch):
+    from stackae.estimators import _supervised
+
+    monkeypatch.setattr(_supervised, "_MOST_ROWS_OF_START", 2)
+    y = np.where(np.arange(200) == 100, 1, 0)
+    model = StackedAutoencoderClassifier(encoder=small_stack().fit(np.tile(table, (2, 1))), finetune=SHORT)
+    assert model.fit(np.tile(table, (2, 1)), np.tile(y, 2)).predict_proba(table).shape == (200, 2)
+
+
+def test_the_width_that_a_file_claims_for_its_labels_takes_no_memory():
+    model = StackedAutoencoderClassifier()
+    model._take_fitted({"classes_": ["a", "bc"], "kind_of_classes": "<U500000000"})
+    assert model.classes_.dtype == np.dtype("<U2")
+    with pytest.raises(ModelFileError, match="classes must be numbers or text"):
+        model._take_fitted({"classes_": ["a", "bc"], "kind_of_classes": "V9"})
