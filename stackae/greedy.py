@@ -89,7 +89,7 @@ class Pretrained:
 
 def pretrain(
     layers: Sequence[Composition],
-    trainings: Sequence[Training],
+    trainings: Sequence[Training | None],
     X: Input,
     machine: Machine,
     *,
@@ -105,8 +105,8 @@ def pretrain(
     ----------
     layers : sequence of Composition
         Bottom first; ``"auto"`` is resolved here, when a layer's inputs are known.
-    trainings : sequence of Training
-        One a layer.
+    trainings : sequence of Training or None
+        One a layer; None: it keeps its starting weights.
     X : array, MappedRows or SparseRows of shape (n_rows, n_features), float32 or float64
         In the user's units; not written. Where the rows, scaled, and the layers' codes take more memory than
         the machine's ``room`` has, they are read from where they lie, and codes go to the disk.
@@ -125,11 +125,12 @@ def pretrain(
     DivergedError
         A layer's loss left the finite numbers.
     """
-    if any(training.corruption != "auto" for training in trainings):
+    given = [training for training in trainings if training is not None]
+    if any(training.corruption != "auto" for training in given):
         raise ParameterError(
             "Training(corruption=...) is for fine-tuning; in pretraining give Autoencoder(corruption=...)"
         )
-    if any(training.layerwise_rate != "auto" for training in trainings):
+    if any(training.layerwise_rate != "auto" for training in given):
         raise ParameterError(
             "Training(layerwise_rate=...) is for fine-tuning, got one in pretraining, which has one layer at"
             " a time; leave it out"
@@ -175,12 +176,17 @@ def pretrain(
             layer.high.copy_(torch.maximum(layer.high, greatest) if started else greatest)
 
         def fit_layer(
-            layer: ShallowAutoencoder = layer, rows: Rows = rows, training: Training = training, k: int = k
+            layer: ShallowAutoencoder = layer,
+            rows: Rows = rows,
+            training: Training | None = training,
+            k: int = k,
         ) -> list[EpochRecord]:
             if not started:
                 layer.initialise(machine.generator)
             if layer.parts.network.starts_from_rows:
                 return _from_rows(layer, rows, training, machine, k + 1, afresh=not started)
+            if training is None:
+                return []
             return train(layer, rows, training, machine, phase="pretrain", layer=k + 1)
 
         if machine.memory is None or started:
@@ -339,7 +345,13 @@ def train(
 
 
 def _from_rows(
-    layer: ShallowAutoencoder, rows: Rows, training: Training, machine: Machine, number: int, *, afresh: bool
+    layer: ShallowAutoencoder,
+    rows: Rows,
+    training: Training | None,
+    machine: Machine,
+    number: int,
+    *,
+    afresh: bool,
 ) -> list[EpochRecord]:
     """Fit a layer whose network starts from the rows; what does not reconstruct better, it does not keep."""
     network, start = layer.parts.network, perf_counter()
@@ -362,6 +374,8 @@ def _from_rows(
         machine.progress.end_epoch(record)
         machine.progress.end_phase()
         return [record]
+    if training is None:
+        return []
     if not afresh:
         return train(layer, rows, training, machine, phase="pretrain", layer=number)
     state = {name: value.clone() for name, value in layer.state_dict().items()}

@@ -277,7 +277,7 @@ class BaseAutoencoder(Reconstructing):
         self._learn(
             rows,
             machine,
-            [clone(training).set_params(**once) for training in pretraining],
+            [None if training is None else clone(training).set_params(**once) for training in pretraining],
             None if tuning is None else clone(tuning).set_params(**once),
             weights=weights,
             started=started,
@@ -286,14 +286,14 @@ class BaseAutoencoder(Reconstructing):
         return self
 
     @abstractmethod
-    def _trainings(self) -> tuple[list[Training], Training | None]:
+    def _trainings(self) -> tuple[list[Training | None], Training | None]:
         """How each layer is trained, and how the stack is fine-tuned, if it is."""
 
     def _learn(
         self,
         rows: Input,
         machine: Machine,
-        pretraining: list[Training],
+        pretraining: list[Training | None],
         tuning: Training | None,
         *,
         weights: Floats | None = None,

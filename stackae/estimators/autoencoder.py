@@ -215,7 +215,7 @@ class Autoencoder(BaseAutoencoder):
     def _join(self, layers: Sequence[ShallowAutoencoder]) -> ShallowAutoencoder:
         return layers[0]
 
-    def _trainings(self) -> tuple[list[Training], Training | None]:
+    def _trainings(self) -> tuple[list[Training | None], Training | None]:
         return [self._part("training")], None
 
     def _composition(self, scale: str | None, missing: bool = False, indicator: bool = False) -> Composition:

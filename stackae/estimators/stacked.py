@@ -69,8 +69,10 @@ class StackedAutoencoder(BaseAutoencoder):
         added while that lowers the error on a tenth of the rows, held out, by ``tol`` or, where ``fit`` is
         given ``y``, raises the accuracy (R² for numbers) of a linear probe of the codes by ``tol``. Every
         depth tried is trained, and the chosen one again on all rows: about 2 to 5 times the time.
-    pretrain : Training or "auto", default="auto"
-        For every layer that has no ``training`` of its own.
+    pretrain : Training, "auto" or None, default="auto"
+        For every layer that has no ``training`` of its own. None: such layers keep their starting weights, so
+        that the stack is trained end to end only or, with ``finetune=None``, not at all: what one compares
+        pretraining with.
     finetune : Training, "auto" or None, default="auto"
         None: no fine-tuning. ``"auto"``: ``Training()`` for two layers or more, none for one, which
         pretraining has trained end to end already.
@@ -157,7 +159,7 @@ class StackedAutoencoder(BaseAutoencoder):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "layers": ["array-like", StrOptions({"auto"})],
         "tol": [Interval(Real, 0, None, closed="left")],
-        "pretrain": [Training, StrOptions({"auto"})],
+        "pretrain": [Training, StrOptions({"auto"}), None],
         "finetune": [Training, StrOptions({"auto"}), None],
         "output": [StrOptions({"code", "all"})],
         "memory": [str, PathLike, HasMethods("cache"), None],
@@ -174,7 +176,7 @@ class StackedAutoencoder(BaseAutoencoder):
         self,
         layers: Sequence[int | Autoencoder] | str = (256, 64),
         *,
-        pretrain: str | Training = "auto",
+        pretrain: str | Training | None = "auto",
         finetune: str | Training | None = "auto",
         output: str = "code",
         tol: float = 0.01,
@@ -292,10 +294,11 @@ class StackedAutoencoder(BaseAutoencoder):
         first, *others = self._new_layers()
         return [first._composition(self.scale, missing, indicator), *(o._composition("auto") for o in others)]
 
-    def _trainings(self) -> tuple[list[Training], Training | None]:
+    def _trainings(self) -> tuple[list[Training | None], Training | None]:
         own = [layer.training for layer in self._new_layers()]
         pretraining = [t if isinstance(t, Training) else self._part("pretrain") for t in own]
-        tuning = None if self.finetune == "auto" and len(own) == 1 else self._part("finetune")
+        trained_already = self.finetune == "auto" and len(own) == 1 and pretraining[0] is not None
+        tuning = None if trained_already else self._part("finetune")
         return pretraining, tuning
 
     def _join(self, layers: Sequence[ShallowAutoencoder]) -> UnrolledStack:

@@ -191,3 +191,25 @@ def test_the_default_stack_improves_on_its_start_and_beats_pca_of_its_width_in_r
     pca = PCA(2).fit(X)
     r2 = 1 - ((pca.inverse_transform(pca.transform(X)) - X) ** 2).sum() / (X**2).sum()
     assert StackedAutoencoder((32, 2), random_state=0).fit(X).score(X) > r2 - 0.02
+
+
+def test_without_pretraining_and_fine_tuning_the_layers_keep_their_starting_weights():
+    X = np.random.default_rng(0).random((60, 6)).astype(np.float32)
+    untrained = small_stack(pretrain=None, finetune=None).fit(X)
+    assert untrained.history_ == []
+    assert untrained.n_iter_ == 0
+    trained = small_stack(finetune=None).fit(X)
+    # Both began with the same draws; the first layer's biases begin at zero.
+    assert not untrained.module_.layers[0].network.encoder_bias.any()
+    assert trained.module_.layers[0].network.encoder_bias.any()
+
+
+def test_without_pretraining_the_stack_is_trained_end_to_end_only():
+    X = np.random.default_rng(0).random((60, 6)).astype(np.float32)
+    model = small_stack(pretrain=None).fit(X)
+    assert {record["phase"] for record in model.history_} == {"finetune"}
+    of_one_layer = small_stack((3,), pretrain=None, finetune="auto").set_params(finetune="auto").fit(X)
+    assert of_one_layer.n_iter_ > 0
+    # A layer's own training is still its own.
+    own = small_stack([Autoencoder(4, training=SHORT), 2], pretrain=None, finetune=None).fit(X)
+    assert {record["layer"] for record in own.history_} == {1}
