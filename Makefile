@@ -31,7 +31,7 @@ demo: $(VENV)/installed-core ## pretrain on the bundled digits, then compare wit
 	@echo "The model lies in $(DEMO)/model.safetensors, the table as JSON in $(DEMO).json"
 
 test: $(VENV)/installed-test ## run the whole suite, doctests included
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses logical --dist worksteal
 
 check: $(VENV)/installed-dev ## format, lint, types and import order
 	$(BIN)/ruff format --check .

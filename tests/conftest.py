@@ -6,9 +6,10 @@ import os
 import sys
 from pathlib import Path
 
-os.environ.setdefault(
-    "SCIPY_ARRAY_API", "1"
-)  # before SciPy is loaded: one of scikit-learn's checks asks for it
+# Before the libraries are loaded that look at them. One of scikit-learn's checks asks for the first.
+os.environ.setdefault("SCIPY_ARRAY_API", "1")
+if "PYTEST_XDIST_WORKER" in os.environ:  # as many workers as processors: one thread each
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
