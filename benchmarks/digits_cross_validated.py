@@ -19,9 +19,9 @@ from sklearn.model_selection import StratifiedKFold
 
 from stackae import StackedAutoencoder
 from stackae.data import load_data
-from stackae.evaluation.comparison import compare_with_pca
+from stackae.evaluation import Split, compare_fitted
 
-COLUMNS = ("linear_probe", "neighbour_probe", "r2")
+COLUMNS = {"linear_probe": "linear probe", "neighbour_probe": "k-NN probe", "r2": "R²"}
 
 
 def main() -> None:
@@ -41,13 +41,10 @@ def main() -> None:
         figures: dict[str, list[list[float]]] = {"stackae": [], "PCA": []}
         for seed in seeds:
             for fit_rows, held_rows in folds.split(data.X, data.y):
-                X, train, test = (
-                    data.X[fit_rows],
-                    *((data.X[rows], data.y[rows]) for rows in (fit_rows, held_rows)),
-                )
-                model = StackedAutoencoder((256, width), random_state=seed).fit(X)
-                for result in compare_with_pca(model, None, X, train, test, standardise=False).results[:2]:
-                    figures[result.method].append([getattr(result, column) for column in COLUMNS])
+                split = Split(data.X[fit_rows], data.y[fit_rows], data.X[held_rows], data.y[held_rows])
+                model = StackedAutoencoder((256, width), random_state=seed).fit(split.X)
+                for record in compare_fitted(model, split.X, split, methods=["PCA"], few_labels=()).records:
+                    figures[record.method].append([record.measures[name] for name in COLUMNS.values()])
         means = {method: np.mean(values, 0) for method, values in figures.items()}
         for method, (linear, neighbour, r2) in means.items():
             print(f"{width:<8}{method:<10}{100 * linear:>13.2f}%{100 * neighbour:>13.2f}%{r2:>10.3f}")

@@ -44,6 +44,17 @@ def results_of(name):
     return json.loads(path.read_text(encoding="utf-8"))["results"]
 
 
+def test_the_table_of_the_demo_in_the_readme_is_that_of_its_result():
+    path = Path(__file__).parent.parent / "benchmarks" / "results" / "demo.json"
+    demo = json.loads(path.read_text(encoding="utf-8"))
+    for record in demo["records"]:
+        (row,) = [line for line in README.splitlines() if line.startswith(f"│ {record['method']} ")]
+        for measure in ("linear probe", "k-NN probe", "10 labels", "100 labels", "1,000 labels", "clusters"):
+            assert f"│ {100 * record[measure]:.1f} %" in row
+        assert "R²" not in record or f"│ {record['R²']:.3f}" in row
+    assert all(verdict in README.splitlines() for verdict in demo["verdicts"])
+
+
 def test_the_speeds_in_the_readme_are_those_of_the_results():
     speed = results_of("speed")
     rows = [line for line in README.splitlines() if line.startswith(("| 784-", "| 64-32-64"))]

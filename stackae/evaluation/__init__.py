@@ -1,5 +1,18 @@
-"""Features judged by what simple models make of them, beside PCA's."""
+"""Features judged by what simple models make of them, beside PCA's and others'."""
 
-from stackae.evaluation.comparison import Comparison, Result, compare_with_pca
+from stackae.evaluation.comparison import Comparison, Record, summary
+from stackae.evaluation.experiment import Split, compare, compare_fitted, resplit
+from stackae.evaluation.methods import METHODS
+from stackae.evaluation.picture import draw
 
-__all__ = ["Comparison", "Result", "compare_with_pca"]
+__all__ = [
+    "METHODS",
+    "Comparison",
+    "Record",
+    "Split",
+    "compare",
+    "compare_fitted",
+    "draw",
+    "resplit",
+    "summary",
+]

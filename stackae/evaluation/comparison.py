@@ -1,132 +1,190 @@
-"""A fitted model's codes against PCA of the same width, honestly."""
+"""What a comparison of features found, and what can be said of it."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from time import perf_counter
-from typing import Any, Protocol
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import isnan
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from scipy.stats import binomtest
-from sklearn.decomposition import PCA
-from sklearn.metrics import r2_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from stackae.evaluation.probes import Correct, linear_probe, neighbour_probe
+from stackae.evaluation.methods import METHODS, OURS, RIVAL
+from stackae.evaluation.probes import Correct
+from stackae.evaluation.statistics import Difference, interval, over_rows, over_splits
 
-#: Two accuracies differ when an exact McNemar test says so at this level.
-SIGNIFICANCE = 0.05
+LINEAR, NEIGHBOURS, R2, CLUSTERS = "linear probe", "k-NN probe", "R²", "clusters"
+FIT, TRANSFORM = "fit seconds", "transform seconds"
+#: What a table shows first, and verdicts are given on.
+JUDGED = (LINEAR, NEIGHBOURS, R2)
 
 
-class Features(Protocol):
-    """What is compared: a fitted transformer that can go back."""
-
-    def transform(self, X: Any) -> npt.NDArray[np.floating]:
-        """Rows to features."""
-        ...
-
-    def inverse_transform(self, X: Any) -> npt.NDArray[np.floating]:
-        """Features to rows."""
-        ...
+def labels_measure(n_labels: int) -> str:
+    """What the accuracy of the linear probe with so few labels is called."""
+    return f"{n_labels:,} labels"
 
 
 @dataclass(frozen=True)
-class Result:
-    """One method's line: accuracies in [0, 1], R² of the reconstruction of the test rows, fit seconds."""
+class Record:
+    """One method's figures at one width, on one split.
 
+    ``measures`` holds accuracies in [0, 1], R² of the test rows' reconstruction where features can go back,
+    and seconds. ``width`` is what was asked for, None for the rows themselves; ``n_features`` what came.
+    """
+
+    split: int
     method: str
-    width: int
-    linear_probe: float
-    neighbour_probe: float
-    r2: float
-    seconds: float | None
+    width: int | None
+    n_features: int
+    measures: dict[str, float]
+    correct: dict[str, Correct] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The lines of the table, and a sentence on each column."""
-
-    results: list[Result]
-    verdicts: list[str]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        return asdict(self)
-
-
-def compare_with_pca(
-    model: Features,
-    seconds: float | None,
-    X: npt.NDArray[np.floating],
-    train: tuple[npt.NDArray[np.floating], npt.NDArray[Any]],
-    test: tuple[npt.NDArray[np.floating], npt.NDArray[Any]],
-    *,
-    standardise: bool,
-) -> Comparison:
-    """Judge a fitted model's codes, PCA's of the same width, and the raw rows.
+    """What a comparison found.
 
     Parameters
     ----------
-    model : fitted transformer with ``inverse_transform``
-    seconds : float or None
-        What fitting it took.
-    X : array of shape (n_rows, n_features)
-        The rows that the model was fitted on; PCA is fitted on the same.
-    train, test : pair of (rows, labels)
-        The probes are fitted on the first and asked about the second.
-    standardise : bool
-        Whether PCA works on standardised columns: what the model does itself.
-
-    Returns
-    -------
-    Comparison
+    records : list of Record
+    test_share : float
+        Test rows by training rows.
     """
-    width = model.transform(test[0][:1]).shape[1]
-    start = perf_counter()
-    scaler = StandardScaler() if standardise else FunctionTransformer(check_inverse=False)
-    pca = make_pipeline(scaler, PCA(min(width, *X.shape), random_state=0)).fit(X)
-    pca_seconds = perf_counter() - start
 
-    codes, codes_correct = _judge("stackae", model, seconds, train, test)
-    principal, principal_correct = _judge("PCA", pca, pca_seconds, train, test)
-    raw, _ = _judge("raw rows", make_pipeline(scaler), None, train, test)
-    verdicts = [
-        f"linear probe: {_verdict(codes_correct[0], principal_correct[0])}",
-        f"k-NN probe: {_verdict(codes_correct[1], principal_correct[1])}",
-        f"R²: {_by_value(codes.r2, principal.r2)}",
-    ]
-    if seconds is not None:
-        faster = max(seconds, pca_seconds) / min(seconds, pca_seconds)
-        verdicts.append(
-            f"seconds: {'PCA' if pca_seconds < seconds else 'stackae'} is {faster:,.0f} times faster"
+    records: list[Record]
+    test_share: float
+
+    @cached_property
+    def widths(self) -> list[int]:
+        """The widths that were compared, in order."""
+        return sorted({record.width for record in self.records if record.width is not None})
+
+    @cached_property
+    def methods(self) -> list[str]:
+        """The methods that were compared, in the order of the table."""
+        return [name for name in METHODS if any(record.method == name for record in self.records)]
+
+    def of(self, method: str, width: int | None) -> list[Record]:
+        """A method's records at a width, one a split."""
+        return [r for r in self.records if r.method == method and r.width in (width, None)]
+
+    def values(self, measure: str, method: str, width: int | None) -> list[float]:
+        """A method's figures at a width, one a split; none where it was not measured."""
+        return [r.measures[measure] for r in self.of(method, width) if measure in r.measures]
+
+    def difference(self, measure: str, width: int, ours: str = OURS, theirs: str = RIVAL) -> Difference:
+        """Ours minus theirs at a width, and a paired test: over splits or, of one split, over its rows."""
+        own, other = self.of(ours, width), self.of(theirs, width)
+        if len(own) == 1 and measure in own[0].correct:
+            return over_rows(own[0].correct[measure], other[0].correct[measure])
+        return over_splits(
+            self.values(measure, ours, width), self.values(measure, theirs, width), self.test_share
         )
-    return Comparison([codes, principal, raw], verdicts)
+
+    def verdicts(self) -> list[str]:
+        """Whether it is worth it; a sentence on each probe, one on the reconstruction, one on the cost."""
+        if not self._both:
+            return []
+        sentences = [self._worth_it()]
+        sentences += [f"{measure}: {self._on_accuracy(measure)}" for measure in (LINEAR, NEIGHBOURS)]
+        if all(self.values(R2, method, width) for method in (OURS, RIVAL) for width in self.widths):
+            sentences.append(f"{R2}: {'; '.join(self._on_r2(width) for width in self.widths)}")
+        own = [t for width in self.widths for t in self.values(FIT, OURS, width)]
+        other = [t for width in self.widths for t in self.values(FIT, RIVAL, width)]
+        if own and other:
+            ratio = float(np.median(own) / np.median(other))
+            faster = "PCA's fit is" if ratio >= 1 else "the stack's fit is"
+            sentences.append(f"seconds: {faster} {max(ratio, 1 / ratio):,.0f} times faster")
+        return sentences
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON: every record, and the verdicts."""
+        records = [
+            {
+                "split": r.split,
+                "method": r.method,
+                "width": r.width,
+                "features": r.n_features,
+                **r.measures,
+            }
+            for r in self.records
+        ]
+        tests = [
+            {"width": width, "measure": measure, **vars(self.difference(measure, width))}
+            for width in (self.widths if self._both else ())
+            for measure in (LINEAR, NEIGHBOURS)
+        ]
+        for test in tests:  # JSON has no NaN
+            test["half_width"] = None if isnan(test["half_width"]) else test["half_width"]
+        return {"records": records, "against PCA": tests, "verdicts": self.verdicts()}
+
+    @property
+    def _both(self) -> bool:
+        return {OURS, RIVAL} <= set(self.methods)
+
+    def _worth_it(self) -> str:
+        """A width is worth it where a probe is better than on PCA, and none is worse."""
+        worth: list[int] = []
+        rest: list[int] = []
+        for width in self.widths:
+            signs = [self.difference(measure, width).sign for measure in (LINEAR, NEIGHBOURS)]
+            (worth if max(signs) > 0 and min(signs) >= 0 else rest).append(width)
+        if not worth:
+            return f"not worth it at {_joined(rest)} dimensions: PCA serves as well or better"
+        return f"worth it at {_joined(worth)} dimensions{f', not at {_joined(rest)}' if rest else ''}"
+
+    def _on_accuracy(self, measure: str) -> str:
+        """Widths of which the same can be said are named together."""
+        differences = {width: self.difference(measure, width) for width in self.widths}
+        parts = []
+        for sign, words in (
+            (1, "better than PCA by"),
+            (-1, "worse than PCA by"),
+            (0, "no gain beyond chance,"),
+        ):
+            of_sign = {width: d for width, d in differences.items() if d.sign == sign}
+            if of_sign:
+                points = ", ".join(_points(d, signed=sign == 0) for d in of_sign.values())
+                parts.append(f"at {_joined(of_sign)} {words} {points} points")
+        return "; ".join(parts)
+
+    def _on_r2(self, width: int) -> str:
+        own, other = (float(np.mean(self.values(R2, method, width))) for method in (OURS, RIVAL))
+        if round(own, 3) == round(other, 3):
+            return f"at {width} a tie"
+        return f"at {width} {'higher' if own > other else 'lower'} than PCA's by {abs(own - other):.3f}"
 
 
-def _judge(
-    method: str, features: Features, seconds: float | None, train: tuple[Any, Any], test: tuple[Any, Any]
-) -> tuple[Result, tuple[Correct, Correct]]:
-    seen, asked = features.transform(train[0]), features.transform(test[0])
-    linear = linear_probe(seen, train[1], asked, test[1])
-    neighbour = neighbour_probe(seen, train[1], asked, test[1])
-    r2 = float(r2_score(test[0], features.inverse_transform(asked), multioutput="variance_weighted"))
-    result = Result(method, asked.shape[1], float(linear.mean()), float(neighbour.mean()), r2, seconds)
-    return result, (linear, neighbour)
+def _joined(widths: Iterable[int]) -> str:
+    *others, last = map(str, widths)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
-def _verdict(ours: Correct, theirs: Correct) -> str:
-    """What a paired test says of two methods' answers to the same rows (McNemar's, exact)."""
-    wins, losses = int((ours & ~theirs).sum()), int((~ours & theirs).sum())
-    p = binomtest(wins, wins + losses).pvalue if wins + losses else 1.0
-    points = 100 * (ours.mean() - theirs.mean())
-    who = "stackae wins" if points > 0 else "PCA wins" if points < 0 else "a tie"
-    sure = "a difference beyond chance" if p < SIGNIFICANCE else "within chance"
-    return f"{who}{f' by {abs(points):.1f} points' if points else ''} ({sure}, p = {p:.2g})"
+def _points(difference: Difference, *, signed: bool) -> str:
+    mean, half = 100 * difference.mean, 100 * difference.half_width
+    text = f"{mean:+.1f}" if signed else f"{abs(mean):.1f}"
+    return text if isnan(half) else f"{text} ± {half:.1f}"
 
 
-def _by_value(ours: float, theirs: float) -> str:
-    if round(ours, 3) == round(theirs, 3):
-        return "a tie"
-    return f"{'stackae' if ours > theirs else 'PCA'} wins by {abs(ours - theirs):.3f}"
+def summary(comparison: Comparison, measures: Sequence[str] = JUDGED) -> list[dict[str, Any]]:
+    """The lines of the table: of each width and method the mean and the half-width of its 95 % interval."""
+    lines = []
+    for width in comparison.widths:
+        for method in comparison.methods:
+            records = comparison.of(method, width)
+            if not records or (method == "raw rows" and width != comparison.widths[-1]):
+                continue
+            figures = {
+                m: interval(values) for m in measures if (values := comparison.values(m, method, width))
+            }
+            seconds = comparison.values(FIT, method, width)
+            lines.append(
+                {
+                    "method": method,
+                    "width": records[0].n_features,
+                    "seconds": float(np.median(seconds)) if seconds else None,
+                    **figures,
+                }
+            )
+    return lines

@@ -235,6 +235,15 @@ def test_labels_that_are_missing_or_no_classes_exit_3(refuse, stackae, csv, tmp_
     )
 
 
+def test_evaluate_refuses_before_it_trains(refuse, csv, tmp_path):
+    there = file(tmp_path, "there.json", "{}")
+    refuse(IO, "evaluate", csv, "--labels", "kind", "--json", there, [str(there), "--json"])
+    refuse(USAGE, "evaluate", csv, "--labels", "kind", "--picture", tmp_path / "x.docx", ["docx", "png"])
+    refuse(USAGE, "evaluate", csv, "--labels", "kind", "--method", "pca", ["'pca'", "whitened PCA"])
+    refuse(DATA, "evaluate", csv, "--drop", "kind", ["--labels"])
+    refuse(DATA, "evaluate", csv, "--drop", "kind", "--labels", "a", ["classes", "60 rows"])
+
+
 def test_a_run_that_diverges_exits_6_and_leaves_no_run(refuse, tmp_path):
     options = ("--layer", "8:squared_error", "--learning-rate", "1e30", "--quiet")
     refuse(DIVERGED, "pretrain", "digits", "--out", tmp_path / "run", *options, ["epoch", "learning_rate="])

@@ -1,61 +1,257 @@
-"""The comparison with PCA is fair and says what it sees."""
+"""The comparison with PCA and others is fair and says what it sees."""
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
-from helpers import small_stack
-from sklearn.datasets import load_digits
+from helpers import small_autoencoder, small_stack
+from sklearn.datasets import load_digits, load_wine
 from sklearn.decomposition import PCA
 
-from stackae.evaluation import compare_with_pca
-from stackae.evaluation.comparison import _by_value, _verdict
+from stackae import Autoencoder
+from stackae.evaluation import (
+    METHODS,
+    Comparison,
+    Record,
+    Split,
+    compare,
+    compare_fitted,
+    draw,
+    resplit,
+    summary,
+)
+from stackae.evaluation.methods import RandomFeatures, Task, fitted, with_width
+from stackae.exceptions import DataError, ParameterError
 
 
 @pytest.fixture(scope="module")
-def halves():
+def digits():
     X, y = load_digits(return_X_y=True)
-    return (X[:600] / 16, y[:600]), (X[600:900] / 16, y[600:900])
+    X = (X / 16).astype(np.float32)
+    return Split(X[:600], y[:600], X[600:900], y[600:900])
 
 
-def test_pca_against_itself_is_a_tie_in_every_column(halves):
-    train, test = halves
-    pca = PCA(8, random_state=0).fit(train[0])
-    comparison = compare_with_pca(pca, None, train[0], train, test, standardise=False)
-    ours, theirs, raw = comparison.results
-    assert (ours.width, theirs.width, raw.width) == (8, 8, 64)
-    assert (ours.linear_probe, ours.neighbour_probe) == (theirs.linear_probe, theirs.neighbour_probe)
-    assert ours.r2 == pytest.approx(theirs.r2)
-    assert raw.r2 == 1
-    assert all("a tie" in verdict for verdict in comparison.verdicts)
+def test_pca_against_itself_is_a_tie_in_every_verdict(digits):
+    pca = PCA(8, random_state=0).fit(digits.X)
+    comparison = compare_fitted(pca, digits.X, digits, methods=["PCA", "raw rows"], few_labels=[20])
+    ours, theirs, raw = comparison.records
+    assert (ours.n_features, theirs.n_features, raw.n_features) == (8, 8, 64)
+    assert ours.correct.keys() == theirs.correct.keys()
+    for name in ("linear probe", "k-NN probe", "R²", "20 labels"):
+        assert ours.measures[name] == pytest.approx(theirs.measures[name], abs=1e-6)
+    assert raw.measures["R²"] == 1
+    worth, linear, neighbours, r2 = comparison.verdicts()
+    assert worth == "not worth it at 8 dimensions: PCA serves as well or better"
+    assert linear == "linear probe: at 8 no gain beyond chance, +0.0 ± 0.0 points"
+    assert "no gain" in neighbours
+    assert r2 == "R²: at 8 a tie"
 
 
-def test_pca_has_the_codes_width_or_as_many_as_there_are_columns(halves):
-    train, test = halves
-    wide = small_stack((80,)).fit(train[0])
-    results = compare_with_pca(wide, 1.0, train[0], train, test, standardise=False).results
-    assert [r.width for r in results] == [80, 64, 64]
+def test_pca_has_the_codes_width_or_as_many_as_there_are_columns(digits):
+    wide = small_stack((80,)).fit(digits.X)
+    records = compare_fitted(
+        wide, digits.X, digits, methods=["PCA", "random features"], few_labels=()
+    ).records
+    assert [r.n_features for r in records] == [80, 64, 80]
 
 
-def test_pca_wins_where_it_wins_and_the_verdict_says_so(halves):
-    train, test = halves
-    untrained = small_stack((4, 2)).fit(train[0][:20])
-    comparison = compare_with_pca(untrained, 5.0, train[0], train, test, standardise=False)
-    assert comparison.verdicts[0].startswith("linear probe: PCA wins by")
-    assert "beyond chance" in comparison.verdicts[0]
-    assert comparison.verdicts[2].startswith("R²: PCA wins by")
-    assert comparison.verdicts[3].startswith("seconds: PCA is")
+def test_pca_wins_where_it_wins_and_the_verdict_says_so(digits):
+    untrained = small_stack((4, 2)).fit(digits.X[:20])
+    comparison = compare_fitted(untrained, digits.X, digits, seconds=5.0, methods=["PCA"], few_labels=())
+    verdicts = comparison.verdicts()
+    assert verdicts[1].startswith("linear probe: at 2 worse than PCA by ")
+    assert verdicts[3].startswith("R²: at 2 lower than PCA's by ")
+    assert verdicts[4].startswith("seconds: PCA's fit is ")
+    assert comparison.difference("linear probe", 2).sign == -1
+    assert comparison.difference("linear probe", 2, ours="PCA", theirs="stackae").sign == 1
 
 
-def test_a_verdict_is_mcnemars_exact_test():
-    ours = np.array([True] * 9 + [False] * 1 + [True] * 90)
-    theirs = np.array([False] * 9 + [True] * 1 + [True] * 90)
-    # Ten rows on which they differ, nine of them ours: twice the binomial tail, 2 · (1 + 10) / 1024.
-    assert _verdict(ours, theirs) == "stackae wins by 8.0 points (a difference beyond chance, p = 0.021)"
-    assert _verdict(theirs, ours).startswith("PCA wins by 8.0 points")
-    assert _verdict(ours, ours) == "a tie (within chance, p = 1)"
+def test_an_autoencoder_is_compared_without_the_methods_that_need_a_stack(digits):
+    model = small_autoencoder(3).fit(digits.X)
+    records = compare_fitted(model, digits.X, digits, few_labels=()).records
+    assert "untrained stack" not in [r.method for r in records]
 
 
-def test_values_equal_to_the_digits_printed_are_a_tie():
-    assert _by_value(0.9501, 0.9504) == "a tie"
-    assert _by_value(0.91, 0.96) == "PCA wins by 0.050"
+@pytest.fixture(scope="module")
+def of_wine():
+    X, y = load_wine(return_X_y=True)
+    return compare(
+        small_stack((6, 3)),
+        resplit(X, y),
+        (2, 4),
+        methods=list(METHODS),
+        n_splits=3,
+        few_labels=[9],
+        n_draws=2,
+    )
+
+
+def test_every_method_is_judged_at_every_width_on_every_split(of_wine):
+    assert of_wine.methods == list(METHODS)
+    assert of_wine.widths == [2, 4]
+    for method in METHODS:
+        widths = [(r.split, r.width) for r in of_wine.records if r.method == method]
+        expected = [(s, w) for s in range(3) for w in ([None] if method == "raw rows" else [2, 4])]
+        assert widths == expected
+        values = of_wine.values("linear probe", method, 4)
+        assert len(values) == 3
+        assert all(0 <= value <= 1 for value in values)
+    assert of_wine.test_share == pytest.approx(45 / 133)
+    assert not of_wine.values("R²", "Nyström", 2)  # cannot go back
+    assert of_wine.values("R²", "raw rows", None) == [1, 1, 1]
+
+
+def test_splits_on_several_processes_give_the_same_figures(of_wine):
+    X, y = load_wine(return_X_y=True)
+    again = compare(
+        small_stack((6, 3)),
+        resplit(X, y),
+        (2, 4),
+        methods=["stackae", "PCA"],
+        n_splits=3,
+        few_labels=[9],
+        n_draws=2,
+        n_jobs=2,
+    )
+    for method in ("stackae", "PCA"):
+        for measure in ("linear probe", "k-NN probe", "R²", "clusters", "9 labels"):
+            assert again.values(measure, method, 2) == of_wine.values(measure, method, 2)
+
+
+def test_splits_on_a_dask_cluster_give_the_same_figures(of_wine):
+    import joblib
+    from distributed import Client, LocalCluster
+
+    X, y = load_wine(return_X_y=True)
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
+        Client(cluster),
+        joblib.parallel_config(backend="dask"),
+    ):
+        again = compare(
+            small_stack((6, 3)), resplit(X, y), (2, 4), methods=["stackae"], n_splits=2, few_labels=()
+        )
+    for width in (2, 4):
+        assert again.values("R²", "stackae", width) == of_wine.values("R²", "stackae", width)[:2]
+
+
+def test_the_table_has_a_line_a_width_and_method_and_the_rows_once(of_wine):
+    lines = summary(of_wine)
+    assert [line["method"] for line in lines].count("PCA") == 2
+    assert [line["method"] for line in lines].count("raw rows") == 1
+    (pca, _) = [line for line in lines if line["method"] == "PCA"]
+    mean, half = pca["linear probe"]
+    assert mean == pytest.approx(np.mean(of_wine.values("linear probe", "PCA", 2)))
+    assert half > 0
+
+
+def test_what_is_found_goes_into_json(of_wine):
+    table = json.loads(json.dumps(of_wine.as_dict(), allow_nan=False))
+    assert len(table["records"]) == len(of_wine.records)
+    assert {test["measure"] for test in table["against PCA"]} == {"linear probe", "k-NN probe"}
+
+
+def test_the_picture_has_a_line_a_method_in_each_panel(of_wine, tmp_path):
+    figure = draw(of_wine, tmp_path / "table.svg", title="wine")
+    assert len(figure.axes) == 3
+    for axis in figure.axes:
+        assert len(axis.containers) == len(METHODS)
+    assert (tmp_path / "table.svg").read_text().startswith("<?xml")
+    with pytest.raises(ParameterError, match=r"table\.docx.*'docx'"):
+        draw(of_wine, tmp_path / "table.docx")
+
+
+def test_reconstructions_are_judged_in_the_units_in_which_methods_work():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 2)) * [1000, 1]
+    split = Split(X[:100], np.arange(100) % 2, X[100:], np.arange(100) % 2)
+
+    class Large:
+        """Keeps the column of large numbers only."""
+
+        def transform(self, X):
+            return X[:, :1]
+
+        def inverse_transform(self, codes):
+            return np.hstack([codes, np.full_like(codes, X[100:, 1].mean())])
+
+    (record,) = compare_fitted(Large(), split.X, split, methods=(), few_labels=()).records
+    assert record.measures["R²"] == pytest.approx(0.5, abs=0.1)
+
+
+def values(method, *accuracies):
+    return [
+        Record(k, method, 2, 2, {"linear probe": a, "k-NN probe": 0.5, "fit seconds": 1.0})
+        for k, a in enumerate(accuracies)
+    ]
+
+
+def test_a_verdict_over_splits_names_gain_and_interval():
+    records = [*values("stackae", 0.95, 0.96, 0.94), *values("PCA", 0.90, 0.92, 0.88)]
+    worth, linear, neighbours, _ = Comparison(records, 0.0).verdicts()
+    assert worth == "worth it at 2 dimensions"
+    # Differences .05, .04, .06: mean .05, standard error .01/√3, t of 2 degrees of freedom 4.303.
+    assert linear == "linear probe: at 2 better than PCA by 5.0 ± 2.5 points"
+    assert neighbours == "k-NN probe: at 2 no gain beyond chance, +0.0 ± 0.0 points"
+    assert Comparison(values("stackae", 0.9), 0.0).verdicts() == []
+
+
+def test_a_width_is_worth_it_where_a_probe_gains_and_none_loses():
+    def at(width, method, linear, neighbours):
+        return [
+            Record(
+                k,
+                method,
+                width,
+                width,
+                {"linear probe": linear + k / 100, "k-NN probe": neighbours + k / 100},
+            )
+            for k in range(3)
+        ]
+
+    records = [
+        *(r for width in (2, 4, 8) for r in at(width, "PCA", 0.5, 0.5)),
+        *at(2, "stackae", 0.6, 0.5),
+        *at(4, "stackae", 0.6, 0.4),
+        *at(8, "stackae", 0.5, 0.5),
+    ]
+    assert Comparison(records, 0.0).verdicts()[0] == "worth it at 2 dimensions, not at 4 and 8"
+
+
+def test_a_stack_takes_the_width_in_its_last_layer():
+    stack = small_stack([8, Autoencoder(3, activation="tanh")])
+    assert with_width(stack, 5, 7).layers[-1].n_components == 5
+    assert with_width(stack, 5, 7).layers[-1].activation == "tanh"
+    assert stack.layers[-1].n_components == 3
+    with pytest.raises(ParameterError, match="layers='auto'"):
+        with_width(small_stack("auto"), 5, 0)
+
+
+def test_random_features_are_relu_units_of_standardised_drive(digits):
+    features = RandomFeatures(50, random_state=1).fit(digits.X)
+    drive = digits.X @ features.weights_ + features.bias_
+    assert features.transform(digits.X) == pytest.approx(np.maximum(drive, 0))
+    assert drive.std(0) == pytest.approx(np.ones(50), abs=1e-3)
+
+
+def test_factors_that_cannot_be_negative_are_left_out_where_rows_are(digits):
+    task = Task(digits.X - 1, 3, small_stack(), 0)
+    assert fitted("NMF", task) is None
+    assert fitted("NMF", Task(digits.X, 3, small_stack(), 0)).transform(digits.X).min() >= 0
+
+
+def test_what_cannot_be_compared_is_refused(digits):
+    split = resplit(digits.X, digits.y)
+    with pytest.raises(ParameterError, match="unknown method 'pca'; known are stackae, PCA"):
+        compare(small_stack(), split, methods=["pca"])
+    with pytest.raises(ParameterError, match="widths must hold numbers of at least 1"):
+        compare(small_stack(), split, [0])
+    with pytest.raises(DataError, match="got 1 for 600 rows"):
+        resplit(digits.X, np.zeros(600))
+    with pytest.raises(DataError, match="got 600 for 600 rows"):
+        resplit(digits.X, np.arange(600))
+    lonely = resplit(digits.X[:40], np.arange(40) == 7)
+    with pytest.raises(DataError, match="one class among its 30 training rows"):
+        [lonely(seed) for seed in range(20)]

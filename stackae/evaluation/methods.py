@@ -1,0 +1,186 @@
+"""What codes are compared with: a table of other ways to so many features, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.decomposition import NMF, PCA, FastICA
+from sklearn.kernel_approximation import Nystroem
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.random_projection import GaussianRandomProjection
+
+from stackae.estimators.autoencoder import Autoencoder
+from stackae.estimators.stacked import StackedAutoencoder
+from stackae.exceptions import ParameterError
+
+Floats = npt.NDArray[np.floating]
+#: What a fitted stack is called in tables.
+OURS = "stackae"
+#: What it is compared with first.
+RIVAL = "PCA"
+
+
+class Features(Protocol):
+    """What is judged: a fitted transformer."""
+
+    def transform(self, X: Any) -> Floats:
+        """Rows to features."""
+        ...
+
+
+class RandomFeatures(TransformerMixin, BaseEstimator):
+    """max(0, X·W + b) with drawn W and b: a hidden layer that nobody trained.
+
+    Rahimi & Recht (2008), Weighted sums of random kitchen sinks.
+    """
+
+    def __init__(self, n_components: int, random_state: int = 0) -> None:
+        self.n_components = n_components
+        self.random_state = random_state
+
+    def fit(self, X: Floats, y: Any = None) -> Self:
+        """Draw the weights, and scale the preactivations by what the rows make of them."""
+        rng = np.random.default_rng(self.random_state)
+        weights = rng.standard_normal((X.shape[1], self.n_components)).astype(X.dtype)
+        drive = X @ weights
+        spread = drive.std(0)
+        spread[spread == 0] = 1
+        self.weights_ = weights / spread
+        self.bias_ = (-drive.mean(0) / spread + rng.standard_normal(self.n_components)).astype(X.dtype)
+        return self
+
+    def transform(self, X: Floats) -> Floats:
+        """Rows to features."""
+        features: Floats = np.maximum(X @ self.weights_ + self.bias_, 0)
+        return features
+
+
+def in_unit_interval(X: Floats) -> bool:
+    """Whether rows are taken as they are, by the stack and by all others; else they are standardised."""
+    return bool(X.min() >= 0 and X.max() <= 1)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a method is asked for.
+
+    Parameters
+    ----------
+    X : array of shape (n_rows, n_features)
+        Training rows, in the user's units.
+    width : int
+        Features wanted.
+    stack : StackedAutoencoder
+        Unfitted, of that width.
+    seed : int
+    """
+
+    X: Floats
+    width: int
+    stack: StackedAutoencoder
+    seed: int
+
+    def after_scaling(self, transformer: Any) -> Any:
+        """The transformer behind the scaling that the stack itself does."""
+        scaler = FunctionTransformer(check_inverse=False) if in_unit_interval(self.X) else StandardScaler()
+        return make_pipeline(scaler, transformer)
+
+    @property
+    def linear_width(self) -> int:
+        """The width, or as many as there are columns and rows."""
+        return min(self.width, len(self.X), len(self.X[0]))
+
+
+def _stack(task: Task) -> Any:
+    return task.stack
+
+
+def _untrained(task: Task) -> Any:
+    return clone(task.stack).set_params(pretrain=None, finetune=None)
+
+
+def _end_to_end(task: Task) -> Any:
+    return clone(task.stack).set_params(pretrain=None)
+
+
+def _pca(task: Task) -> Any:
+    return task.after_scaling(PCA(task.linear_width, random_state=task.seed))
+
+
+def _whitened_pca(task: Task) -> Any:
+    return task.after_scaling(PCA(task.linear_width, whiten=True, random_state=task.seed))
+
+
+def _ica(task: Task) -> Any:
+    return task.after_scaling(
+        FastICA(task.linear_width, whiten="unit-variance", tol=1e-3, random_state=task.seed)
+    )
+
+
+def _nmf(task: Task) -> Any:
+    if task.X.min() < 0:
+        return None
+    factors = NMF(task.linear_width, init="nndsvda", tol=1e-3, random_state=task.seed)
+    # Columns of other units are brought to one spread, but not moved: they would be negative.
+    return factors if in_unit_interval(task.X) else make_pipeline(StandardScaler(with_mean=False), factors)
+
+
+def _random_projection(task: Task) -> Any:
+    projection = GaussianRandomProjection(task.width, compute_inverse_components=True, random_state=task.seed)
+    # Centred, as PCA does it, so that what goes back starts from the mean.
+    return make_pipeline(StandardScaler(with_std=not in_unit_interval(task.X)), projection)
+
+
+def _random_features(task: Task) -> Any:
+    return task.after_scaling(RandomFeatures(task.width, task.seed))
+
+
+def _nystroem(task: Task) -> Any:
+    # The kernel exp(-γd²) at γ = 1 / (2 · columns · variance): as wide as the data.
+    variance = float(task.X.var(0).sum()) if in_unit_interval(task.X) else float(task.X.shape[1])
+    kernel = Nystroem(
+        gamma=1 / max(2 * variance, 1e-12), n_components=min(task.width, len(task.X)), random_state=task.seed
+    )
+    return task.after_scaling(kernel)
+
+
+def _raw(task: Task) -> Any:
+    return task.after_scaling(FunctionTransformer(check_inverse=False))
+
+
+#: By name, what gives an unfitted transformer for a task, or None where rows do not suit it.
+METHODS: dict[str, Callable[[Task], Any]] = {
+    OURS: _stack,
+    RIVAL: _pca,
+    "whitened PCA": _whitened_pca,
+    "ICA": _ica,
+    "NMF": _nmf,
+    "Nyström": _nystroem,
+    "random projection": _random_projection,
+    "random features": _random_features,
+    "untrained stack": _untrained,
+    "end to end": _end_to_end,
+    "raw rows": _raw,
+}
+
+
+def with_width(stack: StackedAutoencoder, width: int, seed: int) -> StackedAutoencoder:
+    """A copy of the stack, unfitted, whose last layer has so many units."""
+    if isinstance(stack.layers, str):
+        raise ParameterError(f"a width needs layers to be given, got layers={stack.layers!r}")
+    *below, last = stack.layers
+    of_width = clone(last).set_params(n_components=width) if isinstance(last, Autoencoder) else width
+    copy: StackedAutoencoder = clone(stack).set_params(layers=(*below, of_width), random_state=seed)
+    return copy
+
+
+def fitted(method: str, task: Task) -> Any:
+    """The method's transformer, fitted; None where rows do not suit it."""
+    transformer = METHODS[method](task)
+    return None if transformer is None else transformer.fit(task.X)

@@ -1,0 +1,121 @@
+"""A comparison as a picture: accuracy against width, and against the number of labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stackae.evaluation.comparison import LINEAR, NEIGHBOURS, Comparison, labels_measure
+from stackae.evaluation.methods import METHODS, OURS, RIVAL
+from stackae.evaluation.statistics import interval
+from stackae.exceptions import ParameterError
+from stackae.files import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def draw(comparison: Comparison, path: str | PathLike[str] | None = None, title: str = "") -> Figure:
+    """Draw the accuracy of each method: of both probes against the width, and with few labels.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    path : path-like or None, default=None
+        Where it is written too, in the format of its ending: ``.png``, ``.svg``, ``.pdf``.
+    title : str, default=""
+
+    Raises
+    ------
+    ParameterError
+        matplotlib is not installed, or does not know the ending.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Bars are 95 % intervals over splits.
+    """
+    check_picture(path)
+    from matplotlib.figure import Figure
+
+    few = sorted(
+        {
+            int(name.split()[0].replace(",", ""))
+            for r in comparison.records
+            for name in r.measures
+            if name.endswith(" labels")
+        }
+    )
+    panels = [LINEAR, NEIGHBOURS, *([labels_measure(few[0])] if few else [])]
+    figure = Figure(figsize=(4.2 * len(panels), 4.0), layout="constrained")
+    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    widths = comparison.widths
+    for axis, measure in zip(axes, (LINEAR, NEIGHBOURS), strict=False):
+        _lines(axis, comparison, widths, lambda method, width, m=measure: comparison.values(m, method, width))
+        axis.set(xlabel="width of the code", title=measure)
+    if few:
+        width = widths[-1]
+        _lines(
+            axes[2],
+            comparison,
+            few,
+            lambda method, n: comparison.values(labels_measure(n), method, width),
+        )
+        axes[2].set(xlabel="labels", title=f"{LINEAR}, few labels, width {width}")
+    axes[0].set_ylabel("accuracy on test rows, %")
+    handles, names = axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 6), frameon=False)
+    if title:
+        figure.suptitle(title)
+    if path is not None:
+        with atomic_write(path) as file:
+            figure.savefig(file, format=_ending(path), dpi=150)
+    return figure
+
+
+def check_picture(path: str | PathLike[str] | None) -> None:
+    """Raise ``ParameterError`` where :func:`draw` could not write such a file."""
+    try:
+        from matplotlib.backend_bases import FigureCanvasBase
+    except ImportError:
+        raise ParameterError("a picture needs matplotlib; pip install 'stackae[report]'") from None
+    known = FigureCanvasBase.get_supported_filetypes()
+    if path is not None and _ending(path) not in known:
+        raise ParameterError(
+            f"{fspath(path)}: unknown ending {_ending(path)!r}; the known ones are {', '.join(sorted(known))}"
+        )
+
+
+def _ending(path: str | PathLike[str]) -> str:
+    return Path(path).suffix.lstrip(".").lower()
+
+
+def _lines(axis: Any, comparison: Comparison, places: Sequence[int], values: Any) -> None:
+    """A line a method; what is best is to be seen: the stack and PCA are drawn strong."""
+    for method in comparison.methods:
+        points = [(place, *interval(found)) for place in places if (found := values(method, place))]
+        if not points:
+            continue
+        xs, means, halves = zip(*points, strict=True)
+        strong = method in (OURS, RIVAL)
+        axis.errorbar(
+            xs,
+            [100 * mean for mean in means],
+            [0 if half != half else 100 * half for half in halves],
+            label=method,
+            color="black" if method == "raw rows" else f"C{list(METHODS).index(method)}",
+            linewidth=2.2 if strong else 1.0,
+            linestyle="--" if method == "raw rows" else "-",
+            marker="o",
+            markersize=5 if strong else 3,
+            capsize=2,
+            zorder=3 if strong else 2,
+        )
+    axis.set_xscale("log", base=2 if max(places) < 100 else 10)
+    axis.set_xticks(places, [f"{place:,}" for place in places])
+    axis.minorticks_off()
+    axis.grid(alpha=0.3)
+    low, high = axis.get_ylim()
+    axis.set_ylim(max(low, 0), min(high, 101))

@@ -1,0 +1,102 @@
+"""How sure a mean and a difference are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+#: Differences beyond chance are those that a paired test calls so at this level.
+SIGNIFICANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Ours minus theirs, the half-width of its 95 % interval, and the p-value of a paired test.
+
+    ``half_width`` is NaN and ``p_value`` 1 where a single value leaves nothing to test.
+    """
+
+    mean: float
+    half_width: float
+    p_value: float
+
+    @property
+    def sign(self) -> int:
+        """1 or -1 where the difference is beyond chance, else 0."""
+        return 0 if self.p_value >= SIGNIFICANCE else int(np.sign(self.mean))
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """The mean, and the half-width of its 95 % interval (Student's t); NaN of a single value.
+
+    Examples
+    --------
+    >>> from stackae.evaluation.statistics import interval
+    >>> mean, half_width = interval([1.0, 2.0, 3.0])
+    >>> round(mean, 2), round(half_width, 2)
+    (2.0, 2.48)
+    """
+    n = len(values)
+    if n < 2:
+        return float(np.mean(values)), float("nan")
+    error = float(np.std(values, ddof=1)) / sqrt(n)
+    return float(np.mean(values)), float(stats.t.ppf(0.975, n - 1)) * error
+
+
+def over_splits(ours: Sequence[float], theirs: Sequence[float], test_share: float) -> Difference:
+    """The corrected resampled t-test of two methods judged on the same splits.
+
+    Parameters
+    ----------
+    ours, theirs : sequence of float
+        One value a split.
+    test_share : float
+        Test rows of a split by its training rows. Training rows are shared between splits, so that the
+        variance of a mean over n of them is not 1/n of one's but (1/n + ``test_share``) of it.
+
+    References
+    ----------
+    Nadeau & Bengio (2003), Inference for the generalization error, Machine Learning 52.
+
+    Examples
+    --------
+    >>> from stackae.evaluation.statistics import over_splits
+    >>> difference = over_splits([0.95, 0.96, 0.94, 0.96], [0.93, 0.93, 0.92, 0.94], 0.25)
+    >>> difference.sign, round(difference.mean, 4)
+    (1, 0.0225)
+    """
+    differences = np.subtract(ours, theirs)
+    n, mean = len(differences), float(differences.mean())
+    if n < 2:
+        return Difference(mean, float("nan"), 1.0)
+    error = sqrt((1 / n + test_share) * differences.var(ddof=1))
+    if error <= 1e-12:  # the same difference in every split: as sure as splits can make it
+        return Difference(mean, 0.0, 1.0 if abs(mean) <= 1e-12 else 0.0)
+    return Difference(
+        mean,
+        float(stats.t.ppf(0.975, n - 1)) * error,
+        float(2 * stats.t.sf(abs(mean) / error, n - 1)),
+    )
+
+
+def over_rows(ours: npt.NDArray[np.bool_], theirs: npt.NDArray[np.bool_]) -> Difference:
+    """McNemar's exact test of which rows two methods got right, on one split.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from stackae.evaluation.statistics import over_rows
+    >>> ours, theirs = np.array([True] * 9 + [False]), np.array([False] * 9 + [True])
+    >>> round(over_rows(ours, theirs).p_value, 3)  # 2 (1 + 10) / 1024
+    0.021
+    """
+    wins, losses, n = int((ours & ~theirs).sum()), int((~ours & theirs).sum()), len(ours)
+    mean = (wins - losses) / n
+    spread = sqrt(max(0.0, wins + losses - (wins - losses) ** 2 / n)) / n
+    p = float(stats.binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0
+    return Difference(mean, 1.96 * spread, p)
