@@ -61,6 +61,7 @@ def test_the_large_file_is_a_table_of_the_shape_asked_for(benchmark_named, tmp_p
 @pytest.mark.parametrize(
     ("name", "words"),
     [
+        ("features_vs_pca", ["iris", "wine", "better in", "worst difference"]),
         ("imputation", ["iris", "KNNImputer", "IterativeImputer"]),
         ("few_labels", ["100 labels", "without pretraining", "LabelSpreading"]),
         ("many_labels", ["error on 360 test rows", "pretraining"]),
@@ -72,6 +73,60 @@ def test_downstream_work_is_compared(name, words, benchmark_named, monkeypatch, 
     said = capsys.readouterr().out
     assert all(word in said for word in words)
     assert set(json.loads((tmp_path / "figures.json").read_text())) >= {"results", "versions", "machine"}
+
+
+def test_the_tables_of_the_literature_are_rebuilt(benchmark_named, data_home, monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("STACKAE_DATA_HOME", str(data_home))
+    path = tmp_path / "figures.json"
+    tables = benchmark_named("paper_tables")
+    monkeypatch.setattr(sys, "argv", ["paper_tables", "--quick", "--json", str(path)])
+    tables.main()
+    said = capsys.readouterr().out
+    assert all(name in said for name in ("SDAE-3", "frozen codes", "perceptron", "k-sparse", "pixels"))
+    results = json.loads(path.read_text())["results"]
+    assert set(results) == set(tables.TABLES)
+    assert set(results["variations"]["data sets"]) == {"basic", "rot", "rect"}
+
+
+@pytest.mark.parametrize("name", ["rectangles", "textured_rectangles", "convex"])
+def test_drawn_shapes_are_what_their_labels_say(name, benchmark_named):
+    X, y = getattr(benchmark_named("data_sets"), name)(60, np.random.default_rng(0))
+    images = X.reshape(60, 28, 28)
+    assert images.min() >= 0
+    assert images.max() <= 1
+    assert 15 <= y.sum() <= 45
+    if name == "rectangles":
+        for image, wider in zip(images, y, strict=True):
+            tall, wide = (np.ptp(np.flatnonzero(image.any(axis))) for axis in (1, 0))
+            assert (wide > tall) == wider
+            assert abs(wide - tall) >= 3
+            assert set(np.unique(image)) == {0, 1}
+
+
+def test_textures_are_uniform_at_each_pixel_and_alike_at_neighbours(benchmark_named):
+    textures = benchmark_named("data_sets").textures(2000, np.random.default_rng(0))
+    assert textures.mean() == pytest.approx(0.5, abs=0.01)
+    assert textures.var() == pytest.approx(1 / 12, abs=0.005)
+    assert np.corrcoef(textures[:, 10, 10], textures[:, 10, 11])[0, 1] > 0.7
+    assert abs(np.corrcoef(textures[:, 10, 10], textures[:, 24, 24])[0, 1]) < 0.1
+
+
+def test_a_rotation_keeps_the_ink_and_turns_it(benchmark_named):
+    images = np.zeros((20, 28, 28), np.float32)
+    images[:, 10:18, 12:16] = 1
+    turned = benchmark_named("data_sets").rotated(images, np.random.default_rng(0))
+    assert turned.sum((1, 2)) == pytest.approx(np.full(20, 32.0), rel=0.05)
+    assert np.abs(turned - images).max() > 0.5
+
+
+@pytest.mark.parametrize("name", ["wine", "waveforms", "control charts", "cylinder-bell-funnel", "spectra"])
+def test_a_draw_of_a_data_set_repeats_and_another_seed_is_another(name, benchmark_named):
+    draw = benchmark_named("data_sets").DATA_SETS[name]
+    first, again, other = draw(0), draw(0), draw(1)
+    assert np.array_equal(first.X, again.X)
+    assert not np.array_equal(first.X, other.X)
+    assert set(first.y_test) == set(first.y)
+    assert not set(map(bytes, first.X)) & set(map(bytes, first.X_test))
 
 
 def test_every_digit_is_held_out_once(benchmark_named):

@@ -1,0 +1,142 @@
+"""Default parameters against PCA of the same width, on the data sets of data_sets.py.
+
+    python benchmarks/features_vs_pca.py [--json FILE] [--only NAME]... [--jobs N] [--quick]
+
+On each of five draws of a data set, StackedAutoencoder((256, width)) with nothing else set and PCA are fitted
+on the training rows without labels, at widths 2, 8, 16, 32 and 64 as far as there are more columns. A
+logistic regression and 5 nearest neighbours learn from the features of the labelled training rows and are
+asked about the test rows, whose reconstruction is judged too. A cell is one data set at one width. "Better"
+and "worse" are what a paired test over the draws says at 5 % (Nadeau & Bengio 2003); the rest are ties.
+
+Nothing is tuned for a data set. --json is written after every data set. --quick takes two small tables, two
+draws and hardly any training.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from common import write_results
+from data_sets import DATA_SETS
+
+from stackae import StackedAutoencoder, Training
+from stackae.evaluation import Comparison, compare
+
+WIDTHS = (2, 8, 16, 32, 64)
+#: Where PCA's probe is less accurate than this there is something to gain.
+ROOM = 0.95
+#: Widths that the counts are over; 2 is for pictures.
+COUNTED = WIDTHS[1:]
+PROBES = ("linear probe", "k-NN probe")
+
+
+def cells(comparison: Comparison) -> dict[str, dict[str, Any]]:
+    """Of each width: both methods' means, their differences, and what the test says."""
+    found = {}
+    for width in comparison.widths:
+        cell: dict[str, Any] = {}
+        for measure in (*PROBES, "R²"):
+            ours, theirs = (float(np.mean(comparison.values(measure, m, width))) for m in ("stackae", "PCA"))
+            cell[measure] = {"stackae": ours, "PCA": theirs}
+            if measure in PROBES:
+                difference = comparison.difference(measure, width)
+                cell[measure] |= {"half width": difference.half_width, "sign": difference.sign}
+        seconds = comparison.values("fit seconds", "stackae", width)
+        found[str(width)] = {**cell, "seconds": float(np.median(seconds))}
+    return found
+
+
+def counts(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """How many cells are better, worse, or tied, of those with room and of all; and the worst R²."""
+    counted = [
+        (name, width, cell)
+        for name, widths in found.items()
+        for width, cell in widths.items()
+        if int(width) in COUNTED
+    ]
+    result: dict[str, Any] = {"cells": len(counted)}
+    for probe in PROBES:
+        with_room = [cell[probe] for _, _, cell in counted if cell[probe]["PCA"] < ROOM]
+        result[probe] = {
+            "with room": len(with_room),
+            "better, with room": sum(c["sign"] > 0 for c in with_room),
+            "worse, of all": sum(cell[probe]["sign"] < 0 for _, _, cell in counted),
+            "better, of all": sum(cell[probe]["sign"] > 0 for _, _, cell in counted),
+        }
+    gaps = [(c["R²"]["stackae"] - c["R²"]["PCA"], name, width) for name, width, c in counted]
+    result["R²"] = {
+        "worst": [*min(gaps)] if gaps else None,
+        "below by more than 0.005": sum(gap < -0.005 for gap, _, _ in gaps),
+    }
+    return result
+
+
+def report(result: dict[str, Any]) -> None:
+    """Print the counts."""
+    print(f"\n{result['cells']} cells")
+    for probe in PROBES:
+        c = result[probe]
+        share = c["better, with room"] / max(1, c["with room"])
+        print(
+            f"{probe}: better in {c['better, with room']} of the {c['with room']} ({share:.0%}) where"
+            f" PCA's is under {ROOM:.0%}; worse in {c['worse, of all']} of all"
+            f" ({c['worse, of all'] / max(1, result['cells']):.0%})"
+        )
+    r2 = result["R²"]
+    if r2["worst"]:
+        gap, name, width = r2["worst"]
+        print(f"R²: worst difference {gap:+.3f} ({name}, {width}); below by more than 0.005 in", end=" ")
+        print(r2["below by more than 0.005"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--only", action="append", choices=DATA_SETS)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--quick", action="store_true")
+    args = parser.parse_args()
+    names = args.only or (["iris", "wine"] if args.quick else list(DATA_SETS))
+    stack = StackedAutoencoder((256, 1))
+    if args.quick:
+        stack.set_params(pretrain=Training(max_epochs=2), finetune=Training(max_epochs=2))
+
+    found: dict[str, dict[str, Any]] = {}
+    print(f"{'data set':<22}{'width':>5}{'linear probe':>24}{'k-NN probe':>24}{'R²':>17}{'seconds':>9}")
+    for name in names:
+        start = perf_counter()
+        n_columns = DATA_SETS[name](0).X.shape[1]
+        widths = [width for width in WIDTHS if width < n_columns][: 2 if args.quick else None]
+        comparison = compare(
+            stack,
+            DATA_SETS[name],
+            widths,
+            methods=("stackae", "PCA"),
+            n_splits=2 if args.quick else 5,
+            few_labels=(),
+            n_jobs=args.jobs,
+        )
+        found[name] = cells(comparison)
+        for width, cell in found[name].items():
+            line = f"{name:<22}{width:>5}"
+            for probe in PROBES:
+                c = cell[probe]
+                mark = {1: "+", 0: " ", -1: "-"}[c["sign"]]
+                gain = 100 * (c["stackae"] - c["PCA"])
+                line += f"{100 * c['stackae']:9.1f} /{100 * c['PCA']:5.1f} {gain:+6.1f} {mark}"
+            r2 = cell["R²"]
+            print(f"{line}{r2['stackae']:9.3f} /{r2['PCA']:6.3f}{cell['seconds']:9.1f}", flush=True)
+        print(f"{'':<22}{perf_counter() - start:.0f} s", flush=True)
+        if args.json is not None:
+            write_results(args.json, {"cells": found, "counts": counts(found)})
+    report(counts(found))
+
+
+if __name__ == "__main__":
+    main()
