@@ -119,7 +119,9 @@ def test_a_rotation_keeps_the_ink_and_turns_it(benchmark_named):
     assert np.abs(turned - images).max() > 0.5
 
 
-@pytest.mark.parametrize("name", ["wine", "waveforms", "control charts", "cylinder-bell-funnel", "spectra"])
+@pytest.mark.parametrize(
+    "name", ["wine", "waveforms", "control charts", "cylinder-bell-funnel", "spectra", "patches"]
+)
 def test_a_draw_of_a_data_set_repeats_and_another_seed_is_another(name, benchmark_named):
     draw = benchmark_named("data_sets").DATA_SETS[name]
     first, again, other = draw(0), draw(0), draw(1)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from stackae.evaluation.methods import METHODS, OURS, RIVAL
+from stackae.evaluation.methods import METHODS, OURS, RAW, RIVAL
 from stackae.evaluation.probes import Correct
 from stackae.evaluation.statistics import Difference, interval, over_rows, over_splits
 
@@ -173,7 +173,7 @@ def summary(comparison: Comparison, measures: Sequence[str] = JUDGED) -> list[di
     for width in comparison.widths:
         for method in comparison.methods:
             records = comparison.of(method, width)
-            if not records or (method == "raw rows" and width != comparison.widths[-1]):
+            if not records or (method == RAW and width != comparison.widths[-1]):
                 continue
             figures = {
                 m: interval(values) for m in measures if (values := comparison.values(m, method, width))

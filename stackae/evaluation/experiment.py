@@ -30,6 +30,7 @@ from stackae.evaluation.comparison import (
 from stackae.evaluation.methods import (
     METHODS,
     OURS,
+    RAW,
     RIVAL,
     Features,
     Task,
@@ -52,7 +53,7 @@ QUICK_METHODS = (
     "random projection",
     "random features",
     "untrained stack",
-    "raw rows",
+    RAW,
 )
 
 
@@ -183,7 +184,7 @@ def compare(
             seed,
             with_width(stack, width, seed),
             width,
-            [method for method in methods if method != _ROWS or width == widths[0]],
+            [method for method in methods if method != RAW or width == widths[0]],
             few_labels,
             n_draws,
         )
@@ -242,8 +243,8 @@ def compare_fitted(
     return Comparison(records, len(split.X_test) / len(split.X))
 
 
-#: The method whose features are the rows; and those that train a stack of their own.
-_ROWS, _OF_A_STACK = "raw rows", ("untrained stack", "end to end")
+#: Methods that train a stack of their own.
+_OF_A_STACK = ("untrained stack", "end to end")
 
 
 def _on_split(
@@ -268,7 +269,7 @@ def _fit_and_judge(method: str, task: Task, trial: Trial) -> Record | None:
     with _settled_or_not():
         features = fitted(method, task)
     seconds = perf_counter() - start
-    width = None if method == _ROWS else task.width
+    width = None if method == RAW else task.width
     if features is None:
         return None
     return _judge(method, features, seconds, width, trial)

@@ -24,6 +24,8 @@ Floats = npt.NDArray[np.floating]
 OURS = "stackae"
 #: What it is compared with first.
 RIVAL = "PCA"
+#: The rows themselves, which have one width only.
+RAW = "raw rows"
 
 
 class Features(Protocol):
@@ -166,7 +168,7 @@ METHODS: dict[str, Callable[[Task], Any]] = {
     "random features": _random_features,
     "untrained stack": _untrained,
     "end to end": _end_to_end,
-    "raw rows": _raw,
+    RAW: _raw,
 }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stackae.evaluation.comparison import LINEAR, NEIGHBOURS, Comparison, labels_measure
-from stackae.evaluation.methods import METHODS, OURS, RIVAL
+from stackae.evaluation.methods import METHODS, OURS, RAW, RIVAL
 from stackae.evaluation.statistics import interval
 from stackae.exceptions import ParameterError
 from stackae.files import atomic_write
@@ -105,9 +105,9 @@ def _lines(axis: Any, comparison: Comparison, places: Sequence[int], values: Any
             [100 * mean for mean in means],
             [0 if half != half else 100 * half for half in halves],
             label=method,
-            color="black" if method == "raw rows" else f"C{list(METHODS).index(method)}",
+            color="black" if method == RAW else f"C{list(METHODS).index(method)}",
             linewidth=2.2 if strong else 1.0,
-            linestyle="--" if method == "raw rows" else "-",
+            linestyle="--" if method == RAW else "-",
             marker="o",
             markersize=5 if strong else 3,
             capsize=2,

@@ -291,7 +291,10 @@ def test_evaluate_takes_data_for_a_run_only_where_a_run_lies(stackae, finished_r
     on_digits = stackae("evaluate", finished_run, "--method", "PCA").out
     assert "360 test rows" in on_digits
     assert "whitened" not in on_digits
-    assert stackae("evaluate", finished_run, "digits", "--width", 3).code == 2
+    for option in ("--width", "--splits", "--jobs"):
+        answer = stackae("evaluate", finished_run, "digits", option, 3)
+        assert answer.code == 2
+        assert f"{option} is for DATA alone" in answer.err
     assert stackae("evaluate", finished_run, "digits", "digits").code == 2
     assert "known are all, stackae, PCA" in stackae("evaluate", "digits", "--method", "pca").err
     assert "no-such" in stackae("evaluate", "no-such.csv", "--labels", "y").err

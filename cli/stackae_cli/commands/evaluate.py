@@ -23,7 +23,13 @@ _TABLE_WIDTH = 140
 #: What is below the code where nothing is said, as in StackedAutoencoder's own default.
 _LAYERS_BELOW = [256]
 #: Options that mean nothing where a run is judged, which has its layers and its rows.
-_WITHOUT_RUN = ("layers", "widths", "splits", "jobs", "dask")
+_WITHOUT_RUN = {
+    "layers": "--layer",
+    "widths": "--width",
+    "splits": "--splits",
+    "jobs": "--jobs",
+    "dask": "--dask",
+}
 
 
 @click.command()
@@ -134,11 +140,10 @@ def evaluate(
     run, data = _run_and_data(where)
     few = few_labels or FEW_LABELS
     if run is not None:
-        given = [name for name in _WITHOUT_RUN if context.params[name] not in (None, ())]
+        given = [option for name, option in _WITHOUT_RUN.items() if context.params[name] not in (None, ())]
         if given:
             raise click.UsageError(
-                f"--{given[0].removesuffix('s')} is for DATA alone, got the run {run!r} too, which has its"
-                " layers and rows"
+                f"{given[0]} is for DATA alone, got the run {run!r} too, which has its layers and rows"
             )
         comparison, title, notes = _of_run(run, data, data_home, drop, labels, device, wanted, few)
     else:
