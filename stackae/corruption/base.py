@@ -98,5 +98,8 @@ def choose_cells(x: Tensor, level: float, generator: Generator) -> Tensor:
     narrow = words.view(torch.int8 if bits == 8 else torch.int16)
     if narrow.shape[-1] > width:
         narrow = narrow[..., :width]
+    bound = round(level * 2**bits) - 2 ** (bits - 1)
+    if bound == 2 ** (bits - 1):  # above every integer of so many bits, and not one of them
+        return narrow.fill_(1)
     # In place, since the integers stay integers: ten times as fast as a comparison that makes booleans.
-    return narrow.lt_(round(level * 2**bits) - 2 ** (bits - 1))
+    return narrow.lt_(bound)

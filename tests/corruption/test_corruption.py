@@ -47,6 +47,13 @@ def test_cells_are_chosen_for_shapes_that_are_no_multiple_of_a_word(shape, gener
     assert choose_cells(torch.empty(shape), 0.5, generator).shape == shape
 
 
+@pytest.mark.parametrize("level", [0.0, 1e-7, (0.5, 0.0)])
+def test_a_level_of_zero_leaves_every_cell(level, generator):
+    x = torch.ones(50, 30)
+    assert Masking(level)(x, generator, 1.0).equal(x)
+    assert Dropout(level)(x, generator, 1.0).allclose(x)
+
+
 def test_gaussian_noise_has_mean_zero_and_the_stated_deviation(batch, generator):
     noise = GaussianNoise(0.3)(batch, generator) - batch
     assert noise.mean().item() == pytest.approx(0, abs=0.005)
