@@ -126,8 +126,8 @@ def _mnist() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 
 def mnist(
     change: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None,
-    n_train: int = 10_000,
-    n_test: int = 5_000,
+    n_train: int = 4_000,
+    n_test: int = 4_000,
 ) -> Callable[[int], Split]:
     """So many of MNIST's images, each changed."""
 
@@ -191,8 +191,8 @@ def textures(n: int, rng: np.random.Generator) -> np.ndarray:
 
 def shapes(
     draw: Callable[[int, np.random.Generator], tuple[np.ndarray, np.ndarray]],
-    n_train: int = 10_000,
-    n_test: int = 5_000,
+    n_train: int = 4_000,
+    n_test: int = 4_000,
 ) -> Callable[[int], Split]:
     """So many drawn images of two kinds."""
 
@@ -284,7 +284,7 @@ def letters(seed: int) -> Split:
             image = Image.new("L", (64, 64))
             ImageDraw.Draw(image).text((32, 32), chr(65 + letter), fill=255, font=font, anchor="mm")
             drawn[f, letter] = np.asarray(image) / 255
-    n, side = 8000, 20
+    n, side = 6000, 20
     X, y = np.empty((n, side, side), np.float32), rng.integers(0, 26, n)
     for k in range(n):
         angle, shear = rng.normal(0, 0.2), rng.normal(0, 0.2)
@@ -365,6 +365,9 @@ def spectra(seed: int) -> Split:
     return halves(light + baseline + rng.normal(0, 0.02, (n, 256)), y, seed)
 
 
+#: Those of which every draw is generated anew: no two share rows.
+FRESH = {"waveforms", "control charts", "cylinder-bell-funnel", "spectra", "letters"}
+FRESH |= {"rectangles", "textured rectangles", "convex sets"}
 #: By name, what gives a split for a seed.
 DATA_SETS: dict[str, Callable[[int], Split]] = {
     "iris": bundled(datasets.load_iris),

@@ -122,6 +122,7 @@ def compare(
     n_splits: int = N_SPLITS,
     few_labels: Sequence[int] = FEW_LABELS,
     n_draws: int = N_DRAWS,
+    fresh: bool = False,
     n_jobs: int | None = None,
     verbose: int = 0,
 ) -> Comparison:
@@ -142,6 +143,9 @@ def compare(
         Numbers of labels for the linear probe beside all.
     n_draws : int, default=10
         Of so many labels.
+    fresh : bool, default=False
+        Whether no two splits share rows, as where each is generated anew; the tests then need not allow for
+        shared ones.
     n_jobs : int or None, default=None
         Splits and widths that are worked on at the same time, as for any ``joblib.Parallel``: inside
         ``joblib.parallel_config(backend="dask")`` a cluster works on them.
@@ -199,7 +203,7 @@ def compare(
             left = seconds / done * (len(tasks) - done)
             said = f"{done} of {len(tasks)} splits and widths, {seconds:.0f} s, about {left:.0f} s left"
             print(said, file=sys.stderr, flush=True)
-    return Comparison([record for records, _ in found for record in records], found[0][1])
+    return Comparison([record for records, _ in found for record in records], 0.0 if fresh else found[0][1])
 
 
 def compare_fitted(

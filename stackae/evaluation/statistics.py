@@ -57,7 +57,8 @@ def over_splits(ours: Sequence[float], theirs: Sequence[float], test_share: floa
         One value a split.
     test_share : float
         Test rows of a split by its training rows. Training rows are shared between splits, so that the
-        variance of a mean over n of them is not 1/n of one's but (1/n + ``test_share``) of it.
+        variance of a mean over n of them is not 1/n of one's but (1/n + ``test_share``) of it. 0 where splits
+        share no rows: then this is the paired t-test.
 
     References
     ----------

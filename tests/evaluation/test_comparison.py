@@ -58,7 +58,7 @@ def test_pca_has_the_codes_width_or_as_many_as_there_are_columns(digits):
 
 
 def test_pca_wins_where_it_wins_and_the_verdict_says_so(digits):
-    untrained = small_stack((4, 2)).fit(digits.X[:20])
+    untrained = small_stack((4, 2), shortcut=None).fit(digits.X[:20])
     comparison = compare_fitted(untrained, digits.X, digits, seconds=5.0, methods=["PCA"], few_labels=())
     verdicts = comparison.verdicts()
     assert verdicts[1].startswith("linear probe: at 2 worse than PCA by ")
@@ -86,6 +86,13 @@ def of_wine():
         few_labels=[9],
         n_draws=2,
     )
+
+
+def test_splits_that_share_no_rows_need_no_allowance(digits):
+    comparison = compare(
+        small_stack(), lambda seed: digits, (2,), methods=("PCA",), n_splits=2, few_labels=(), fresh=True
+    )
+    assert comparison.test_share == 0
 
 
 def test_every_method_is_judged_at_every_width_on_every_split(of_wine):
