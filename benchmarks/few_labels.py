@@ -33,12 +33,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import LabelSpreading
 
-from stackae import StackedAutoencoder, StackedAutoencoderClassifier, Training
+from stackae import GaussianNoise, StackedAutoencoder, StackedAutoencoderClassifier, Training
 from stackae.data import load_data
 
 LAYERS = (500, 500, 250, 250, 250, 10)
 PRETRAIN = Training(max_epochs=3)
-RECONSTRUCT = Training(max_epochs=35, patience=None, validation_fraction=0.0)
+RECONSTRUCT = Training(max_epochs=35, patience=None, validation_fraction=0.0, corruption=GaussianNoise(0.1))
 NEIGHBOURS = 10
 COMPONENTS = 32
 #: Labels a class, and the training rows on which choices were made.
@@ -89,6 +89,7 @@ def main() -> None:
         layers,
         pretrain=short if args.quick else PRETRAIN,
         finetune=short if args.quick else RECONSTRUCT,
+        shortcut=None,
         random_state=0,
     ).fit(X)
     seconds = perf_counter() - start

@@ -28,7 +28,7 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
 
-from stackae import StackedAutoencoder, Training
+from stackae import GaussianNoise, StackedAutoencoder, Training
 
 COLOURS = {
     "stackae": gallery.COLOURS["stackae"],
@@ -39,8 +39,13 @@ COLOURS = {
 
 def strangeness(usual, test, layers, epochs, trees):
     """How unlike the usual images each method finds each test image: higher is stranger."""
-    training = Training(max_epochs=epochs)
-    stack = StackedAutoencoder(layers, pretrain=training, finetune=training, random_state=0).fit(usual)
+    stack = StackedAutoencoder(
+        layers,
+        pretrain=Training(epochs),
+        finetune=Training(epochs, corruption=GaussianNoise(0.1), patience=10),
+        shortcut=None,  # which would let everything linear through, the unusual too
+        random_state=0,
+    ).fit(usual)
     pca = PCA(layers[-1], random_state=0).fit(usual)
     forest = IsolationForest(n_estimators=trees, random_state=0).fit(usual)
     pca_error = np.square(test - pca.inverse_transform(pca.transform(test))).sum(axis=1)

@@ -20,6 +20,7 @@ from stackae.networks.activations import Activation
 from stackae.networks.dense import DenseByHand, DenseModule
 from stackae.penalties.base import CodePenalty, Penalty
 from stackae.shallow import ShallowAutoencoder
+from stackae.shortcut import Shortcut, ShortcutByHand
 from stackae.stack import Encoders, UnrolledStack
 from stackae.training.gradients import Gradient, trainable_parameters
 
@@ -27,15 +28,15 @@ from stackae.training.gradients import Gradient, trainable_parameters
 def by_hand(module: ShallowAutoencoder | Encoders) -> Gradient | None:
     """The gradient of the module's objective, or None where some part has no derivative by hand."""
     if isinstance(module, ShallowAutoencoder):
-        layers = [module]
+        layers, shortcut = [module], None
     elif isinstance(module, UnrolledStack):
-        layers = module.shallow
+        layers, shortcut = module.shallow, module.shortcut
     else:
         return None
     damaged = any(corruption.damages("hidden") for corruption in module.corruptions)
     if damaged or not all(map(_is_differentiated, layers)):
         return None
-    return _Chain(layers, trainable_parameters(module))
+    return _Chain(layers, shortcut, trainable_parameters(module))
 
 
 def _is_differentiated(layer: ShallowAutoencoder) -> bool:
@@ -72,10 +73,13 @@ def _brings(part: object, derivative: str) -> bool:
 class _Chain:
     """Encoders 1 to n and decoders n to 1, forward and back."""
 
-    def __init__(self, layers: Sequence[ShallowAutoencoder], parameters: Sequence[Tensor]) -> None:
+    def __init__(
+        self, layers: Sequence[ShallowAutoencoder], shortcut: Shortcut | None, parameters: Sequence[Tensor]
+    ) -> None:
         into: dict[Tensor, Tensor] = {p: torch.empty_like(p, requires_grad=False) for p in parameters}
         self.gradients = list(into.values())
         self.networks = [DenseByHand(cast(DenseModule, layer.network), into) for layer in layers]
+        self.shortcut = None if shortcut is None else ShortcutByHand(shortcut, into)
         self.layers = list(layers)
         self.loss = layers[0].loss
         self.outputs = [layer.output for layer in layers]
@@ -87,6 +91,7 @@ class _Chain:
 
     def __call__(self, z: Tensor, seen: Tensor, generator: Generator) -> tuple[Tensor, Sequence[Tensor]]:
         networks, outputs, last = self.networks, self.outputs, len(self.networks) - 1
+        shortcut = self.shortcut
 
         # Forward. inputs[k] is what encoder k is given, codes[k] what becomes of its activations.
         weights = self.layers[0].weights(z, seen)
@@ -100,29 +105,38 @@ class _Chain:
             activations.append(networks[k].encode(inputs[k]))
             code = self.codes[k]
             codes.append(activations[k] if code is None else code(activations[k], generator))
+        joint = codes[-1] if shortcut is None else shortcut.code(seen, codes[-1])
         # answers[k] is what decoder k is given, reconstructions[k] what it makes of that.
-        answers, reconstructions = [codes[-1]] * (last + 1), [z] * (last + 1)
+        answers, reconstructions = [joint] * (last + 1), [z] * (last + 1)
         for k in range(last, 0, -1):
             reconstructions[k] = outputs[k](networks[k].decode(answers[k]))
             answers[k - 1] = torch.addcmul(self.shifts[k], reconstructions[k], self.factors[k])
         preactivation = networks[0].decode(answers[0])
+        if shortcut is not None:
+            preactivation = shortcut.answer(joint, preactivation)
         reconstruction = reconstructions[0] = outputs[0](preactivation)
 
         # Back through the decoders, bottom first.
         loss, delta = self.loss.with_gradient(preactivation, reconstruction, z, weights)
         if self.loss.output is None:
             delta = _back(outputs[0], delta, reconstruction)
+        beside = None if shortcut is None else shortcut.answer_backward(delta, joint)
         for k in range(last):
             delta = networks[k].decode_backward(delta, answers[k]) * self.factors[k + 1]
             delta = _back(outputs[k + 1], delta, reconstructions[k + 1])
         delta = networks[last].decode_backward(delta, answers[last])
+        if beside is not None:
+            delta = delta + beside
 
         # Back through the encoders, top first; each code has its penalty.
         for k in range(last, -1, -1):
+            judged = joint if k == last else codes[k]
             for penalty in self.penalties[k]:
                 target = z if k == 0 else inputs[k]
-                loss = loss + penalty(target, codes[k], reconstructions[k], self.layers[k])
-                delta = delta + penalty.gradient(codes[k])
+                loss = loss + penalty(target, judged, reconstructions[k], self.layers[k])
+                delta = delta + penalty.gradient(judged)
+            if k == last and shortcut is not None:
+                delta = shortcut.code_backward(delta)
             if (code := self.codes[k]) is not None:
                 delta = code.backward(delta, codes[k])
             delta = _back(networks[k].activation, delta, activations[k])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sklearn.base import clone
+
 from stackae.corruption import CORRUPTIONS
 from stackae.corruption.base import Corruption
 from stackae.corruption.dropout import Dropout
@@ -16,7 +18,15 @@ from stackae.training.rows import Rows
 #: Share of the cells that are hidden in training by default where cells may be missing. On five tables with a
 #: fifth of the cells missing at random, 0.5 filled the gaps better than 0.25; noise hardly fills them at all.
 HIDDEN_SHARE = 0.5
-#: What ``corruption="auto"`` means: noise in the units in which the stack works.
+#: Half of the cells are hidden at first, so that the code learns how cells go together, and none in the end,
+#: so that it holds what a reconstruction needs.
+_FALLING = Masking((0.5, 0.0))
+#: How stacks of bare widths are fine-tuned: beside a shortcut, and where data are nearly two-valued.
+RECIPES = {
+    "shortcut": Training(learning_rate=1e-3, corruption=_FALLING, patience=None),
+    "two-valued": Training(optimizer="adamw", weight_decay=0.3, corruption=_FALLING, patience=None),
+}
+#: What ``corruption="auto"`` means elsewhere: noise in the units in which the stack works.
 _AUTO: dict[Phase, tuple[Corruption, ...]] = {
     "finetune": (GaussianNoise(0.1),),
     "supervised": (Masking(0.2), Dropout(0.1)),
@@ -41,6 +51,16 @@ def finetune(
     """
     module.corruptions = corruptions_of(training, phase, missing=module.shallow[0].fill is not None)
     return train(module, rows, training, machine, phase=phase, layer=None)
+
+
+def completed(training: Training, recipe: Training) -> Training:
+    """A training with the recipe's rate, corruption and patience where its own are left open."""
+    names = ["learning_rate", "corruption", "patience"]
+    if training.optimizer == "sgd":  # whose rate depends on the number of features
+        names.remove("learning_rate")
+    own = {name: getattr(recipe, name) for name in names if getattr(training, name) == "auto"}
+    result: Training = clone(training).set_params(**own)
+    return result
 
 
 def corruptions_of(training: Training, phase: Phase, *, missing: bool) -> tuple[Corruption, ...]:

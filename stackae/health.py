@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypedDict
 
 import torch
@@ -53,19 +54,24 @@ def rows_to_look_at(n_rows: int, n_epochs: int) -> int:
 
 
 @torch.no_grad()
-def health_of(layer: ShallowAutoencoder, z: Tensor) -> Health:
-    """The health report of a layer.
+def health_of(
+    layer: ShallowAutoencoder, z: Tensor, joint: Callable[[Tensor], Tensor] | None = None
+) -> Health:
+    """The health report of a layer, or of what its code becomes beside a shortcut.
 
     Parameters
     ----------
     layer : ShallowAutoencoder
     z : Tensor of shape (rows, features)
         Scaled rows, without corruption.
+    joint : callable or None, default=None
+        From the layer's code to the code that is handed out.
     """
-    code = layer.encode_scaled(z)
+    own = layer.encode_scaled(z)
+    code = own if joint is None else joint(own)
     low, high = torch.aminmax(code, dim=0)
     dead = high - low <= _DEAD * (high - low).amax()
-    gap = layer.decode_scaled(code)[1][:, : layer.n_inputs] - z
+    gap = layer.decode_scaled(own)[1][:, : layer.n_inputs] - z
     # Of what is there: cells may be missing.
     error = gap.square().nansum(dtype=torch.float64)
     variance = (z - z.nanmean(0)).square().nansum(dtype=torch.float64)

@@ -141,6 +141,16 @@ def column_range(X: Matrix) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.flo
     return low, high
 
 
+def two_valuedness(z: npt.NDArray[np.floating]) -> float:
+    """The variance of columns in [0, 1] as a share of what it would be if they held zeros and ones only.
+
+    Σ var / Σ p·(1 - p), with p the columns' means: 1 for binary columns, 1/3 for uniform noise.
+    """
+    mean = z.mean(0)
+    most = float((mean * (1 - mean)).sum())
+    return float(z.var(0).sum()) / most if most > 0 else 0.0
+
+
 def binary_columns(
     X: Matrix, low: npt.NDArray[np.float64], high: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.bool_]:

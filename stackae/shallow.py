@@ -334,9 +334,11 @@ class ShallowAutoencoder(nn.Module):
         """The code of scaled rows."""
         return self.code_of(self.activate(z), generator)
 
-    def decode_scaled(self, code: Tensor) -> tuple[Tensor, Tensor]:
-        """The scaled reconstruction before and after its activation."""
+    def decode_scaled(self, code: Tensor, beside: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The scaled reconstruction before and after its activation, with what is added before it."""
         preactivation = self.network.decode(code)
+        if beside is not None:
+            preactivation = preactivation + beside
         return preactivation, self.loss.answer(preactivation, self.output)
 
     def squared_jacobian(self, code: Tensor) -> Tensor | None:
@@ -416,9 +418,9 @@ class ShallowAutoencoder(nn.Module):
         """(rows × features) to (rows × units), without corruption."""
         return self.encode_scaled(self.scaling(x))
 
-    def decode(self, code: Tensor) -> Tensor:
-        """(rows × units) to (rows × features)."""
-        return self.scaling.inverse(self.decode_scaled(code)[1][:, : self.n_inputs])
+    def decode(self, code: Tensor, beside: Tensor | None = None) -> Tensor:
+        """(rows × units) to (rows × features); see :meth:`decode_scaled`."""
+        return self.scaling.inverse(self.decode_scaled(code, beside)[1][:, : self.n_inputs])
 
     def forward(self, x: Tensor) -> Tensor:
         """The reconstruction of ``x``."""

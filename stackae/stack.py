@@ -9,6 +9,7 @@ from torch import Generator, Tensor, nn
 
 from stackae.corruption.base import Corruption
 from stackae.shallow import ShallowAutoencoder, corrupted, shown
+from stackae.shortcut import Shortcut
 
 
 class Encoders(nn.Module):
@@ -24,13 +25,21 @@ class Encoders(nn.Module):
     corruptions : sequence of Corruption, default=()
         In fine-tuning: what the first encoder sees instead of the scaled input; and, of those that damage
         hidden units, what each layer's code becomes before it goes on.
+    shortcut : Shortcut or None, default=None
+        What joins the last code, and the reconstruction, past the layers.
     """
 
-    def __init__(self, layers: Sequence[ShallowAutoencoder], corruptions: Sequence[Corruption] = ()) -> None:
+    def __init__(
+        self,
+        layers: Sequence[ShallowAutoencoder],
+        corruptions: Sequence[Corruption] = (),
+        shortcut: Shortcut | None = None,
+    ) -> None:
         super().__init__()
         self.corruptions = tuple(corruptions)
         self.progress = 1.0
         self.layers = nn.ModuleList(layers)
+        self.shortcut = shortcut
 
     @property
     def shallow(self) -> list[ShallowAutoencoder]:
@@ -40,9 +49,12 @@ class Encoders(nn.Module):
     def codes(self, x: Tensor) -> list[Tensor]:
         """The codes of every layer, bottom first, of rows in the user's units."""
         codes = []
+        code = x
         for layer in self.shallow:
-            x = layer.encode(x)
-            codes.append(x)
+            code = layer.encode(code)
+            codes.append(code)
+        if self.shortcut is not None:
+            codes[-1] = self.shortcut.code(self.shallow[0].scaling(x), codes[-1])
         return codes
 
     def encode(self, x: Tensor) -> Tensor:
@@ -51,9 +63,12 @@ class Encoders(nn.Module):
 
     def encode_scaled(self, z: Tensor, generator: Generator | None = None) -> Tensor:
         """The last code of scaled rows; in training (a generator is given) as the corruptions leave it."""
-        code = z
+        code, last = z, len(self.layers) - 1
         for k, layer in enumerate(self.shallow):
-            code = self.corrupt_code(layer.encode_scaled(layer.scaling(code) if k else code), generator)
+            code = layer.encode_scaled(layer.scaling(code) if k else code)
+            if k == last and self.shortcut is not None:
+                code = self.shortcut.code(z, code)
+            code = self.corrupt_code(code, generator)
         return code
 
     def advance(self, progress: float, z: Tensor) -> None:
@@ -76,13 +91,22 @@ class UnrolledStack(Encoders):
 
     def decode(self, code: Tensor) -> Tensor:
         """(rows × units of the last layer) to (rows × features)."""
-        for layer in reversed(self.shallow):
-            code = layer.decode(code)
+        beside = None if self.shortcut is None else self.shortcut.answer(code)
+        for k, layer in reversed(list(enumerate(self.shallow))):
+            code = layer.decode(code, None if k else beside)
         return code
 
     def forward(self, x: Tensor) -> Tensor:
         """The reconstruction of ``x``."""
         return self.decode(self.encode(x))
+
+    def reconstruct_scaled(self, z: Tensor) -> Tensor:
+        """The reconstruction of scaled rows, scaled."""
+        code = self.encode_scaled(z)
+        beside = None if self.shortcut is None else self.shortcut.answer(code)
+        for layer in reversed(self.shallow[1:]):
+            code = layer.decode(code)
+        return self.shallow[0].decode_scaled(code, beside)[1]
 
     def objective(self, z: Tensor, seen: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """The first layer's loss of the whole stack's reconstruction, plus every layer's penalties.
@@ -96,12 +120,15 @@ class UnrolledStack(Encoders):
             inputs = layer.scaling(answer) if k else answer
             activations = layer.activate(inputs)
             code = layer.judged_code_of(activations, generator)
+            if k == len(layers) - 1 and self.shortcut is not None:
+                code = self.shortcut.code(seen, code)
             passes.append((inputs, activations, code))
             answer = self.corrupt_code(code, generator)
 
         costs = []
+        beside = None if self.shortcut is None else self.shortcut.answer(answer)
         for k, layer in reversed(list(enumerate(layers))):
-            preactivation, reconstruction = layer.decode_scaled(answer)
+            preactivation, reconstruction = layer.decode_scaled(answer, None if k else beside)
             inputs, activations, code = passes[k]
             target = inputs if k else layer.presented(z)
             costs += layer.penalise(target, inputs, activations, code, reconstruction, generator)

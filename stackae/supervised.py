@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy, normalize
 
 from stackae.scaling import Scaling
 from stackae.shallow import ShallowAutoencoder
+from stackae.shortcut import Shortcut
 from stackae.stack import Encoders
 
 
@@ -27,12 +28,19 @@ class Predictor(Encoders):
         Answers of the head.
     adversarial : float, default=0.0
         In training, how far each row is moved, in the layer's own units, to where its cost is larger.
+    shortcut : Shortcut or None, default=None
+        As that of :class:`~stackae.stack.Encoders`.
     """
 
     def __init__(
-        self, layers: Sequence[ShallowAutoencoder], n_outputs: int, adversarial: float = 0.0
+        self,
+        layers: Sequence[ShallowAutoencoder],
+        n_outputs: int,
+        adversarial: float = 0.0,
+        *,
+        shortcut: Shortcut | None = None,
     ) -> None:
-        super().__init__(layers)
+        super().__init__(layers, shortcut=shortcut)
         self.adversarial = adversarial
         self.n_inputs = layers[0].n_inputs
         self.n_outputs = n_outputs
@@ -106,7 +114,7 @@ class ClassPredictor(Predictor):
 
     Parameters
     ----------
-    layers, n_outputs, adversarial
+    layers, n_outputs, adversarial, shortcut
         As those of :class:`Predictor`.
     label_smoothing : float, default=0.0
         Share of the target that is spread over all classes (Szegedy et al. 2016).
@@ -118,8 +126,10 @@ class ClassPredictor(Predictor):
         n_outputs: int,
         adversarial: float = 0.0,
         label_smoothing: float = 0.0,
+        *,
+        shortcut: Shortcut | None = None,
     ) -> None:
-        super().__init__(layers, n_outputs, adversarial)
+        super().__init__(layers, n_outputs, adversarial, shortcut=shortcut)
         self.label_smoothing = label_smoothing
 
     def cost(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -133,14 +143,19 @@ class ValuePredictor(Predictor):
 
     Parameters
     ----------
-    layers, n_outputs, adversarial
+    layers, n_outputs, adversarial, shortcut
         As those of :class:`Predictor`.
     """
 
     def __init__(
-        self, layers: Sequence[ShallowAutoencoder], n_outputs: int, adversarial: float = 0.0
+        self,
+        layers: Sequence[ShallowAutoencoder],
+        n_outputs: int,
+        adversarial: float = 0.0,
+        *,
+        shortcut: Shortcut | None = None,
     ) -> None:
-        super().__init__(layers, n_outputs, adversarial)
+        super().__init__(layers, n_outputs, adversarial, shortcut=shortcut)
         #: Between the targets' units and those of the head, in which each has standard deviation 1.
         self.target_scaling = Scaling.identity(n_outputs)
 

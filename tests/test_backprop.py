@@ -15,6 +15,7 @@ from stackae.losses import LOSSES
 from stackae.networks import ACTIVATIONS, NETWORKS
 from stackae.penalties import PENALTIES
 from stackae.scaling import Scaling
+from stackae.shortcut import Shortcut
 from stackae.stack import UnrolledStack
 from stackae.training.gradients import by_autograd
 from stackae.training.precision import computing
@@ -76,6 +77,29 @@ def test_a_stack_agrees_with_autograd(tied, penalty, activations):
             layer.scaling = Scaling(torch.linspace(-1, 1, widths[k]), torch.linspace(0.5, 2, widths[k]))
         layers.append(layer)
     agree(UnrolledStack(layers, [Masking(0.25)]))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("n_kept", [0, 1])
+@pytest.mark.parametrize(("loss", "output"), [("squared_error", "identity"), ("cross_entropy", "sigmoid")])
+@pytest.mark.parametrize("penalty", [None, "l2"])
+def test_a_stack_with_a_shortcut_agrees_with_autograd(depth, n_kept, loss, output, penalty):
+    widths = (6, 5, 4, 3)
+    layers = [
+        shallow(
+            widths[k],
+            widths[k + 1],
+            activation="identity" if k == depth - 1 else "relu",
+            penalties=(PENALTIES[penalty](),) if penalty else (),
+            loss=LOSSES["squared_error" if k else loss](),
+            output="relu" if k else output,
+        )
+        for k in range(depth)
+    ]
+    shortcut = Shortcut(6, widths[depth], n_kept)
+    for tensor in shortcut.state_dict().values():
+        tensor.copy_(torch.randn(tensor.shape, generator=torch.Generator().manual_seed(3)))
+    agree(UnrolledStack(layers, [Masking(0.25)], shortcut))
 
 
 def test_bfloat16_products_agree_to_their_own_precision():

@@ -18,8 +18,8 @@ FIXED = {
     " code=None, penalty=None, loss='auto', scale='auto', training='auto', missing_values=None, add_indicator=False,"
     " device='auto', precision='auto',"
     " random_state=None, verbose=0, max_memory=None, cache_folder=None",
-    "StackedAutoencoder": "layers=(256, 64), *, pretrain='auto', finetune='auto', output='code', tol=0.01, scale='auto',"
-    " missing_values=None, add_indicator=False, memory=None, device='auto', precision='auto', random_state=None,"
+    "StackedAutoencoder": "layers=(256, 64), *, pretrain='auto', finetune='auto', output='code', shortcut='auto', tol=0.01,"
+    " scale='auto', missing_values=None, add_indicator=False, memory=None, device='auto', precision='auto', random_state=None,"
     " verbose=0, max_memory=None, cache_folder=None",
 }
 

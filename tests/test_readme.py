@@ -121,3 +121,28 @@ def test_the_figures_of_downstream_work_are_those_of_the_results():
     tables = results_of("imputation")["tables"]
     for method in ("stackae", "mean", "KNNImputer", "IterativeImputer"):
         assert " / ".join(f"{table[method]['rmse']:.2f}" for table in tables.values()) in row
+
+
+def test_the_figures_beside_the_literatures_are_those_of_the_results():
+    tables = results_of("paper_tables")
+    rows = {line.split("|")[1].split(":")[0].strip(): line for line in README.splitlines() if "|" in line[:2]}
+    errors = tables["code30"]["squared error an image"]
+    row = rows["30-number codes (784-1000-500-250-30)"]
+    assert f"| {errors['stackae']['asked']:.2f} | PCA {errors['PCA']['asked']:.2f} |" in row
+
+    def percent(table, method):
+        return f"{tables[table]['methods'][method]['error in percent']:.2f} %"
+
+    row = rows["linear classifier on frozen codes of one convolutional layer, which saw no labels"]
+    assert (
+        f"| {percent('probe', 'stackae')} | the same layer untrained {percent('probe', 'untrained')} |" in row
+    )
+    for name, table in (
+        ("rotated digits, 10,000 labels", "rot"),
+        ("textured rectangles, 10,000 labels", "rect-img"),
+    ):
+        row = rows[name]
+        assert f"dense {percent(table, 'SDAE-3')}, convolutional {percent(table, 'convolutional')}" in row
+        assert percent(table, "SVM-RBF") in row
+        assert f"perceptron {percent(table, 'perceptron')}" in row
+    assert f"| {percent('rot', 'frozen codes')} |" in rows["the same, linear classifier on frozen codes"]

@@ -30,6 +30,7 @@ from stackae.memory import parse_memory
 from stackae.parts import PartTable
 from stackae.scaling import blocks
 from stackae.shallow import Composition, ShallowAutoencoder
+from stackae.shortcut import Shortcut
 from stackae.training.distributed import agreed
 from stackae.training.history import EpochRecord
 from stackae.training.precision import computing, resolve_device, uses_bfloat16
@@ -185,8 +186,8 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constrained
         """The layers to be fitted, bottom first."""
 
     @abstractmethod
-    def _join(self, layers: Sequence[ShallowAutoencoder]) -> nn.Module:
-        """The module of which fitted layers are part."""
+    def _join(self, layers: Sequence[ShallowAutoencoder], shortcut: Shortcut | None = None) -> Any:
+        """The module of which fitted layers, and what stands beside them, are part."""
 
     def _kept_params(self) -> dict[str, Any]:
         """The parameters of which the model file says what the estimator was made of."""
@@ -259,6 +260,12 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constrained
         """The fitted layers, bottom first."""
         module = self.module_
         return [module] if isinstance(module, ShallowAutoencoder) else list(module.layers)  # type: ignore[arg-type]
+
+    @property
+    def _shortcut(self) -> Shortcut | None:
+        """What stands beside the fitted layers."""
+        shortcut: Shortcut | None = getattr(self.module_, "shortcut", None)
+        return shortcut
 
     @property
     def _first_layer(self) -> ShallowAutoencoder:

@@ -64,7 +64,7 @@ class OnEncoder(BaseEncoder):
         """The encoder that the parameters describe, not fitted."""
         given = {name: getattr(self, name) for name in self._of_the_encoder}
         machine = ("device", "precision", "random_state", "verbose", "max_memory", "cache_folder")
-        return StackedAutoencoder(**given, **{name: getattr(self, name) for name in machine})
+        return StackedAutoencoder(shortcut=None, **given, **{name: getattr(self, name) for name in machine})
 
     def _compositions(self) -> list[Composition]:
         return (self._own_encoder() if self.encoder is None else self.encoder)._compositions()

@@ -25,6 +25,7 @@ from stackae.model_file import read_model
 from stackae.networks import ACTIVATIONS, NETWORKS
 from stackae.penalties import PENALTIES
 from stackae.shallow import Composition, ShallowAutoencoder, build
+from stackae.shortcut import Shortcut
 from stackae.training.parameters import Training
 from stackae.training.precision import resolve_device
 
@@ -108,7 +109,7 @@ def _rebuild(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> BaseEn
         )
     _check_chain(shallow)
     with torch.device("meta"):
-        module = estimator._join(shallow)
+        module = estimator._join(shallow, _shortcut(header.get("shortcut"), shallow))
     expected = module.state_dict()
     for name, tensor in tensors.items():
         if name in expected and expected[name].dtype != tensor.dtype:
@@ -127,6 +128,17 @@ def _rebuild(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> BaseEn
         raise ModelFileError(f"it has {len(health)} health reports for {len(shallow)} layers")
     estimator._set_fitted(module, list(fitted["history_"]), health)
     return estimator
+
+
+def _shortcut(kept: dict[str, Any] | None, shallow: list[ShallowAutoencoder]) -> Shortcut | None:
+    """What stands beside the layers; files of before there were any do not name it."""
+    if kept is None:
+        return None
+    n_units, n_kept = shallow[-1].n_units, int(kept["n_kept"])
+    if not 0 <= n_kept <= n_units:
+        raise ModelFileError(f"its shortcut keeps {n_kept} of {n_units} numbers")
+    with torch.device("meta"):
+        return Shortcut(shallow[0].n_inputs, n_units, n_kept)
 
 
 def _check_chain(shallow: list[ShallowAutoencoder]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -24,7 +25,9 @@ from stackae.greedy import Input, Machine, pretrain
 from stackae.health import Health, health_of, rows_to_look_at
 from stackae.scaling import blocks, column_means
 from stackae.shallow import ShallowAutoencoder
+from stackae.shortcut import Shortcut
 from stackae.stack import UnrolledStack
+from stackae.training.history import EpochRecord
 from stackae.training.parameters import Training
 from stackae.training.precision import computing
 from stackae.training.rows import Rows as TrainingRows
@@ -243,7 +246,8 @@ class BaseAutoencoder(Reconstructing):
         self._stream = None
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Learn from a piece of the rows: one pass over it for each layer, then one for the stack.
+        """Learn from a piece of the rows: one pass over it for each layer, then one for the stack; for the
+        stack only where :meth:`fit` has left it with a shortcut.
 
         The first piece decides the scaling and starts the layers, unless ``fit`` has; later pieces go on with
         them, with their optimizers and with the random draws, at a constant learning rate. No rows are held
@@ -300,17 +304,23 @@ class BaseAutoencoder(Reconstructing):
         started: Sequence[ShallowAutoencoder] = (),
     ) -> None:
         """Pretrain, fine-tune, and set what was fitted."""
-        for layer in started:
-            layer.requires_grad_(True)
+        shortcut = self._shortcut if started else None
+        if shortcut is not None:  # beside which no layer reconstructs what it is given by itself
+            pretraining = [None] * len(pretraining)
+        for module in (*started, shortcut):
+            if module is not None:
+                module.requires_grad_(True)
         machine.progress.start_fit(len(pretraining) + (tuning is not None))
         try:
             fitted = pretrain(
                 self._compositions(), pretraining, rows, machine, weights=weights, started=started
             )
             history = [record for records in fitted.histories for record in records]
+            stack = self._join(fitted.layers, shortcut)
             if tuning is not None:
-                history += finetune(UnrolledStack(fitted.layers), fitted.rows, tuning, machine)
-            health = _health(fitted.layers, fitted.rows, len(history))
+                stack, tuned = self._fine_tuned(stack, fitted.rows, tuning, machine, started=bool(started))
+                history += tuned
+            health = _health(fitted.layers, stack, fitted.rows, len(history))
         finally:
             machine.progress.end_fit()
         past = self.history_ if started else []
@@ -319,18 +329,28 @@ class BaseAutoencoder(Reconstructing):
                 p["epoch"] for p in past if (p["phase"], p["layer"]) == (record["phase"], record["layer"])
             )
             record["epoch"] += max(same, default=0)
-        self._set_fitted(self._join(fitted.layers), [*past, *history], health)
+        self._set_fitted(stack, [*past, *history], health)
+
+    def _fine_tuned(
+        self, stack: Any, rows: TrainingRows, tuning: Training, machine: Machine, *, started: bool
+    ) -> tuple[Any, list[EpochRecord]]:
+        """The joined layers, fine-tuned, and how that went."""
+        return stack, finetune(stack, rows, tuning, machine)
 
 
 @torch.no_grad()
-def _health(layers: Sequence[ShallowAutoencoder], rows: TrainingRows, n_epochs: int) -> list[Health]:
+def _health(
+    layers: Sequence[ShallowAutoencoder], stack: Any, rows: TrainingRows, n_epochs: int
+) -> list[Health]:
     """The health report of each layer, on rows of the data, as the layers below encode them."""
-    z = rows.set_aside(rows_to_look_at(len(rows), n_epochs))[0]
+    some = z = rows.set_aside(rows_to_look_at(len(rows), n_epochs))[0]
+    shortcut: Shortcut | None = getattr(stack, "shortcut", None)
     reports = []
     with computing(rows.device):
         for k, layer in enumerate(layers):
             z = layer.scaling(z) if k else z
-            reports.append(health_of(layer, z))
+            joint = partial(shortcut.code, some) if shortcut is not None and layer is layers[-1] else None
+            reports.append(health_of(layer, z, joint))
             z = layer.encode_scaled(z)
     return reports
 

@@ -34,6 +34,7 @@ def save(estimator: BaseEncoder, path: str | PathLike[str]) -> None:
         "layers": [
             {"n_inputs": layer.n_inputs, "parts": _encode_parts(layer.parts)} for layer in estimator._shallow
         ],
+        "shortcut": None if estimator._shortcut is None else {"n_kept": estimator._shortcut.n_kept},
         "fitted": {
             "n_features_in_": estimator.n_features_in_,
             "feature_names_in_": None if names is None else [str(name) for name in names],

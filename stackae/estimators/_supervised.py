@@ -34,6 +34,7 @@ from stackae.health import Health
 from stackae.parts import PartTable
 from stackae.scaling import Matrix, Scaling, fit_scaling
 from stackae.shallow import ShallowAutoencoder
+from stackae.shortcut import Shortcut
 from stackae.supervised import Predictor
 from stackae.training.history import EpochRecord
 from stackae.training.parameters import Training
@@ -74,7 +75,7 @@ class BaseSupervised(OnEncoder):
         """Targets as numbers (rows × targets), NaN where there is none."""
 
     @abstractmethod
-    def _join(self, layers: Sequence[ShallowAutoencoder]) -> Predictor:
+    def _join(self, layers: Sequence[ShallowAutoencoder], shortcut: Shortcut | None = None) -> Predictor:
         """A head on fitted layers, for the targets that were seen."""
 
     def _target_weights(self, targets: Floats, weights: Floats | None) -> Floats | None:
@@ -177,7 +178,7 @@ class BaseSupervised(OnEncoder):
         rng.randint(2**31 - 1)  # is the encoder's
         machine = self._machine(rng)
         layers = [deepcopy(layer).to(machine.device) for layer in encoder._shallow]
-        module = self._join(layers).to(machine.device)
+        module = self._join(layers, deepcopy(encoder._shortcut)).to(machine.device)
         scaling = self._target_scaling(targets, weights)
         scaled = scaling(torch.from_numpy(targets)).numpy()
         weights = self._target_weights(targets, weights)

@@ -26,6 +26,7 @@ from stackae.parts import PartTable
 from stackae.penalties import PENALTIES
 from stackae.penalties.base import Penalty
 from stackae.shallow import Composition, ShallowAutoencoder
+from stackae.shortcut import Shortcut
 from stackae.training.parameters import Training
 
 
@@ -212,7 +213,9 @@ class Autoencoder(BaseAutoencoder):
     def _compositions(self) -> list[Composition]:
         return [self._composition(self.scale, self.missing_values is not None, bool(self.add_indicator))]
 
-    def _join(self, layers: Sequence[ShallowAutoencoder]) -> ShallowAutoencoder:
+    def _join(
+        self, layers: Sequence[ShallowAutoencoder], shortcut: Shortcut | None = None
+    ) -> ShallowAutoencoder:
         return layers[0]
 
     def _trainings(self) -> tuple[list[Training | None], Training | None]:

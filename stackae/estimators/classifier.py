@@ -23,6 +23,7 @@ from stackae.estimators.autoencoder import Autoencoder
 from stackae.estimators.stacked import StackedAutoencoder
 from stackae.exceptions import DataError, ModelFileError
 from stackae.shallow import ShallowAutoencoder
+from stackae.shortcut import Shortcut
 from stackae.supervised import ClassPredictor, Predictor
 from stackae.training.parameters import Training
 from stackae.training.rows import Rows as TrainingRows
@@ -214,9 +215,13 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
         module.head.weight[seen] = torch.from_numpy(coef).to(module.head.weight)
         module.head.bias[seen] = torch.from_numpy(intercept).to(module.head.bias)
 
-    def _join(self, layers: Sequence[ShallowAutoencoder]) -> ClassPredictor:
+    def _join(self, layers: Sequence[ShallowAutoencoder], shortcut: Shortcut | None = None) -> ClassPredictor:
         return ClassPredictor(
-            layers, len(self.classes_), float(self.adversarial), float(self.label_smoothing)
+            layers,
+            len(self.classes_),
+            float(self.adversarial),
+            float(self.label_smoothing),
+            shortcut=shortcut,
         )
 
     def _target_weights(self, targets: Floats, weights: Floats | None) -> Floats | None:

@@ -22,6 +22,7 @@ from stackae.estimators.autoencoder import Autoencoder
 from stackae.estimators.stacked import StackedAutoencoder
 from stackae.parts import PartTable
 from stackae.shallow import ShallowAutoencoder
+from stackae.shortcut import Shortcut
 from stackae.stack import UnrolledStack
 from stackae.training.parameters import Training
 
@@ -184,8 +185,9 @@ class StackedAutoencoderDetector(OutlierMixin, OnEncoder, Reconstructing):
         rows = check_rows(self, X, reset=True, missing_values=self._missing)
         rows, weights, _ = weighed(rows, sample_weight)
         encoder = self._fitted_encoder(rows, weights)
-        layers = deepcopy(encoder._shallow) if encoder is self.encoder else encoder._shallow
-        self._set_fitted(self._join(layers), list(encoder.history_), encoder._health)
+        parts = encoder._shallow, encoder._shortcut
+        layers, shortcut = deepcopy(parts) if encoder is self.encoder else parts
+        self._set_fitted(self._join(layers, shortcut), list(encoder.history_), encoder._health)
         scores = self._scores(rows).astype(np.float64)
         # The greatest errors of which a share of the rows is left above.
         self.offset_ = float(
@@ -195,8 +197,8 @@ class StackedAutoencoderDetector(OutlierMixin, OnEncoder, Reconstructing):
         )
         return self
 
-    def _join(self, layers: Sequence[ShallowAutoencoder]) -> UnrolledStack:
-        return UnrolledStack(layers)
+    def _join(self, layers: Sequence[ShallowAutoencoder], shortcut: Shortcut | None = None) -> UnrolledStack:
+        return UnrolledStack(layers, shortcut=shortcut)
 
     def _fitted(self) -> dict[str, Any]:
         return {"offset_": self.offset_}

@@ -21,6 +21,7 @@ from stackae.estimators.stacked import StackedAutoencoder
 from stackae.exceptions import DataError
 from stackae.scaling import Scaling, fit_scaling
 from stackae.shallow import ShallowAutoencoder
+from stackae.shortcut import Shortcut
 from stackae.supervised import ValuePredictor
 from stackae.training.parameters import Training
 
@@ -186,8 +187,8 @@ class StackedAutoencoderRegressor(RegressorMixin, BaseSupervised):
     def _linear_model(self, n_units: int) -> Ridge:
         return Ridge(alpha=1.0)
 
-    def _join(self, layers: Sequence[ShallowAutoencoder]) -> ValuePredictor:
-        return ValuePredictor(layers, self._n_outputs or 1, float(self.adversarial))
+    def _join(self, layers: Sequence[ShallowAutoencoder], shortcut: Shortcut | None = None) -> ValuePredictor:
+        return ValuePredictor(layers, self._n_outputs or 1, float(self.adversarial), shortcut=shortcut)
 
     def _fitted(self) -> dict[str, Any]:
         return {"n_outputs": self._n_outputs}

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from stackae.constraints import HasMethods, Integral, Interval, InvalidParameterError, Real, StrOptions
@@ -17,17 +18,21 @@ from stackae.estimators._base import COMMON_CONSTRAINTS, TRAININGS
 from stackae.estimators._depth import choose_layers
 from stackae.estimators._reconstructing import BaseAutoencoder
 from stackae.estimators._rows import check_rows
-from stackae.estimators._weights import Floats, weighed
+from stackae.estimators._weights import Floats, taken, weighed
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.exceptions import DataError, ParameterError
-from stackae.finetune import HIDDEN_SHARE
-from stackae.greedy import Input
+from stackae.finetune import HIDDEN_SHARE, RECIPES, completed
+from stackae.from_pca import finetune_from_pca, is_below_pca, is_pca, new_shortcut
+from stackae.greedy import Input, Machine
 from stackae.health import Health
 from stackae.parts import PartTable
+from stackae.scaling import two_valuedness
 from stackae.shallow import Composition, ShallowAutoencoder
+from stackae.shortcut import Shortcut
 from stackae.stack import UnrolledStack
 from stackae.training.history import EpochRecord
 from stackae.training.parameters import Training
+from stackae.training.rows import Rows as TrainingRows
 
 #: What a layer takes from its stack, and may therefore not set itself.
 TAKEN_FROM_STACK = {
@@ -42,14 +47,21 @@ TAKEN_FROM_STACK = {
 }
 
 
-def default_layer(n_components: int) -> Autoencoder:
-    """The layer that a bare int in ``layers`` stands for.
+#: Data in [0, 1] are reconstructed by cross-entropy where they are so near to having two values only: see
+#: docs/defaults.md.
+_TWO_VALUED = 0.6
+#: Rows of so many values, at most, say how near they are.
+_VALUES_LOOKED_AT = 2**23
+
+
+def default_layer(n_components: int, *, shortcut: bool = False) -> Autoencoder:
+    """The layer that a bare int in ``layers`` stands for, with a shortcut beside the stack or without.
 
     Cross-validated on digits, tied weights gave better linear probes than untied ones, and gaussian noise
     gave better probes and reconstructions than masking, whose share of zeros the clean codes of the next
-    layer lack.
+    layer lack. Beside a shortcut encoder and decoder start small on one side only, so they are not tied.
     """
-    return Autoencoder(n_components, corruption="gaussian", tied_weights=True)
+    return Autoencoder(n_components, corruption="gaussian", tied_weights=not shortcut)
 
 
 class StackedAutoencoder(BaseAutoencoder):
@@ -57,13 +69,15 @@ class StackedAutoencoder(BaseAutoencoder):
 
     Each layer is fitted on the clean codes of the one below, computed once. The layers are then unrolled to
     encoders 1 to n and decoders n to 1, and fine-tuned to reconstruct the input from a slightly noisy copy
-    of it (see ``corruption`` of :class:`~stackae.Training`).
+    of it (see ``corruption`` of :class:`~stackae.Training`). Where layers are given by their widths, a linear
+    shortcut that starts as PCA stands beside them in fine-tuning, so that the stack learns what PCA leaves
+    over, and does not reconstruct worse (see ``shortcut``).
 
     Parameters
     ----------
     layers : sequence of int or Autoencoder, or "auto", default=(256, 64)
-        Bottom first. An int is a denoising layer of so many units with tied weights:
-        ``Autoencoder(n, corruption="gaussian", tied_weights=True)``.
+        Bottom first. An int is a denoising layer of so many units, its weights tied where no shortcut stands
+        beside it: ``Autoencoder(n, corruption="gaussian", tied_weights=True)``.
         Layers take device, precision, scale and seed from the stack.
         ``"auto"``: a code of 64 units on as many layers of 256 as are worth having, up to 4: another one is
         added while that lowers the error on a tenth of the rows, held out, by ``tol`` or, where ``fit`` is
@@ -78,6 +92,17 @@ class StackedAutoencoder(BaseAutoencoder):
         pretraining has trained end to end already.
     output : {"code", "all"}, default="code"
         What ``transform`` gives: the last layer's code, or the codes of all layers, concatenated.
+    shortcut : {"auto"} or None, default="auto"
+        ``"auto"``: where two layers or more are given by their widths, are fine-tuned, narrow the rows to
+        fewer numbers than they have columns (and than there are rows), and no values may be missing, a linear
+        autoencoder joins them from the input to the code, and from the code to the reconstruction. It starts
+        as PCA, and half of the code stays so; the layers start with a tenth of their pretrained share. The
+        loss is the squared error, and the first decoder is solved by ridge regression in the end. Where the
+        rows held out (of ``finetune``) show that PCA reconstructs better, by 0.004 of R², or where they would
+        be too few to tell, which is below 200 rows, code and reconstruction are PCA's. Data in [0, 1] that
+        are nearly two-valued get a shortcut only if the layers alone, reconstructing by cross-entropy, fall
+        so far behind PCA. ``partial_fit`` starts none, and goes on with the one that ``fit`` left.
+        None: the layers alone; fine-tuning starts from exactly what they computed.
     tol : float, default=0.01
         With ``layers="auto"``: the gain for which another layer is added, as a share of the error, or in
         accuracy (R²).
@@ -117,6 +142,9 @@ class StackedAutoencoder(BaseAutoencoder):
         its health report, ``layers_[k].health_``.
     module_ : UnrolledStack
         The deep autoencoder, a ``torch.nn.Module``.
+    is_pca_ : bool
+        Whether code and reconstruction are PCA's, since that was better on the rows held out, or since there
+        were too few rows to tell (see ``shortcut``).
     components_ : ndarray of shape (units of the first layer, n_features_in_)
         The first layer's encoder weights.
     depth_scores_ : list of float, only with ``layers="auto"``
@@ -162,6 +190,7 @@ class StackedAutoencoder(BaseAutoencoder):
         "pretrain": [Training, StrOptions({"auto"}), None],
         "finetune": [Training, StrOptions({"auto"}), None],
         "output": [StrOptions({"code", "all"})],
+        "shortcut": [StrOptions({"auto"}), None],
         "memory": [str, PathLike, HasMethods("cache"), None],
         **COMMON_CONSTRAINTS,
     }
@@ -171,6 +200,9 @@ class StackedAutoencoder(BaseAutoencoder):
     layers_: list[Autoencoder]
     depth_scores_: list[float]
     _auto_layers: tuple[int, ...]
+    #: How a stack of bare widths is fine-tuned: a name in ``RECIPES``; None: as any other.
+    _recipe: str | None = None
+    _below_pca = False
 
     def __init__(
         self,
@@ -179,6 +211,7 @@ class StackedAutoencoder(BaseAutoencoder):
         pretrain: str | Training | None = "auto",
         finetune: str | Training | None = "auto",
         output: str = "code",
+        shortcut: str | None = "auto",
         tol: float = 0.01,
         scale: str | None = "auto",
         missing_values: float | None = None,
@@ -195,6 +228,7 @@ class StackedAutoencoder(BaseAutoencoder):
         self.pretrain = pretrain
         self.finetune = finetune
         self.output = output
+        self.shortcut = shortcut
         self.tol = tol
         self.scale = scale
         self.missing_values = missing_values
@@ -277,14 +311,46 @@ class StackedAutoencoder(BaseAutoencoder):
             self._auto_layers, self.depth_scores_ = choose_layers(
                 self, rows, weights, targets, classes=classes
             )
+        self._recipe, self._below_pca = self._recipe_for(rows), False
         super()._fit_rows(rows, weights)
+        if self._below_pca:
+            self._recipe = "shortcut"
+            super()._fit_rows(rows, weights)
+
+    def _recipe_for(self, rows: Input) -> str | None:
+        """How the stack is fine-tuned to these rows."""
+        layers = self._auto_layers if isinstance(self.layers, str) else self.layers
+        if (
+            self.finetune is None
+            or self.missing_values is not None
+            or len(layers) < 2
+            or not all(isinstance(layer, Integral) for layer in layers)
+            or layers[-1] >= min(rows.shape)
+        ):
+            return None
+        shortcut = None if self.shortcut is None else "shortcut"
+        tuning = self._part("finetune")
+        if shortcut and tuning.validation_fraction > 0 and not tuning.n_held_out(len(rows)):
+            return shortcut  # as PCA
+        n_rows = min(len(rows), max(1, _VALUES_LOOKED_AT // rows.shape[1]))
+        some = taken(rows, np.linspace(0, len(rows) - 1, n_rows).astype(np.intp))
+        z = np.asarray(some[:], np.float64)
+        if self.scale == "minmax":
+            z = (z - z.min(0)) / np.where(np.ptp(z, 0) > 0, np.ptp(z, 0), 1)
+        in_unit = self.scale != "standard" and z.min() >= 0 and z.max() <= 1
+        return "two-valued" if in_unit and two_valuedness(z) >= _TWO_VALUED else shortcut
 
     def _new_layers(self) -> list[Autoencoder]:
         """The layers as unfitted estimators of their own."""
         given = self._auto_layers if isinstance(self.layers, str) else self.layers
         layers = [
-            clone(layer) if isinstance(layer, Autoencoder) else default_layer(int(layer)) for layer in given
+            clone(layer)
+            if isinstance(layer, Autoencoder)
+            else default_layer(int(layer), shortcut=self._recipe == "shortcut")
+            for layer in given
         ]
+        if self._recipe == "shortcut":
+            layers[0].loss = "squared_error"
         if self.missing_values is not None and not isinstance(given[0], Autoencoder):
             layers[0].corruption = Masking(HIDDEN_SHARE)
         return layers
@@ -301,15 +367,34 @@ class StackedAutoencoder(BaseAutoencoder):
         tuning = None if trained_already else self._part("finetune")
         return pretraining, tuning
 
-    def _join(self, layers: Sequence[ShallowAutoencoder]) -> UnrolledStack:
-        return UnrolledStack(layers)
+    def _join(self, layers: Sequence[ShallowAutoencoder], shortcut: Shortcut | None = None) -> UnrolledStack:
+        return UnrolledStack(layers, shortcut=shortcut)
+
+    def _fine_tuned(
+        self, stack: UnrolledStack, rows: TrainingRows, tuning: Training, machine: Machine, *, started: bool
+    ) -> tuple[UnrolledStack, list[EpochRecord]]:
+        if self._recipe is not None:
+            whole = self.finetune == "auto" and not started
+            tuning = RECIPES[self._recipe] if whole else completed(tuning, RECIPES[self._recipe])
+        if self._recipe == "shortcut" and not started:
+            stack = self._join(stack.shallow, new_shortcut(stack.shallow))
+            return stack, finetune_from_pca(stack, rows, tuning, machine)
+        fine_tuned = super()._fine_tuned(stack, rows, tuning, machine, started=started)
+        if self._recipe is not None and self.shortcut is not None and not started:
+            self._below_pca = is_below_pca(stack, rows, tuning, machine)
+        return fine_tuned
 
     def _fitted(self) -> dict[str, Any]:
-        if self.layers != "auto":
-            return {}
-        return {"layers": list(self._auto_layers), "depth_scores_": self.depth_scores_}
+        depths = (
+            {}
+            if self.layers != "auto"
+            else {"layers": list(self._auto_layers), "depth_scores_": self.depth_scores_}
+        )
+        return {"recipe": self._recipe, **depths}
 
     def _take_fitted(self, fitted: Mapping[str, Any]) -> None:
+        recipe = fitted.get("recipe")
+        self._recipe = recipe if recipe in RECIPES else None
         if self.layers == "auto":
             self._auto_layers = tuple(int(width) for width in fitted["layers"])
             self.depth_scores_ = [float(score) for score in fitted["depth_scores_"]]
@@ -332,6 +417,12 @@ class StackedAutoencoder(BaseAutoencoder):
                 layer.module_ = module
 
     # Applying ----------------------------------------------------------------------------------------
+
+    @property
+    def is_pca_(self) -> bool:
+        """Whether code and reconstruction are PCA's (see ``shortcut``)."""
+        check_is_fitted(self)
+        return isinstance(self.module_, UnrolledStack) and is_pca(self.module_)
 
     @property
     def _n_features_out(self) -> int:

@@ -137,9 +137,9 @@ class DenseByHand:
             The gradient with respect to the code.
         """
         if self._tied:
-            _product(code.t(), delta, self._grad_v)
+            product(code.t(), delta, self._grad_v)
         else:
-            _product(delta.t(), code, self._grad_v)
+            product(delta.t(), code, self._grad_v)
         torch.sum(delta, 0, out=self._grad_c)
         return torch.mm(delta, self._v)
 
@@ -153,7 +153,7 @@ class DenseByHand:
         x : Tensor of shape (rows, features)
             What ``encode`` was given.
         """
-        _product(delta.t(), x, self._grad_w, add=self._tied)  # decode_backward has begun a tied one
+        product(delta.t(), x, self._grad_w, add=self._tied)  # decode_backward has begun a tied one
         torch.sum(delta, 0, out=self._grad_b)
 
     def input_gradient(self, delta: Tensor) -> Tensor:
@@ -161,7 +161,7 @@ class DenseByHand:
         return torch.mm(delta, self._w)
 
 
-def _product(a: Tensor, b: Tensor, out: Tensor, *, add: bool = False) -> None:
+def product(a: Tensor, b: Tensor, out: Tensor, *, add: bool = False) -> None:
     """Write or add a matrix product to ``out``, in the number format that autocast says."""
     if torch.is_autocast_enabled(out.device.type):  # which leaves products with an ``out`` alone
         product = torch.mm(a, b)

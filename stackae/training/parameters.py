@@ -60,8 +60,9 @@ class Training(Constrained):
         Rows in a batch; the last batch of an epoch may be smaller. ``"auto"``: 32 for up to 640 rows,
         growing to 256 from 5,120 rows on; where labels are learned at least 64.
     learning_rate : float or "auto", default="auto"
-        Peak learning rate. ``"auto"``: 2e-3, and 1e-3 where labels are learned; for SGD, whose gradient is
-        that of a loss summed over features, divided by ten and by the number of features.
+        Peak learning rate. ``"auto"``: 2e-3, and 1e-3 where labels are learned, or the stack has a shortcut;
+        for SGD, whose gradient is that of a loss summed over features, 2e-3 divided by ten
+        and by the number of features.
     optimizer : {"adam", "adamw", "sgd"}, default="adam"
     momentum : float, default=0.9
         Of SGD, in [0, 1).
@@ -76,8 +77,9 @@ class Training(Constrained):
         best denoiser of noisy rows sets this to 0, and trains the whole budget.
     patience : int, "auto" or None, default="auto"
         Epochs without gain on the held-out rows after which the phase ends; None: it never ends early.
-        ``"auto"``: a third of ``max_epochs``, and at least 10, since the last gains come when the rate falls.
-        The weights of the best epoch are kept either way, where rows are held out.
+        ``"auto"``: a third of ``max_epochs``, and at least 10, since the last gains come when the rate falls;
+        None where the corruption falls to none by default, since they come then. The weights of the best
+        epoch are kept either way, where rows are held out.
     tol : float, default=1e-4
         Gain that counts, as a share of the best loss so far, at least 0.
     corruption : "auto", {"masking", "gaussian", "salt-and-pepper", "swap", "dropout"}, Corruption, list of \
@@ -85,9 +87,10 @@ class Training(Constrained):
         Default: "auto". What the stack sees instead of its input in fine-tuning; one that damages hidden
         units is applied to every layer's code, as ``Dropout(0.3)`` does; several are applied one after
         another. ``"auto"``: to reconstruct, ``GaussianNoise(0.1)``, which on digits gave better features
-        (cross-validated) than clean fine-tuning, or ``Masking(0.5)`` where values may be missing; where
-        labels are learned ``Masking(0.2)`` and ``Dropout(0.1)``. Layers in pretraining have a corruption of
-        their own; anything but ``"auto"`` is refused there.
+        (cross-validated) than clean fine-tuning; ``Masking((0.5, 0.0))`` in stacks of bare widths that have a
+        shortcut or are fitted to nearly two-valued data (see docs/defaults.md); ``Masking(0.5)`` where values
+        may be missing; where labels are learned ``Masking(0.2)`` and ``Dropout(0.1)``. Layers
+        in pretraining have a corruption of their own; anything but ``"auto"`` is refused there.
     layerwise_rate : float or "auto", default="auto"
         In fine-tuning: how fast each layer learns, as a share of the rate of the layer above, in (0, 1]. The
         last layer (and the head, where labels are learned) has ``learning_rate`` itself. ``"auto"``: 1 where

@@ -214,7 +214,8 @@ def test_info_tells_the_parts_of_every_layer(stackae, finished_run):
     text = stackae("info", finished_run).out
     assert "effective rank" in text
     assert "relu" in text
-    assert "CrossEntropy()" in text
+    assert "SquaredError()" in text
+    assert "1 of 3 units of the code are principal components" in text
 
 
 def test_a_model_file_serves_where_a_run_does(stackae, finished_run):

@@ -59,7 +59,7 @@ def test_unlabelled_rows_help_where_labels_are_few(digits, labels):
     train, test, y_train, y_test = train_test_split(digits, labels, random_state=0, stratify=labels)
     few = np.where(np.arange(len(y_train)) % 20 == 0, y_train, -1)
     budget = Training(max_epochs=25)
-    encoder = StackedAutoencoder((128, 32), pretrain=budget, finetune=budget)
+    encoder = StackedAutoencoder((128, 32), pretrain=budget, finetune=budget, shortcut=None)
     model = StackedAutoencoderClassifier(encoder=encoder, random_state=0).fit(train, few)
     alone = StackedAutoencoderClassifier(encoder=encoder, random_state=0).fit(train[few >= 0], few[few >= 0])
     assert model.score(test, y_test) > max(0.86, alone.score(test, y_test))
@@ -68,7 +68,7 @@ def test_unlabelled_rows_help_where_labels_are_few(digits, labels):
 def test_pretraining_is_that_of_a_stack_on_all_rows(table, kinds):
     model = StackedAutoencoderClassifier((8, 3), pretrain=SHORT, finetune=SHORT, random_state=0)
     model.fit(table, kinds[1])
-    stack = small_stack(finetune="auto").fit(table)
+    stack = small_stack(finetune="auto", shortcut=None).fit(table)
     losses = [record["loss"] for record in model.history_ if record["phase"] != "supervised"]
     assert losses == [record["loss"] for record in stack.history_]
     assert {(r["phase"], r["layer"]) for r in model.history_} == {

@@ -27,7 +27,7 @@ def test_a_stack_of_one_layer_equals_that_autoencoder_bit_for_bit(finetune, digi
 
 
 def test_layers_are_fitted_autoencoders_that_chain_to_the_stack(digits):
-    stack = small_stack((16, 8, 3)).fit(digits)
+    stack = small_stack((16, 8, 3), shortcut=None).fit(digits)
     codes = digits
     for layer, width in zip(stack.layers_, (16, 8, 3), strict=True):
         assert isinstance(layer, Autoencoder)
@@ -37,7 +37,7 @@ def test_layers_are_fitted_autoencoders_that_chain_to_the_stack(digits):
 
 
 def test_all_codes_are_concatenated_on_request_and_can_be_decoded(digits):
-    stack = small_stack((16, 3), output="all").fit(digits)
+    stack = small_stack((16, 3), output="all", shortcut=None).fit(digits)
     features = stack.transform(digits)
     first = stack.layers_[0].transform(digits)
     np.testing.assert_array_equal(features, np.hstack([first, stack.layers_[1].transform(first)]))
@@ -46,7 +46,7 @@ def test_all_codes_are_concatenated_on_request_and_can_be_decoded(digits):
 
 
 def test_an_int_stands_for_a_denoising_layer(digits):
-    by_int = small_stack([8, 3]).fit(digits)
+    by_int = small_stack([8, 3], shortcut=None).fit(digits)
     layers = [Autoencoder(n, corruption="gaussian", tied_weights=True) for n in (8, 3)]
     np.testing.assert_array_equal(by_int.transform(digits), small_stack(layers).fit_transform(digits))
 
@@ -206,7 +206,7 @@ def test_without_pretraining_and_fine_tuning_the_layers_keep_their_starting_weig
 
 def test_without_pretraining_the_stack_is_trained_end_to_end_only():
     X = np.random.default_rng(0).random((60, 6)).astype(np.float32)
-    model = small_stack(pretrain=None).fit(X)
+    model = small_stack(pretrain=None, shortcut=None).fit(X)
     assert {record["phase"] for record in model.history_} == {"finetune"}
     of_one_layer = small_stack((3,), pretrain=None, finetune="auto").set_params(finetune="auto").fit(X)
     assert of_one_layer.n_iter_ > 0

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
 from stackae_cli.options import common_options, load_run, run_argument
+
+if TYPE_CHECKING:
+    from stackae.estimators._base import BaseEncoder
 
 
 @click.command()
@@ -41,6 +45,7 @@ def info(run: str, as_json: bool) -> None:
         "estimator": type(model).__name__,
         "features": model.n_features_in_,
         "outputs": model._n_features_out,
+        "shortcut": _about_shortcut(model),
         "weights": sum(p.numel() for p in model.module_.parameters()),
         "finetune epochs": len(tuning),
         "finetune last loss": tuning[-1]["loss"] if tuning else None,
@@ -67,6 +72,15 @@ def info(run: str, as_json: bool) -> None:
                 *("" if v is None else f"{v:.5g}" if isinstance(v, float) else str(v) for v in row.values())
             )
         console.print(table)
+
+
+def _about_shortcut(model: BaseEncoder) -> str | None:
+    shortcut = model._shortcut
+    if shortcut is None:
+        return None
+    if getattr(model, "is_pca_", False):
+        return "code and reconstruction are PCA's"
+    return f"{shortcut.n_kept} of {model._layer_widths[-1]} units of the code are principal components"
 
 
 def _describe(part: object) -> str:

@@ -35,7 +35,7 @@ def _use_config(context: click.Context, parameter: click.Parameter, path: Path |
 
 @click.command(
     epilog=f"A SPEC is a width, then parts joined by colons: 256, 256:masking=0.25, 1000:kl=0.05,weight=3."
-    f" Parts: {', '.join(known_words())}. A bare width is a denoising layer with tied weights."
+    f" Parts: {', '.join(known_words())}. A bare width is a denoising layer."
 )
 @data_argument
 @click.option(
@@ -58,7 +58,9 @@ def _use_config(context: click.Context, parameter: click.Parameter, path: Path |
 @click.option(
     "--batch-size", type=click.IntRange(1), help="Rows in a batch [default: chosen by the number of rows]."
 )
-@click.option("--learning-rate", type=float, help="Peak learning rate of every phase [default: 0.002].")
+@click.option(
+    "--learning-rate", type=float, help="Peak learning rate of every phase [default: 0.002, or 0.001]."
+)
 @click.option(
     "--scale",
     type=click.Choice(["auto", "standard", "minmax", "none"]),
@@ -200,3 +202,5 @@ def _report(model: StackedAutoencoder, shape: tuple[int, ...], path: Path) -> No
     widths = "-".join(str(width) for width in [shape[1], *(width for width in model._layer_widths)])
     seconds = sum(record["seconds"] for record in model.history_)
     click.echo(f"{widths} fitted on {shape[0]:,} rows in {model.n_iter_} epochs, {seconds:.1f} s: {path}")
+    if model.is_pca_:
+        click.echo("its code and reconstruction are those of PCA, which reconstructs rows held out better")

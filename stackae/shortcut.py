@@ -1,0 +1,113 @@
+"""A linear way past the network, from the input to the code and from there to the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+from stackae.networks.dense import product
+
+
+class Shortcut(nn.Module):
+    """A linear autoencoder beside a stack; with it the stack learns what a linear map leaves over.
+
+    The code is P·(z - m) plus the last encoder's answer; what the first decoder gives, before its activation,
+    is added to Q·code + b. Such a shortcut (He et al. 2016) starts as PCA (:meth:`start`), so that the stack
+    need not learn first what has a closed form. The first ``n_kept`` numbers of the code are the shortcut's
+    alone, and stay the leading principal components: whatever a linear map of these says of the rows, the
+    code goes on saying.
+
+    Parameters
+    ----------
+    n_inputs, n_units : int
+        Of the stack: columns, and numbers in the code.
+    n_kept : int
+        From 0 to ``n_units``.
+
+    References
+    ----------
+    He, Zhang, Ren & Sun (2016), Deep residual learning for image recognition, CVPR.
+    """
+
+    mean: Tensor
+    kept: Tensor
+
+    def __init__(self, n_inputs: int, n_units: int, n_kept: int) -> None:
+        super().__init__()
+        self.n_kept = n_kept
+        self.register_buffer("mean", torch.zeros(n_inputs))
+        self.register_buffer("kept", torch.zeros(n_kept, n_inputs))
+        self.encoder_weight = nn.Parameter(torch.zeros(n_units - n_kept, n_inputs))
+        self.decoder_weight = nn.Parameter(torch.zeros(n_inputs, n_units))
+        self.decoder_bias = nn.Parameter(torch.zeros(n_inputs))
+
+    @torch.no_grad()
+    def start(self, mean: Tensor, axes: Tensor) -> None:
+        """Become PCA.
+
+        Parameters
+        ----------
+        mean : Tensor of shape (features,)
+        axes : Tensor of shape (units, features)
+            Principal axes, leading first.
+        """
+        self.mean.copy_(mean)
+        self.kept.copy_(axes[: self.n_kept])
+        self.encoder_weight.copy_(axes[self.n_kept :])
+        self.decoder_weight.copy_(axes.t())
+        self.decoder_bias.copy_(mean)
+
+    def code(self, z: Tensor, own: Tensor) -> Tensor:
+        """The joint code of scaled rows (rows × features) and what the last encoder made of them."""
+        centred = z - self.mean.to(z.dtype)
+        trained = linear(centred, self.encoder_weight) + own[:, self.n_kept :]
+        return torch.cat([linear(centred, self.kept), trained], 1) if self.n_kept else trained
+
+    def answer(self, code: Tensor) -> Tensor:
+        """What is added to the first decoder's answer, before its activation."""
+        return linear(code, self.decoder_weight, self.decoder_bias)
+
+
+class ShortcutByHand:
+    """A shortcut and its derivatives worked by hand, on its own weights but outside autograd.
+
+    Parameters
+    ----------
+    module : Shortcut
+    into : mapping
+        From each parameter to the tensor that its gradient is written to.
+    """
+
+    def __init__(self, module: Shortcut, into: Mapping[Tensor, Tensor]) -> None:
+        self._n_kept, self._mean, self._kept = module.n_kept, module.mean, module.kept
+        weights = (module.encoder_weight, module.decoder_weight, module.decoder_bias)
+        self._p, self._q, self._b = (weight.detach() for weight in weights)
+        self._grad_p, self._grad_q, self._grad_b = (into[weight] for weight in weights)
+
+    def code(self, z: Tensor, own: Tensor) -> Tensor:
+        """As the module does."""
+        self._centred = z - self._mean
+        trained = torch.addmm(own[:, self._n_kept :], self._centred, self._p.t())
+        return torch.cat([linear(self._centred, self._kept), trained], 1) if self._n_kept else trained
+
+    def answer(self, code: Tensor, own: Tensor) -> Tensor:
+        """What the first decoder gave, and the module's answer added."""
+        return torch.addmm(own + self._b, code, self._q.t())
+
+    def answer_backward(self, delta: Tensor, code: Tensor) -> Tensor:
+        """Back through :meth:`answer`: the gradient with respect to the code, from that of the sum."""
+        product(delta.t(), code, self._grad_q)
+        torch.sum(delta, 0, out=self._grad_b)
+        return torch.mm(delta, self._q)
+
+    def code_backward(self, delta: Tensor) -> Tensor:
+        """Back through :meth:`code`: the gradient with respect to ``own``, from that of the joint code."""
+        product(delta[:, self._n_kept :].t(), self._centred, self._grad_p)
+        if not self._n_kept:
+            return delta
+        delta = delta.clone()
+        delta[:, : self._n_kept] = 0
+        return delta
