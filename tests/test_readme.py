@@ -138,6 +138,8 @@ def test_the_figures_beside_the_literatures_are_those_of_the_results():
         f"| {percent('probe', 'stackae')} | the same layer untrained {percent('probe', 'untrained')} |" in row
     )
     for name, table in (
+        ("digits, 10,000 labels", "basic"),
+        ("digits on noise, 10,000 labels", "bg-rand"),
         ("rotated digits, 10,000 labels", "rot"),
         ("textured rectangles, 10,000 labels", "rect-img"),
     ):
