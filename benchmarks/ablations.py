@@ -32,6 +32,7 @@ from stackae.estimators import stacked
 from stackae.evaluation import Split
 from stackae.evaluation.probes import linear_probe, neighbour_probe
 from stackae.finetune import RECIPES
+from stackae.scaling import two_valuedness
 from stackae.training import parameters
 
 DRAW, MOST_ROWS, WIDTH = 100, 2000, 16
@@ -165,6 +166,9 @@ def main() -> None:
     args = parser.parse_args()
     sets = ("digits", "waveforms") if args.quick else SETS
     splits = {name: drawn(name, 300 if args.quick else MOST_ROWS) for name in sets}
+    for name, split in splits.items():
+        if split.X.min() >= 0 and split.X.max() <= 1:
+            print(f"{name}: two-valued to {two_valuedness(split.X.astype(float)):.2f}")
     rival = {name: judged(pca(split), split) for name, split in splits.items()}
     few = ["default", "no shortcut", "nothing stays PCA", "silu"]
     names = args.only or (few if args.quick else list(VARIANTS))

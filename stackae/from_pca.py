@@ -144,12 +144,13 @@ def solve_decoder(stack: UnrolledStack, rows: Tensor, held_out: Tensor) -> None:
     penalised[:n_hidden], penalised[-1] = 1.0, 0.0
     bias = decoder.decoder_bias + shortcut.decoder_bias
     trained = torch.cat([decoder.decoder_weight, shortcut.decoder_weight, bias[:, None]], 1).t().double()
-    best, least = trained, _squared_error(stack, held_out, trained)
+    judges = _products(stack, held_out)
+    best, least = trained, _squared_error(trained, *judges)
     for ridge in _RIDGES:
         penalty = torch.diag(penalised * (ridge * scale) + 1e-8 * (1 + scale))
         for towards in (torch.zeros_like(trained), trained):
             solved = towards + torch.linalg.solve(gram + penalty, cross - gram @ towards)
-            error = _squared_error(stack, held_out, solved)
+            error = _squared_error(solved, *judges)
             if error < least:
                 best, least = solved, error
     decoder.decoder_weight.copy_(best[:n_hidden].t())
@@ -187,25 +188,24 @@ def _own(stack: UnrolledStack) -> list[Tensor]:
     return [last.encoder_weight, last.encoder_bias, first.decoder_weight, first.decoder_bias]
 
 
-def _behind(stack: UnrolledStack, z: Tensor) -> Tensor:
+def _regressors(stack: UnrolledStack, z: Tensor) -> Tensor:
     """What the answer is a linear map of: hidden units, code, one (float64)."""
-    code = hidden = stack.encode_scaled(z)
-    for layer in reversed(stack.shallow[1:]):
-        hidden = layer.decode(hidden)
-    return torch.cat([hidden, code, torch.ones_like(code[:, :1])], 1).double()
+    code = stack.encode_scaled(z)
+    return torch.cat([stack.hidden(code), code, torch.ones_like(code[:, :1])], 1).double()
 
 
 def _products(stack: UnrolledStack, rows: Tensor) -> tuple[Tensor, Tensor]:
     """AᵀA and AᵀX, of the rows X and what the answer is a linear map of."""
     gram = cross = torch.zeros(())
     for block in torch.split(rows, BLOCK):
-        behind = _behind(stack, block)
-        gram, cross = gram + behind.t() @ behind, cross + behind.t() @ block.double()
+        a = _regressors(stack, block)
+        gram, cross = gram + a.t() @ a, cross + a.t() @ block.double()
     return gram, cross
 
 
-def _squared_error(stack: UnrolledStack, rows: Tensor, weights: Tensor) -> float:
-    return float((_behind(stack, rows) @ weights - rows).square().sum())
+def _squared_error(weights: Tensor, gram: Tensor, cross: Tensor) -> float:
+    """‖A·W - X‖² - ‖X‖², by the products AᵀA and AᵀX."""
+    return float((weights * (gram @ weights - 2 * cross)).sum())
 
 
 @torch.no_grad()

@@ -91,10 +91,17 @@ class UnrolledStack(Encoders):
 
     def decode(self, code: Tensor) -> Tensor:
         """(rows × units of the last layer) to (rows × features)."""
-        beside = None if self.shortcut is None else self.shortcut.answer(code)
-        for k, layer in reversed(list(enumerate(self.shallow))):
-            code = layer.decode(code, None if k else beside)
+        return self.shallow[0].decode(self.hidden(code), self.beside(code))
+
+    def hidden(self, code: Tensor) -> Tensor:
+        """What the first layer's decoder is given of a code."""
+        for layer in reversed(self.shallow[1:]):
+            code = layer.decode(code)
         return code
+
+    def beside(self, code: Tensor) -> Tensor | None:
+        """What the shortcut adds to the first decoder's answer."""
+        return None if self.shortcut is None else self.shortcut.answer(code)
 
     def forward(self, x: Tensor) -> Tensor:
         """The reconstruction of ``x``."""
@@ -103,10 +110,7 @@ class UnrolledStack(Encoders):
     def reconstruct_scaled(self, z: Tensor) -> Tensor:
         """The reconstruction of scaled rows, scaled."""
         code = self.encode_scaled(z)
-        beside = None if self.shortcut is None else self.shortcut.answer(code)
-        for layer in reversed(self.shallow[1:]):
-            code = layer.decode(code)
-        return self.shallow[0].decode_scaled(code, beside)[1]
+        return self.shallow[0].decode_scaled(self.hidden(code), self.beside(code))[1]
 
     def objective(self, z: Tensor, seen: Tensor | None = None, generator: Generator | None = None) -> Tensor:
         """The first layer's loss of the whole stack's reconstruction, plus every layer's penalties.
@@ -126,7 +130,7 @@ class UnrolledStack(Encoders):
             answer = self.corrupt_code(code, generator)
 
         costs = []
-        beside = None if self.shortcut is None else self.shortcut.answer(answer)
+        beside = self.beside(answer)
         for k, layer in reversed(list(enumerate(layers))):
             preactivation, reconstruction = layer.decode_scaled(answer, None if k else beside)
             inputs, activations, code = passes[k]
