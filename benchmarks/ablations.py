@@ -12,14 +12,15 @@ and hardly any training.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+import torch
 from common import write_results
 from data_sets import DATA_SETS
 from sklearn.base import clone
@@ -33,7 +34,8 @@ from stackae.evaluation import Split
 from stackae.evaluation.probes import linear_probe, neighbour_probe
 from stackae.finetune import RECIPES
 from stackae.scaling import two_valuedness
-from stackae.training import parameters
+from stackae.training import loop
+from stackae.training.history import EpochRecord
 
 DRAW, MOST_ROWS, WIDTH = 100, 2000, 16
 SETS = ("digits", "waveforms", "cylinder-bell-funnel", "letters", "patches", "MNIST")
@@ -63,11 +65,36 @@ def layered(**own: Any) -> Variant:
     return {}, [patch.object(stacked, "default_layer", layer)]
 
 
-def budget(phase: str, times: float) -> Variant:
-    """More or fewer updates in a phase."""
-    defaults = parameters._DEFAULTS[phase]
-    changed = replace(defaults, updates=int(times * defaults.updates))
-    return {}, [patch.dict(parameters._DEFAULTS, {phase: changed})]
+def rated(times: float) -> Variant:
+    """Another peak rate of fine-tuning."""
+    rates = {"shortcut": 2e-3, "two-valued": 4e-3}
+    recipes = {
+        name: clone(recipe).set_params(learning_rate=times * rates[name]) for name, recipe in RECIPES.items()
+    }
+    return {}, [patch.dict(RECIPES, recipes)]
+
+
+def averaging(epoch: Callable[..., EpochRecord]) -> Callable[..., EpochRecord]:
+    """Epochs of which the last gives way to the mean of the weights after each of the last quarter."""
+    sums: list[torch.Tensor] = []
+
+    def averaged(run: loop.Run, number: int) -> EpochRecord:
+        record = epoch(run, number)
+        first, last = run.plan.max_epochs - run.plan.max_epochs // 4, run.plan.max_epochs
+        parameters = [p.detach() for p in run.module.parameters()]
+        if number == first:
+            sums[:] = [p.double() for p in parameters]
+        elif number > first:
+            for total, parameter in zip(sums, parameters, strict=True):
+                total += parameter
+        if number == last:
+            for total, parameter in zip(sums, parameters, strict=True):
+                parameter.copy_(total / (last - first + 1))
+            if run.held_out is not None:
+                record["validation_loss"] = loop.evaluate(run, run.held_out)
+        return record
+
+    return averaged
 
 
 def internal(module: Any, name: str, value: Any) -> Variant:
@@ -78,17 +105,14 @@ VARIANTS: dict[str, Variant] = {
     "default": given(),
     "no shortcut": given(shortcut=None),
     "no shortcut, mask falls": given(
-        shortcut=None, finetune=Training(corruption=Masking((0.5, 0.0)), patience=None)
+        shortcut=None, finetune=Training(corruption=Masking((0.5, 0.0)), patience=None, updates=5000)
     ),
     "no pretraining": given(pretrain=None),
-    "a quarter of the pretraining": budget("pretrain", 0.25),
+    "four times the pretraining": given(pretrain=Training(updates=2000)),
     "no fine-tuning": given(finetune=None),
-    "no pretraining, no shortcut": given(shortcut=None, pretrain=None),
     "nothing stays PCA": internal(from_pca, "_KEPT", 0.0),
     "a quarter stays PCA": internal(from_pca, "_KEPT", 0.25),
-    "three quarters stay PCA": internal(from_pca, "_KEPT", 0.75),
     "decoder not solved": internal(from_pca, "solve_decoder", lambda *_: None),
-    "mask 0.25 to 0": tuned(corruption=Masking((0.25, 0.0))),
     "mask 0.75 to 0": tuned(corruption=Masking((0.75, 0.0))),
     "mask 0.5 throughout": tuned(corruption=Masking(0.5)),
     "noise 0.1 throughout": tuned(corruption=GaussianNoise(0.1)),
@@ -97,26 +121,24 @@ VARIANTS: dict[str, Variant] = {
     "never cross-entropy": internal(stacked, "_TWO_VALUED", 2.0),
     "no weight decay": tuned(optimizer="adam", weight_decay=0.0),
     "weight decay 0.3": tuned(optimizer="adamw", weight_decay=0.3),
-    "half the rate": tuned(learning_rate=5e-4),
-    "twice the rate": tuned(learning_rate=4e-3),
-    "batches of 32": tuned(batch_size=32),
+    "half the rate": rated(0.5),
+    "twice the rate": rated(2.0),
     "batches of 512": tuned(batch_size=512),
-    "four times the epochs": budget("finetune", 4),
+    "half the updates": tuned(updates=2500),
+    "twice the updates": tuned(updates=10_000),
     "silu": layered(activation="silu"),
     "tanh": layered(activation="tanh"),
-    "pretrained with masking": layered(corruption=Masking(0.5)),
+    "no layer tied": layered(tied_weights=False),
     "pretrained without corruption": layered(corruption=None),
+    "weights averaged": internal(loop, "epoch", averaging(loop.epoch)),
     "512 units": given(layers=(512, WIDTH)),
     "three layers": given(layers=(256, 256, WIDTH)),
+    "all codes, not the last": given(output="all"),
     "top-k below": given(layers=[Autoencoder(256, code="topk"), Autoencoder(WIDTH)]),
     "layers start as PCA": given(
         layers=[Autoencoder(256), Autoencoder(WIDTH, network="pca", activation="identity")]
     ),
 }
-
-
-#: Whose pretraining differs in what a cache of layers does not know.
-_OTHER_BUDGETS = ("a quarter of the pretraining",)
 
 
 def judged(model: Any, split: Split) -> dict[str, float]:
@@ -179,8 +201,7 @@ def main() -> None:
         for name in names:
             row = {}
             for of_set, split in splits.items():
-                memory = None if name in _OTHER_BUDGETS else folder
-                found = judged(fitted(VARIANTS[name], split, {"memory": memory, **quick}), split)
+                found = judged(fitted(VARIANTS[name], split, {"memory": folder, **quick}), split)
                 row[of_set] = {measure: value - rival[of_set][measure] for measure, value in found.items()}
             cells = (
                 f"{c['linear probe']:+6.1f} /{c['k-NN probe']:+6.1f} {c['R²']:+6.3f}" for c in row.values()

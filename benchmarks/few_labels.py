@@ -38,7 +38,9 @@ from stackae.data import load_data
 
 LAYERS = (500, 500, 250, 250, 250, 10)
 PRETRAIN = Training(max_epochs=3)
-RECONSTRUCT = Training(max_epochs=35, patience=None, validation_fraction=0.0, corruption=GaussianNoise(0.1))
+RECONSTRUCT = Training(
+    35, "auto", 2e-3, patience=None, validation_fraction=0.0, corruption=GaussianNoise(0.1)
+)
 NEIGHBOURS = 10
 COMPONENTS = 32
 #: Labels a class, and the training rows on which choices were made.

@@ -42,7 +42,7 @@ def strangeness(usual, test, layers, epochs, trees):
     stack = StackedAutoencoder(
         layers,
         pretrain=Training(epochs),
-        finetune=Training(epochs, corruption=GaussianNoise(0.1), patience=10),
+        finetune=Training(epochs, learning_rate=2e-3, corruption=GaussianNoise(0.1), patience=10),
         shortcut=None,  # which would let everything linear through, the unusual too
         random_state=0,
     ).fit(usual)

@@ -23,9 +23,18 @@ HIDDEN_SHARE = 0.5
 _FALLING = Masking((0.5, 0.0))
 #: How stacks of bare widths are fine-tuned: beside a shortcut, and where data are nearly two-valued.
 RECIPES = {
-    "shortcut": Training(learning_rate=1e-3, corruption=_FALLING, patience=None),
-    "two-valued": Training(optimizer="adamw", weight_decay=0.3, corruption=_FALLING, patience=None),
+    "shortcut": Training(corruption=_FALLING, patience=None, updates=5000),
+    "two-valued": Training(
+        learning_rate=4e-3,
+        optimizer="adamw",
+        weight_decay=0.3,
+        corruption=_FALLING,
+        patience=None,
+        updates=5000,
+    ),
 }
+#: How their layers are pretrained: briefly, since fine-tuning changes most of it.
+BRIEF = Training(updates=500)
 #: What ``corruption="auto"`` means elsewhere: noise in the units in which the stack works.
 _AUTO: dict[Phase, tuple[Corruption, ...]] = {
     "finetune": (GaussianNoise(0.1),),
@@ -54,10 +63,12 @@ def finetune(
 
 
 def completed(training: Training, recipe: Training) -> Training:
-    """A training with the recipe's rate, corruption and patience where its own are left open."""
+    """A training with the recipe's rate, corruption, patience and budget where its own are left open."""
     names = ["learning_rate", "corruption", "patience"]
-    if training.optimizer == "sgd":  # whose rate depends on the number of features
-        names.remove("learning_rate")
+    if training.max_epochs == "auto":
+        names.append("updates")
+    if training.optimizer == "sgd" or training.schedule == "constant":
+        names.remove("learning_rate")  # the peak of a schedule, for Adam
     own = {name: getattr(recipe, name) for name in names if getattr(training, name) == "auto"}
     result: Training = clone(training).set_params(**own)
     return result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from math import sqrt
 
 import torch
 from sklearn.decomposition import PCA
@@ -33,6 +34,9 @@ _KEPT = 0.5
 _OWN_SHARE = 0.1
 #: Held-out R² may be so much below PCA's; where it is further below, PCA is what stays.
 _MOST_LOST = 0.004
+#: Where the sizes of components are correlated by less than this, a code that is not linear has nothing to
+#: find: they are noise, or normally distributed, and PCA's are as good as any.
+_NOTHING_TO_FIND = 0.02
 #: Penalties of the ridge, as shares of the hidden units' mean square.
 _RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 #: The penalty on the code, which is what a linear map may use as it likes, as a share of theirs.
@@ -52,7 +56,8 @@ def finetune_from_pca(
     """Fine-tune a stack beside a shortcut that starts as PCA.
 
     The first decoder is then solved by ridge regression. Where the held-out rows show that PCA reconstructs
-    better, the stack becomes PCA; where there are too few rows for any to be held out, at once. With
+    better, the stack becomes PCA; at once where there are too few rows for any to be held out, or where the
+    components that the layers would replace have nothing to do with each other. With
     ``validation_fraction=0`` it stays what training made of it.
 
     Parameters
@@ -76,6 +81,11 @@ def finetune_from_pca(
     with computing(rows.device):
         some = sample(others, machine)
         mean, axes = principal_axes(some, n_units)
+        if held_out is not None:
+            together = dependence((some - mean) @ axes.t(), shortcut.n_kept)
+            if agreed(together, rows.device) < _NOTHING_TO_FIND:
+                become_pca(stack, *principal_axes(sample(rows, machine), n_units))
+                return []
     with torch.no_grad():
         for parameter in _own(stack):
             parameter.mul_(_OWN_SHARE)
@@ -125,6 +135,26 @@ def principal_axes(rows: Tensor, n_components: int) -> tuple[Tensor, Tensor]:
         pca.fit(values.astype("float64") if values.size <= _FEW_VALUES else values)
     axes[: len(pca.components_)] = torch.from_numpy(pca.components_)
     return torch.from_numpy(pca.mean_).float().to(rows.device), axes.to(rows.device)
+
+
+def dependence(components: Tensor, n_kept: int) -> float:
+    """How much the sizes of principal components have to do with each other.
+
+    The root of the mean squared correlation between the square of each component from the ``n_kept``-th on
+    and the squares of all others, less what chance gives. Principal components are uncorrelated; where they
+    are independent as well, as those of normally distributed rows are, their squares are, too. Infinite
+    where there is only one component.
+    """
+    n_rows, n_units = components.shape
+    if n_units == 1:
+        return float("inf")
+    squares = components.double().square()
+    squares = squares - squares.mean(0)
+    squares /= squares.norm(dim=0).clamp(min=torch.finfo(squares.dtype).tiny)
+    correlations = (squares[:, n_kept:].t() @ squares).square()
+    correlations[torch.arange(n_units - n_kept), torch.arange(n_kept, n_units)] = 0
+    mean = float(correlations.sum()) / ((n_units - n_kept) * (n_units - 1))
+    return sqrt(max(0.0, mean - 1 / n_rows))
 
 
 @torch.no_grad()

@@ -131,6 +131,13 @@ def test_a_draw_of_a_data_set_repeats_and_another_seed_is_another(name, benchmar
     assert not set(map(bytes, first.X)) & set(map(bytes, first.X_test))
 
 
+def test_the_first_draws_of_mnist_share_no_image_with_another(benchmark_named, data_home):
+    draw = benchmark_named("data_sets").DATA_SETS["MNIST"]
+    images = [set(map(bytes, np.concatenate([split.X, split.X_test]))) for split in map(draw, (0, 1, 4, 100))]
+    assert [len(image) for image in images] == [5000] * 4
+    assert len(set.union(*images)) == 20_000
+
+
 def test_every_digit_is_held_out_once(benchmark_named):
     anomalies = benchmark_named("anomalies")
     data = anomalies.images(validate=True, quick=True, data_home=None)

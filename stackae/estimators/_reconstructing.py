@@ -251,8 +251,8 @@ class BaseAutoencoder(Reconstructing):
 
         The first piece decides the scaling and starts the layers, unless ``fit`` has; later pieces go on with
         them, with their optimizers and with the random draws, at a constant learning rate. No rows are held
-        out. ``max_epochs``, ``schedule``, ``validation_fraction``, ``patience`` and ``tol`` of the training
-        parameters do not apply.
+        out. ``max_epochs``, ``updates``, ``schedule``, ``validation_fraction``, ``patience`` and ``tol`` of
+        the training parameters do not apply.
 
         Parameters
         ----------
@@ -277,7 +277,7 @@ class BaseAutoencoder(Reconstructing):
             machine.optimizers.update(self._stream["optimizers"])
         machine = replace(machine, anneals=not started)
         pretraining, tuning = self._trainings()
-        once = {"max_epochs": 1, "schedule": "constant", "validation_fraction": 0.0}
+        once = {"max_epochs": 1, "updates": "auto", "schedule": "constant", "validation_fraction": 0.0}
         self._learn(
             rows,
             machine,

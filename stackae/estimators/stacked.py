@@ -21,7 +21,7 @@ from stackae.estimators._rows import check_rows
 from stackae.estimators._weights import Floats, taken, weighed
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.exceptions import DataError, ParameterError
-from stackae.finetune import HIDDEN_SHARE, RECIPES, completed
+from stackae.finetune import BRIEF, HIDDEN_SHARE, RECIPES, completed
 from stackae.from_pca import finetune_from_pca, is_below_pca, is_pca, new_shortcut
 from stackae.greedy import Input, Machine
 from stackae.health import Health
@@ -86,10 +86,12 @@ class StackedAutoencoder(BaseAutoencoder):
     pretrain : Training, "auto" or None, default="auto"
         For every layer that has no ``training`` of its own. None: such layers keep their starting weights, so
         that the stack is trained end to end only or, with ``finetune=None``, not at all: what one compares
-        pretraining with.
+        pretraining with. ``"auto"``: ``Training()``. In stacks of bare widths, which are fine-tuned for
+        longer, ``updates`` is 500 by default (see docs/defaults.md).
     finetune : Training, "auto" or None, default="auto"
         None: no fine-tuning. ``"auto"``: ``Training()`` for two layers or more, none for one, which
-        pretraining has trained end to end already.
+        pretraining has trained end to end already. In stacks of bare widths corruption, rate, patience and
+        ``updates`` have other defaults, and with ``"auto"`` optimizer and weight decay too.
     output : {"code", "all"}, default="code"
         What ``transform`` gives: the last layer's code, or the codes of all layers, concatenated.
     shortcut : {"auto"} or None, default="auto"
@@ -99,7 +101,8 @@ class StackedAutoencoder(BaseAutoencoder):
         as PCA, and half of the code stays so; the layers start with a tenth of their pretrained share. The
         loss is the squared error, and the first decoder is solved by ridge regression in the end. Where the
         rows held out (of ``finetune``) show that PCA reconstructs better, by 0.004 of R², or where they would
-        be too few to tell, which is below 200 rows, code and reconstruction are PCA's. Data in [0, 1] that
+        be too few to tell, which is below 200 rows, or where the components that the layers would replace
+        are independent, code and reconstruction are PCA's. Data in [0, 1] that
         are nearly two-valued get a shortcut only if the layers alone, reconstructing by cross-entropy, fall
         so far behind PCA. ``partial_fit`` starts none, and goes on with the one that ``fit`` left.
         None: the layers alone; fine-tuning starts from exactly what they computed.
@@ -144,7 +147,7 @@ class StackedAutoencoder(BaseAutoencoder):
         The deep autoencoder, a ``torch.nn.Module``.
     is_pca_ : bool
         Whether code and reconstruction are PCA's, since that was better on the rows held out, or since there
-        were too few rows to tell (see ``shortcut``).
+        were too few rows to tell, or nothing else to find (see ``shortcut``).
     components_ : ndarray of shape (units of the first layer, n_features_in_)
         The first layer's encoder weights.
     depth_scores_ : list of float, only with ``layers="auto"``
@@ -363,6 +366,8 @@ class StackedAutoencoder(BaseAutoencoder):
     def _trainings(self) -> tuple[list[Training | None], Training | None]:
         own = [layer.training for layer in self._new_layers()]
         pretraining = [t if isinstance(t, Training) else self._part("pretrain") for t in own]
+        if self._recipe is not None:
+            pretraining = [None if t is None else completed(t, BRIEF) for t in pretraining]
         trained_already = self.finetune == "auto" and len(own) == 1 and pretraining[0] is not None
         tuning = None if trained_already else self._part("finetune")
         return pretraining, tuning

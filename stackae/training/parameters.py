@@ -53,16 +53,14 @@ class Training(Constrained):
     Parameters
     ----------
     max_epochs : int or "auto", default="auto"
-        Passes over the rows at most. ``"auto"``: as many as make about 2000 updates a layer in pretraining
-        and 2500 in fine-tuning to reconstruct; where labels are learned 400 for 100 of them, 1000 for 1,000
-        and 5000 for 60,000; and at least 4.
+        Passes over the rows at most. ``"auto"``: as many as make about ``updates`` updates, and at least 4.
     batch_size : int or "auto", default="auto"
         Rows in a batch; the last batch of an epoch may be smaller. ``"auto"``: 32 for up to 640 rows,
         growing to 256 from 5,120 rows on; where labels are learned at least 64.
     learning_rate : float or "auto", default="auto"
-        Peak learning rate. ``"auto"``: 2e-3, and 1e-3 where labels are learned, or the stack has a shortcut;
-        for SGD, whose gradient is that of a loss summed over features, 2e-3 divided by ten
-        and by the number of features.
+        Peak learning rate. ``"auto"``: 2e-3; 1e-3 where labels are learned; 4e-3 in fine-tuning stacks of
+        bare widths to nearly two-valued data (see docs/defaults.md); for SGD, whose gradient is that of a
+        loss summed over features, 2e-3 divided by ten and by the number of features.
     optimizer : {"adam", "adamw", "sgd"}, default="adam"
     momentum : float, default=0.9
         Of SGD, in [0, 1).
@@ -96,6 +94,11 @@ class Training(Constrained):
         last layer (and the head, where labels are learned) has ``learning_rate`` itself. ``"auto"``: 1 where
         the input is reconstructed; where labels are learned 0.5 for fewer than 1,000 of them, 0.7 for fewer
         than 10,000, else 1.
+    updates : int or "auto", default="auto"
+        What ``max_epochs="auto"`` aims at; refused where ``max_epochs`` is a number. ``"auto"``: 2000 for a
+        layer in pretraining and 2500 in fine-tuning to reconstruct, but 500 and 5000 in stacks of bare widths
+        (see docs/defaults.md); where labels are learned 400 for 100 of them, 1000 for 1,000 and 5000 for
+        60,000.
 
     Examples
     --------
@@ -117,6 +120,7 @@ class Training(Constrained):
         "tol": [Interval(Real, 0, None, closed="left")],
         "corruption": [Corruption, StrOptions({"auto", *CORRUPTIONS}), list, tuple, None],
         "layerwise_rate": [Interval(Real, 0, 1, closed="right"), StrOptions({"auto"})],
+        "updates": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
     }
 
     def __init__(
@@ -134,6 +138,7 @@ class Training(Constrained):
         tol: float = 1e-4,
         corruption: str | Corruption | Sequence[str | Corruption] | None = "auto",
         layerwise_rate: float | str = "auto",
+        updates: int | str = "auto",
     ) -> None:
         self.max_epochs = max_epochs
         self.batch_size = batch_size
@@ -147,10 +152,16 @@ class Training(Constrained):
         self.tol = tol
         self.corruption = corruption
         self.layerwise_rate = layerwise_rate
+        self.updates = updates
 
     def check_parameters(self) -> None:
         """Raise for the first parameter, or corruption in a list, that breaks its rule."""
         super().check_parameters()
+        if not (isinstance(self.max_epochs, str) or isinstance(self.updates, str)):
+            raise InvalidParameterError(
+                "The 'updates' parameter of Training must be 'auto' where 'max_epochs' is a number."
+                f" Got {self.updates!r}, and {self.max_epochs!r} epochs, instead."
+            )
         for k, part in enumerate(self.corruption if isinstance(self.corruption, (list, tuple)) else ()):
             if not (isinstance(part, Corruption) or (isinstance(part, str) and part in CORRUPTIONS)):
                 raise InvalidParameterError(
@@ -171,7 +182,9 @@ class Training(Constrained):
             batch_size = _auto_batch_size(n_rows, *defaults.batch_size)
         n_batches = ceil(n_rows / batch_size)
         if isinstance(self.max_epochs, str):
-            updates = defaults.updates * (n_rows / 100) ** defaults.growth
+            updates = self.updates
+            if isinstance(updates, str):
+                updates = round(defaults.updates * (n_rows / 100) ** defaults.growth)
             max_epochs = max(_MIN_AUTO_EPOCHS, round(updates / n_batches))
         else:
             max_epochs = self.max_epochs

@@ -24,6 +24,7 @@ from stackae import (
     load,
 )
 from stackae.finetune import RECIPES, completed
+from stackae.from_pca import dependence
 from stackae.scaling import two_valuedness
 
 DIGITS = load_digits().data[:600] / 16
@@ -62,6 +63,32 @@ def test_where_pca_is_better_the_stack_becomes_pca(X, monkeypatch):
     assert_allclose(model.reconstruct(X), pca.inverse_transform(pca.transform(X)), atol=1e-4)
 
 
+def test_where_there_is_nothing_else_to_find_code_and_reconstruction_are_those_of_pca():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(3000, 10)) @ rng.normal(size=(10, 12))
+    model = short(scale=None).fit(X)
+    assert model.is_pca_
+    assert {record["phase"] for record in model.history_} == {"pretrain"}
+    pca = PCA(6).fit(X)
+    same_up_to_sign(model.transform(X), pca.transform(X), atol=1e-3)
+    bent = np.column_stack([X, X[:, :4] ** 2])
+    assert not short(scale=None, finetune=Training(validation_fraction=0, max_epochs=2)).fit(X).is_pca_
+    components = torch.from_numpy(PCA(6).fit_transform(bent))
+    assert dependence(components, 3) > 0.05
+
+
+def test_the_dependence_of_components_worked_by_hand():
+    a = torch.tensor([1.0, -1.0, 2.0, -2.0])
+    # Whatever the signs, the squares are the same: a correlation of 1, less 1/4 by chance.
+    assert_allclose(dependence(torch.stack([a, -a], 1), 1), np.sqrt(1 - 1 / 4))
+    # Squares 1, 1, 4, 4 and 1, 4, 1, 4 are uncorrelated: less than chance.
+    assert dependence(torch.tensor([[1.0, 1.0], [-1.0, 2.0], [2.0, -1.0], [-2.0, -2.0]]), 1) == 0
+    # With a third column of the same size everywhere: half of the pairs of the last two are of none.
+    three = torch.stack([a, -a, torch.ones(4)], 1)
+    assert_allclose(dependence(three, 1), np.sqrt(1 / 4 - 1 / 4))
+    assert dependence(a[:, None], 0) == float("inf")
+
+
 def test_half_of_the_code_stays_principal_components_of_the_training_rows():
     model = short().fit(DIGITS)
     shortcut = model.module_.shortcut
@@ -84,13 +111,30 @@ def test_data_that_are_nearly_two_valued_have_no_shortcut_unless_the_layers_alon
 
 
 def test_what_is_left_open_is_the_recipes():
-    given = completed(Training(max_epochs=7, batch_size=16), RECIPES["shortcut"])
-    assert (given.max_epochs, given.batch_size, given.learning_rate) == (7, 16, 1e-3)
-    assert given.patience is None
+    recipe = RECIPES["two-valued"]
+    given = completed(Training(max_epochs=7, batch_size=16), recipe)
+    assert (given.max_epochs, given.batch_size, given.learning_rate) == (7, 16, 4e-3)
+    assert (given.patience, given.updates) == (None, "auto")
+    given.check_parameters()
     assert given.corruption.level == (0.5, 0.0)
-    own = Training(learning_rate=0.1, corruption=None, patience=3)
-    assert completed(own, RECIPES["shortcut"]).get_params() == own.get_params()
-    assert completed(Training(optimizer="sgd"), RECIPES["shortcut"]).learning_rate == "auto"
+    assert completed(Training(), recipe).updates == 5000
+    own = Training(learning_rate=0.1, corruption=None, patience=3, updates=70)
+    assert completed(own, recipe).get_params() == own.get_params()
+    # The recipe's rate is the peak of a schedule, for Adam.
+    assert completed(Training(optimizer="sgd"), recipe).learning_rate == "auto"
+    assert completed(Training(schedule="constant"), recipe).learning_rate == "auto"
+
+
+def test_stacks_of_bare_widths_are_pretrained_briefly():
+    def epochs(**own):
+        history = StackedAutoencoder(**{"layers": (8, 2), "random_state": 0, **own}).fit(DIGITS).history_
+        return [max(r["epoch"] for r in history if r["phase"] == p) for p in ("pretrain", "finetune")]
+
+    # 540 rows, without those held out, are 17 batches of 32. Pretraining may end early, fine-tuning does not.
+    brief, long = epochs()
+    assert brief <= round(500 / 17)
+    assert long == round(5000 / 17)
+    assert epochs(pretrain=Training(3), finetune=Training(updates=170)) == [3, 10]
 
 
 def test_the_reconstruction_is_no_worse_than_that_of_pca():

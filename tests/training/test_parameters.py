@@ -23,6 +23,17 @@ def test_the_automatic_budget_is_counted_in_updates(n_rows):
     assert updates[0] < updates[1] < 20_000
 
 
+def test_a_budget_that_is_given_is_counted_in_updates():
+    assert Training(updates=1000).plan("pretrain", 640, 10).n_updates == 1000
+    assert Training(updates=1000).plan("supervised", 640, 10).n_updates == 1000
+    assert Training(updates=1).plan("pretrain", 640, 10).max_epochs == 4
+
+
+def test_a_budget_beside_a_number_of_epochs_is_refused():
+    with pytest.raises(InvalidParameterError, match=r"'updates' parameter .* 70, and 3 epochs"):
+        Training(max_epochs=3, updates=70).check_parameters()
+
+
 def test_large_data_does_not_train_for_ever():
     assert Training().plan("pretrain", 10**7, 10).max_epochs == 4
 
@@ -43,6 +54,7 @@ def test_rows_are_held_out_where_they_are_enough_to_tell_something(n_rows, held_
         {"max_epochs": 0},
         {"max_epochs": True},
         {"max_epochs": 2.5},
+        {"updates": 0},
         {"batch_size": 0},
         {"learning_rate": 0.0},
         {"learning_rate": -1.0},

@@ -203,4 +203,4 @@ def _report(model: StackedAutoencoder, shape: tuple[int, ...], path: Path) -> No
     seconds = sum(record["seconds"] for record in model.history_)
     click.echo(f"{widths} fitted on {shape[0]:,} rows in {model.n_iter_} epochs, {seconds:.1f} s: {path}")
     if model.is_pca_:
-        click.echo("its code and reconstruction are PCA's: better on rows held out, or too few rows to tell")
+        click.echo("its code and reconstruction are PCA's, which serve these rows better, or as well")
