@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := build/demo
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check format wheel clean help
+.PHONY: demo test check torture format wheel clean help
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /: /'
@@ -38,6 +38,10 @@ check: $(VENV)/installed-dev ## format, lint, types and import order
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+torture: $(VENV)/installed-test ## kill runs anywhere, mutate files by the hundred thousand: half an hour
+	$(BIN)/python benchmarks/torture.py --json benchmarks/results/torture.json
+	$(BIN)/python benchmarks/fuzz.py --json benchmarks/results/fuzz.json
 
 format: $(VENV)/installed-dev ## rewrite the tree in the agreed format
 	$(BIN)/ruff format .

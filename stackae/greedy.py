@@ -20,11 +20,11 @@ from stackae.data.mapped import MappedRows, refuse_too_little_room
 from stackae.data.sparse import SparseRows
 from stackae.environment import versions
 from stackae.exceptions import DataError, ParameterError
-from stackae.memory import parse_memory
+from stackae.memory import machine_memory, parse_memory
 from stackae.scaling import Matrix, Scaling, binary_columns, column_means, column_range, fit_scaling
-from stackae.shallow import Composition, Inputs, ShallowAutoencoder, resolve
+from stackae.shallow import Composition, Inputs, ShallowAutoencoder, build, resolve
 from stackae.stack import Encoders
-from stackae.training import loop
+from stackae.training import checkpoint, loop
 from stackae.training.history import EpochRecord
 from stackae.training.optimizers import Optimizer
 from stackae.training.parameters import Phase, Training
@@ -147,6 +147,7 @@ def pretrain(
         binary = binary_columns(X, low, high) if first is not None and first.asks_for_binary else None
         inputs = Inputs(float(low.min()), float(high.max()), (X.shape[1],), binary=binary)
         resolved = resolve_all(layers, inputs)
+        _refuse_too_large(resolved, X.shape[1], machine)
         scaling = fit_scaling(resolved[0].scale, X, _unit_columns(resolved[0]), weights)
     rows = rows_for(X, scaling, [parts.n_units for parts in resolved], machine, weights)
     first_rows = rows
@@ -284,6 +285,33 @@ def rows_for(
     return StreamedRows.drawn(source, scaling, machine.device, machine.room, machine.generator)
 
 
+#: Weights, gradients, two moments, the best weights so far.
+_COPIES = 5
+
+
+def _refuse_too_large(layers: Sequence[Composition], n_features: int, machine: Machine) -> None:
+    """Refuse layers that the processor's memory cannot hold in training, before anything is trained."""
+    if machine.device.type != "cpu":
+        return
+    needed, n_inputs, room = 0, n_features, machine_memory()
+    for number, parts in enumerate(layers, 1):
+        try:
+            module = build(parts, n_inputs)
+        except (RuntimeError, TypeError, OverflowError):  # more numbers than can be counted
+            needed = 2**63
+        else:
+            needed += _COPIES * sum(p.numel() * p.element_size() for p in module.parameters())
+            needed += sum(b.numel() * b.element_size() for b in module.buffers())
+        if parts.network.starts_from_rows:
+            needed += 8 * n_inputs**2  # how columns vary together
+        if needed > room:
+            raise ParameterError(
+                f"the layers up to the {number}. take {needed / 1e9:,.0f} GB in training, of the machine's"
+                f" {room / 1e9:,.0f}; make them narrower, or leave columns out"
+            )
+        n_inputs = parts.n_units
+
+
 def _refuse_outside(
     first: ShallowAutoencoder, low: npt.NDArray[np.float64], high: npt.NDArray[np.float64]
 ) -> None:
@@ -339,6 +367,7 @@ def train(
         gradient=by_hand(module),
         optimizer=machine.optimizers.get((phase, layer)),
         anneals=machine.anneals,
+        keeper=checkpoint.keeper(),
     )
     machine.optimizers[phase, layer] = run.optimizer
     return loop.fit(run)

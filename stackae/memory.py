@@ -44,7 +44,7 @@ def parse_memory(max_memory: int | str | None) -> int:
     (1000000000, 67108864)
     """
     if max_memory is None:
-        return _machine_memory() // 2
+        return machine_memory() // 2
     if isinstance(max_memory, str):
         match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]I?|)B?\s*", max_memory.upper())
         if match is None:
@@ -59,7 +59,8 @@ def parse_memory(max_memory: int | str | None) -> int:
     return amount
 
 
-def _machine_memory() -> int:
+def machine_memory() -> int:
+    """Bytes of memory that this process can have."""
     limits = [_physical_memory()]
     for path in map(Path, _LIMITS):
         try:

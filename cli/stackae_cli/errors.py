@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -64,10 +65,10 @@ def run(command: click.Command, args: Sequence[str]) -> int:
     except click.UsageError as error:
         hint = f" (see '{error.ctx.command_path} --help')" if error.ctx is not None else ""
         return _report(f"{' '.join(error.format_message().split())}{hint}", 2)
-    except (KeyboardInterrupt, click.Abort):
-        return _report("interrupted; no model was written", 130)
-    except Terminated:
-        return _report("terminated; no model was written", 143)
+    except (KeyboardInterrupt, click.Abort) as signal_:
+        return _report(str(signal_) or "interrupted; no model was written", 130)
+    except Terminated as signal_:
+        return _report(str(signal_) or "terminated; no model was written", 143)
     except BrokenPipeError:
         # The reader of standard output has left, as `head` does: nothing is wrong.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -80,7 +81,9 @@ def run(command: click.Command, args: Sequence[str]) -> int:
         for kind, code in _CODES:
             if isinstance(error, kind):
                 return _report(_one_line(error), code)
-        raise
+        return _report(f"{type(error).__name__}: {_one_line(error)}; --debug shows where", 1)
+    except SystemExit:  # rich's answer to a reader of standard output that has left
+        return 0
     return 0
 
 
@@ -91,7 +94,8 @@ def _report(message: str, code: int) -> int:
 
 def _one_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
+        mend = "; make room, or write elsewhere" if error.errno == errno.ENOSPC else ""
+        return f"{error.filename}: {error.strerror}{mend}"
     return " ".join(str(error).split()) or type(error).__name__
 
 

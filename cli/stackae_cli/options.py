@@ -86,10 +86,10 @@ def out_option(function: F) -> F:
 def load_run(run: str, device: str) -> BaseEncoder:
     """The model of a run folder, or of a model file."""
     from stackae import load
-    from stackae_cli.run_folder import MODEL
+    from stackae_cli.run_folder import model_of
 
     path = Path(run)
-    return load(path / MODEL if path.is_dir() else path, device=device)
+    return load(model_of(path) if path.is_dir() else path, device=device)
 
 
 def load_stack(run: str, device: str) -> Autoencoder | StackedAutoencoder:

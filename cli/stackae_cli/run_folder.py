@@ -1,40 +1,148 @@
-"""The folder that a run leaves: model, configuration, history."""
+"""The folder that a run leaves: model, configuration, history; and, until it is done, where it stands.
+
+==================  ==========================================================================================
+name                content
+==================  ==========================================================================================
+model.safetensors   the fitted model; a run that has it is done
+config.toml         what ran, replayable with ``--config``
+history.jsonl       one line an epoch
+manifest.json       the sha256 of each of the three
+checkpoints/        where training stands; taken away when the model is there
+lock                held by the process that works on the run
+==================  ==========================================================================================
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import re
+import shutil
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
+from stackae.exceptions import ModelFileError
+from stackae.files import atomic_write_text
+
 MODEL = "model.safetensors"
 CONFIG = "config.toml"
 HISTORY = "history.jsonl"
+MANIFEST = "manifest.json"
+CHECKPOINTS = "checkpoints"
+_FILES = (MODEL, CONFIG, HISTORY, MANIFEST)
+_LOCK = "lock"
+#: What a write that was killed leaves; see :func:`stackae.files.atomic_write`.
+_LEFTOVER = re.compile(r"\..+\.[0-9a-f]{16}\.tmp")
 
 
 @contextmanager
-def new_run_folder(path: Path) -> Iterator[Path]:
-    """Make a run's folder before the work; take it away again if the work fails.
+def run_folder(path: Path, *, resume: bool = False) -> Iterator[Path]:
+    """Make a run's folder before the work, and be the only one to use it.
+
+    Where the work fails before it left a checkpoint, nothing of the folder stays.
+
+    Parameters
+    ----------
+    path : Path
+    resume : bool, default=False
+        Whether a folder that is there is gone on with.
 
     Raises
     ------
     FileExistsError
-        Something stands there already; it is left as it is.
+        Something stands there already, and is left as it is.
     OSError
-        The folder cannot be made or written.
+        The folder cannot be made or written, or another process is at work in it.
     """
-    if path.exists() or path.is_symlink():
-        raise FileExistsError(f"{path} exists; choose another --out, or remove it")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.mkdir()
+    if path.is_symlink() or (path.exists() and not (resume and path.is_dir())):
+        go_on = "go on with it (--resume), " if has_checkpoint(path) else ""
+        raise FileExistsError(f"{path} exists; {go_on}choose another --out, or remove it")
+    path.mkdir(parents=True, exist_ok=resume)
+    checkpoints, lock = path / CHECKPOINTS, FileLock(path / _LOCK)
+    for name in (CHECKPOINTS, _LOCK, *_FILES):
+        if (path / name).is_symlink():
+            raise OSError(f"{path / name} is a link, which no run makes; remove it")
     try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise OSError(f"{path}: another process is at work in it; wait for it to end") from None
+    try:
+        checkpoints.mkdir(exist_ok=True)
+        for leftover in [*_leftovers(path), *_leftovers(checkpoints)]:
+            leftover.unlink()
         yield path
     except BaseException:
-        for name in (MODEL, CONFIG, HISTORY):
-            (path / name).unlink(missing_ok=True)
-        path.rmdir()
+        if not (path / MODEL).exists() and not has_checkpoint(path):
+            for name in (CONFIG, HISTORY):
+                (path / name).unlink(missing_ok=True)
+            if checkpoints.is_dir():
+                checkpoints.rmdir()
         raise
+    finally:
+        (path / _LOCK).unlink(missing_ok=True)
+        lock.release()
+        if not any(path.iterdir()):
+            path.rmdir()
+
+
+def has_checkpoint(path: Path) -> bool:
+    """Whether a run can go on from somewhere else than its start."""
+    return (path / CHECKPOINTS).is_dir() and any((path / CHECKPOINTS).iterdir())
+
+
+def finish(path: Path) -> None:
+    """The model is there: write the manifest, and take the checkpoints away."""
+    files = {name: _sha256(path / name) for name in (MODEL, CONFIG, HISTORY)}
+    atomic_write_text(path / MANIFEST, json.dumps({"sha256": files}, indent=2) + "\n")
+    shutil.rmtree(path / CHECKPOINTS)
+
+
+def model_of(path: Path) -> Path:
+    """The model file of a run, after a look at its manifest.
+
+    Raises
+    ------
+    ModelFileError
+        There is no model, or the run is not as it was left.
+    """
+    for name in _FILES:
+        if os.path.lexists(path / name) and not stat.S_ISREG((path / name).lstat().st_mode):
+            raise ModelFileError(f"{path / name}: is no regular file, as a run makes them; do not trust it")
+    if not (path / MODEL).exists():
+        if has_checkpoint(path):
+            raise ModelFileError(f"{path}: holds no {MODEL} yet; go on with it by stackae pretrain --resume")
+        raise FileNotFoundError(f"{path}: holds no {MODEL}; give the folder of a run")
+    manifest = path / MANIFEST
+    if not manifest.exists():  # a model alone, or a run that was killed when its model was there
+        return path / MODEL
+    try:
+        files = dict(json.loads(manifest.read_text(encoding="utf-8"))["sha256"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise ModelFileError(f"{manifest}: is damaged; remove it if you trust the run") from None
+    for name, known in files.items():
+        if name not in (MODEL, CONFIG, HISTORY):
+            raise ModelFileError(f"{manifest}: names {name!r}, which is no file of a run; do not trust it")
+        if not (path / name).is_file() or _sha256(path / name) != known:
+            raise ModelFileError(
+                f"{path / name}: is not what the run left there; copy the run again from where it is whole"
+            )
+    return path / MODEL
+
+
+def _leftovers(folder: Path) -> list[Path]:
+    """Files that writes left which were killed."""
+    return [path for path in folder.iterdir() if _LEFTOVER.fullmatch(path.name) and not path.is_dir()]
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def to_toml(config: Mapping[str, Any]) -> str:

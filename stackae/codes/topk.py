@@ -111,13 +111,16 @@ class _TopKModule(CodeModule):
     #: How far each unit came above the others, or stayed below, for the row that it suited best since the
     #: last look.
     best: Tensor
+    #: The last look: in fortieths of the phase.
+    look: Tensor
 
     def __init__(self, n_units: int, k: int, start: int, encode: int) -> None:
         super().__init__()
         self.last, self.start, self.encode = k, start, encode
         self.k = k
-        self._looks = 0
         self.register_buffer("best", torch.full((n_units,), -torch.inf))
+        # No part of a model file, but of a checkpoint.
+        self.register_buffer("look", torch.zeros((), dtype=torch.int64, device="cpu"), persistent=False)
 
     def forward(self, activations: Tensor, generator: Generator | None) -> Tensor:
         k = self.encode if generator is None else self.k
@@ -134,11 +137,11 @@ class _TopKModule(CodeModule):
         if rows is None or bias is None or self.k == len(self.best):
             return
         look = int(progress * _LOOKS)
-        if look < self._looks:  # a new phase
-            self._looks = 0
+        if look < self.look:  # a new phase
+            self.look.zero_()
             self.best.fill_(-torch.inf)
-        if look > self._looks:
-            self._looks = look
+        if look > self.look:
+            self.look.fill_(look)
             if 0 < progress <= _LAST_LOOK:
                 # Raised by a little more than was missing; what was never looked at stays.
                 missing = _RAISED_BY * (-self.best).clamp(min=0)

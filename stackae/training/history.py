@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from collections.abc import Mapping
+from typing import Any, TypedDict
 
 
 class EpochRecord(TypedDict):
@@ -21,3 +22,9 @@ class EpochRecord(TypedDict):
     learning_rate: float
     seconds: float
     samples_per_second: float
+
+
+def as_record(given: Mapping[str, Any]) -> EpochRecord:
+    """A record that was read from somewhere, its entries in their order."""
+    record: EpochRecord = {name: given[name] for name in EpochRecord.__annotations__}  # type: ignore[assignment]
+    return record

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from time import perf_counter
 
@@ -11,6 +11,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from stackae.exceptions import DivergedError
+from stackae.training.checkpoint import Keeper
 from stackae.training.distributed import agreed, shared
 from stackae.training.gradients import Gradient, by_autograd, trainable_parameters
 from stackae.training.history import EpochRecord
@@ -60,6 +61,8 @@ class Run:
         What the records are labelled with.
     anneals : bool
         Whether the module is told of the progress; if not, it is told of the end throughout.
+    keeper : Keeper
+        Is told of every epoch, and may know where the phase stood.
     """
 
     module: nn.Module
@@ -74,6 +77,7 @@ class Run:
     phase: str
     layer: int | None
     anneals: bool = True
+    keeper: Keeper = field(default_factory=Keeper)
     updates: int = 0
     learning_rate: float = 0.0
 
@@ -89,23 +93,37 @@ def fit(run: Run) -> list[EpochRecord]:
     """
     stopping = EarlyStopping(run.module, run.plan.patience, run.plan.training.tol)
     history: list[EpochRecord] = []
+    ended = run.keeper.begin(run, stopping, history)
     run.progress.start_phase(run.phase, run.layer, run.plan.max_epochs, len(run.rows))
+    for record in history:
+        run.progress.end_epoch(record)
     n_weights = sum(p.numel() for p in run.module.parameters())
     try:
+        if ended:
+            return history
         with computing(run.rows.device, bfloat16=run.bfloat16, work=n_weights * run.plan.batch_size):
-            for _ in range(run.plan.max_epochs):
+            while len(history) < run.plan.max_epochs:
                 record = epoch(run, len(history) + 1)
                 history.append(record)
-                run.progress.end_epoch(record)
-                if record["validation_loss"] is not None and stopping.update(record["validation_loss"]):
+                watched = record["validation_loss"]
+                ended = watched is not None and stopping.update(watched)
+                if not ended and len(history) < run.plan.max_epochs:
+                    run.keeper.end_epoch(run, stopping, history)
+                run.progress.end_epoch(record)  # what was told is kept
+                if ended:
                     break
+        if run.held_out is not None:
+            stopping.restore()
+        run.keeper.end(run, history)
     except DivergedError:
         stopping.restore()
+        run.keeper.break_off()
+        raise
+    except BaseException:
+        run.keeper.break_off()
         raise
     finally:
         run.progress.end_phase()
-    if run.held_out is not None:
-        stopping.restore()
     return history
 
 
@@ -128,6 +146,8 @@ def epoch(run: Run, number: int) -> EpochRecord:
         # The first process's, so that all of them stop in the same epoch.
         validation_loss = agreed(evaluate(run, run.held_out), run.rows.device)
         _refuse_divergence(validation_loss, run, number)
+    elif not all(bool(parameter.isfinite().all()) for parameter in run.module.parameters()):
+        _refuse_divergence(float("nan"), run, number)  # of the rows that would come next
     return EpochRecord(
         phase=run.phase,
         layer=run.layer,
@@ -197,6 +217,7 @@ def start(
     gradient: Gradient | None = None,
     optimizer: Optimizer | None = None,
     anneals: bool = True,
+    keeper: Keeper | None = None,
 ) -> Run:
     """A run at its first step.
 
@@ -224,6 +245,7 @@ def start(
         phase,
         layer,
         anneals,
+        keeper or Keeper(),
     )
 
 

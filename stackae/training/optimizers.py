@@ -45,6 +45,10 @@ class Optimizer(ABC):
     def _state(self) -> list[list[Tensor]]:
         """What is remembered of each parameter, one list a kind, in the order that the kernel takes them."""
 
+    def remembered(self) -> list[Tensor]:
+        """All that is remembered between steps, the very tensors."""
+        return [tensor for tensors in self._state for tensor in tensors]
+
     def _bind(self) -> None:
         """Look everything up once: a step of a small network takes hardly longer than that."""
         targets = [p.detach() for p in self.parameters]  # the same memory, outside autograd
@@ -106,6 +110,9 @@ class Adam(Optimizer):
     @property
     def _state(self) -> list[list[Tensor]]:
         return [self.first_moments, self.second_moments]
+
+    def remembered(self) -> list[Tensor]:
+        return [*super().remembered(), self.count]
 
     def _bind(self) -> None:
         import torch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -32,6 +33,15 @@ def resolve_device(device: str | torch.device) -> torch.device:
         reason = str(error).splitlines()[0]
         raise ParameterError(f"device must be one that is there, got {str(device)!r} ({reason})") from None
     return resolved
+
+
+def _in_a_forked_process() -> None:
+    """The threads of torch's pool did not come along, and would be waited for without end."""
+    torch.set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_a_forked_process)
 
 
 @cache

@@ -26,14 +26,14 @@ class EarlyStopping:
         self.epochs_without_gain = 0
         self._reference = float("inf")
         self._parameters: list[Tensor] = [p for p in module.parameters() if p.requires_grad]
-        self._best: list[Tensor] = [p.detach().clone() for p in self._parameters]
+        self.best: list[Tensor] = [p.detach().clone() for p in self._parameters]
 
     @torch.no_grad()
     def update(self, loss: float) -> bool:
         """Take note of an epoch's held-out loss; return whether to stop."""
         if loss < self.best_loss:
             self.best_loss = loss
-            torch._foreach_copy_(self._best, self._parameters)
+            torch._foreach_copy_(self.best, self._parameters)
         if self._reference == float("inf") or loss < self._reference - self.tol * abs(self._reference):
             self._reference = loss
             self.epochs_without_gain = 0
@@ -44,4 +44,16 @@ class EarlyStopping:
     @torch.no_grad()
     def restore(self) -> None:
         """Put the best weights back: those of the start, where no epoch was seen."""
-        torch._foreach_copy_(self._parameters, self._best)
+        torch._foreach_copy_(self._parameters, self.best)
+
+    def counters(self) -> list[float | None]:
+        """What it knows beside the best weights; None for an infinite number."""
+        numbers = (self.best_loss, self._reference, self.epochs_without_gain)
+        return [None if number == float("inf") else number for number in numbers]
+
+    def set_counters(self, counters: list[float | None]) -> None:
+        """Go on with what :meth:`counters` said."""
+        best, reference, without = counters
+        self.best_loss = float("inf") if best is None else best
+        self._reference = float("inf") if reference is None else reference
+        self.epochs_without_gain = int(without or 0)

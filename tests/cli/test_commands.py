@@ -13,13 +13,11 @@ from stackae import L1, Autoencoder, Contractive, KLSparsity, load
 from stackae.data import load_data
 from stackae_cli.layer_spec import TABLES, parse_layer
 
+OF_A_RUN = ["config.toml", "history.jsonl", "manifest.json", "model.safetensors"]
 
-def test_pretrain_leaves_model_configuration_and_history(finished_run):
-    assert sorted(path.name for path in finished_run.iterdir()) == [
-        "config.toml",
-        "history.jsonl",
-        "model.safetensors",
-    ]
+
+def test_pretrain_leaves_model_configuration_history_and_manifest(finished_run):
+    assert sorted(path.name for path in finished_run.iterdir()) == OF_A_RUN
     config = tomllib.loads((finished_run / "config.toml").read_text())
     assert config["layers"] == ["8", "3"]
     assert config["ran"]["rows"] == 1437
@@ -44,11 +42,7 @@ def test_a_folder_of_parts_is_pretrained_on_within_its_memory(stackae, tmp_path)
     run = tmp_path / "run"
     answer = stackae("pretrain", tmp_path / "parts", "--out", run, *SMALL, "--max-memory", "17MB")
     assert (answer.code, answer.out[:25]) == (0, "48-8-3 fitted on 30,000 r")
-    assert sorted(path.name for path in run.iterdir()) == [
-        "config.toml",
-        "history.jsonl",
-        "model.safetensors",
-    ]
+    assert sorted(path.name for path in run.iterdir()) == OF_A_RUN
     again = tmp_path / "again"
     config = run / "config.toml"
     stackae("pretrain", tmp_path / "parts", "--config", config, "--out", again)

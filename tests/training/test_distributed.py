@@ -50,6 +50,7 @@ def test_the_first_process_alone_reports_and_writes(models):
         assert sorted(path.name for path in run.iterdir()) == [
             "config.toml",
             "history.jsonl",
+            "manifest.json",
             "model.safetensors",
         ]
         assert done.stdout.count("fitted on") == 1

@@ -167,6 +167,13 @@ def test_a_loss_that_leaves_the_finite_numbers_stops_the_phase_and_suggests_a_ra
     assert torch.isfinite(module.m).all()
 
 
+def test_weights_that_leave_the_finite_numbers_in_the_last_update_are_no_result(rows):
+    run = run_of(Mean(), rows, optimizer="sgd", momentum=0.0, learning_rate=3e38, max_epochs=1)
+    with pytest.raises(DivergedError, match="the loss became nan in epoch 1 of layer 1"):
+        loop.fit(run)
+    assert run.module.m.isfinite().all()
+
+
 def test_the_threads_are_what_they_were_after_a_fit(rows):
     before = torch.get_num_threads()
     loop.fit(run_of(Mean(), rows))

@@ -92,7 +92,7 @@ def finetune(
     from stackae.exceptions import ParameterError
     from stackae.files import atomic_write_text
     from stackae_cli.options import about, drawn, load_stack
-    from stackae_cli.run_folder import CONFIG, HISTORY, MODEL, new_run_folder, to_jsonl, to_toml
+    from stackae_cli.run_folder import CONFIG, HISTORY, MODEL, finish, run_folder, to_jsonl, to_toml
 
     random_state = drawn(random_state)
     training = {
@@ -127,7 +127,7 @@ def finetune(
     model.set_params(finetune=tuning, device=device, random_state=random_state, verbose=int(not quiet))
     model.set_params(adversarial=adversarial or 0.0)
     model.check_parameters()
-    with new_run_folder(out) as folder:
+    with run_folder(out) as folder:
         config = {
             "run": run,
             "data": data,
@@ -148,6 +148,7 @@ def finetune(
             model.fit(dataset.rows, dataset.y)
         atomic_write_text(folder / HISTORY, to_jsonl(model.history_))
         model.save(folder / MODEL)
+        finish(folder)
     unlabelled = (
         dataset.y == ("-1" if dataset.y.dtype.kind in "US" else -1) if classify else dataset.y != dataset.y
     )

@@ -1,0 +1,241 @@
+"""Kill `stackae pretrain` wherever it can be killed, let it go on, and compare with an undisturbed run.
+
+    python benchmarks/torture.py [--json FILE] [--kills N] [--seed N] [--quick]
+
+Each trial starts a run in a process of its own, which kills itself (SIGKILL) right before or right after a
+call that is drawn: of reading the rows, of a step of any layer or of fine-tuning, of encoding the rows for
+the next layer, of making a file, flushing it, renaming it, removing one. The run goes on by --resume,
+half of the time to be killed once more, until it ends. Other trials stop it by SIGINT and SIGTERM, and on a
+disk that is full, which is then emptied (a small tmpfs; needs the right to mount one). In the end the sha256
+of all tensors, and of the history without its times, must be those of the undisturbed run, and nothing but a
+run's files may lie in its folder. Two kinds of runs: widths alone, and layers with parts.
+
+--quick is a minute's version: few trials.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from common import write_results
+
+RUNS = {
+    "widths": ["--layer", "32", "--layer", "8"],
+    "parts": ["--layer", "32:masking=0.5/0.1", "--layer", "24:topk=6", "--layer", "8:l2=0.001"],
+}
+OPTIONS = ["--epochs", "8", "--finetune-epochs", "10", "--random-state", "3", "--quiet"]
+EVERY_EPOCH = ["--checkpoint-every", "0"]
+#: What is called at a moment, and where its name is looked up.
+MOMENTS = {
+    "loading": ("stackae.data", "load_data"),
+    "training": ("stackae.training.loop", "step"),
+    "an epoch's end": ("stackae.training.loop", "evaluate"),
+    "between layers": ("stackae.greedy", "_codes"),
+    "making a file": ("stackae.files", "_mode_to_keep"),
+    "flushing": ("os", "fsync"),
+    "renaming": ("os", "replace"),
+    "removing": ("os", "unlink"),
+    "saving the model": ("stackae.estimators._saving", "write_model"),
+}
+ENDS = {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}
+
+
+# In the process that is disturbed -------------------------------------------------------------------------
+
+
+def disturbed(plan: dict[str, Any], args: list[str]) -> int:
+    """The command line, with a signal at the moment that is planned; moments are counted where it says so."""
+    from stackae_cli.errors import run
+    from stackae_cli.main import cli
+
+    counts: Counter[str] = Counter()
+
+    def watched(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any, **named: Any) -> Any:
+            counts[name] += 1
+            here = plan.get("moment") == name and plan["number"] == counts[name]
+            if here and plan["before"]:
+                os.kill(os.getpid(), plan["signal"])
+            result = original(*given, **named)
+            if here and not plan["before"]:
+                os.kill(os.getpid(), plan["signal"])
+            return result
+
+        return call
+
+    for name, (module, function) in MOMENTS.items():
+        place = importlib.import_module(module)
+        setattr(place, function, watched(name, getattr(place, function)))
+    code = run(cli, args)
+    if "counts" in plan:
+        Path(plan["counts"]).write_text(json.dumps(counts), encoding="utf-8")
+    return code
+
+
+# In the process that disturbs -----------------------------------------------------------------------------
+
+
+def start(plan: dict[str, Any], out: Path, options: list[str], *more: str) -> tuple[int, str]:
+    """Run, and say how it ended."""
+    command = [sys.executable, __file__, "--plan", json.dumps(plan), "--"]
+    command += ["pretrain", "digits", "--out", str(out), *options, *OPTIONS, *EVERY_EPOCH, *more]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    return done.returncode, done.stderr
+
+
+def digest(run: Path) -> str:
+    """Of all tensors, and of the history without its times."""
+    from safetensors.numpy import load_file
+
+    sha256 = hashlib.sha256()
+    for name, values in sorted(load_file(run / "model.safetensors").items()):
+        sha256.update(f"{name} {values.dtype} {values.shape}".encode() + values.tobytes())
+    for line in (run / "history.jsonl").read_text(encoding="utf-8").splitlines():
+        record = {name: value for name, value in json.loads(line).items() if "second" not in name}
+        sha256.update(json.dumps(record).encode())
+    return sha256.hexdigest()
+
+
+def names(run: Path) -> set[str]:
+    return {path.name for path in run.iterdir()}
+
+
+class Torture:
+    """The undisturbed runs, and what came of the others."""
+
+    def __init__(self, folder: Path, rng: np.random.Generator) -> None:
+        self.folder, self.rng = folder, rng
+        self.known: dict[str, str] = {}
+        self.counts: dict[str, dict[str, int]] = {}
+        self.survived: Counter[str] = Counter()
+        self.failures: list[str] = []
+        for kind, options in RUNS.items():
+            out, counts = folder / f"undisturbed {kind}", folder / f"{kind}.json"
+            code, said = start({"counts": str(counts)}, out, options)
+            assert code == 0, said
+            self.known[kind] = digest(out)
+            self.counts[kind] = json.loads(counts.read_text(encoding="utf-8"))
+            self.files = names(out)
+
+    def plan(self, kind: str, number: int, signal_: signal.Signals) -> dict[str, Any]:
+        """A moment: all kinds of them in turn, of each any call."""
+        moment = list(MOMENTS)[number % len(MOMENTS)]
+        call = int(self.rng.integers(1, self.counts[kind][moment] + 1))
+        before = bool(self.rng.integers(2))
+        return {"moment": moment, "number": call, "before": before, "signal": int(signal_)}
+
+    def trial(self, number: int, signal_: signal.Signals) -> None:
+        """One run, disturbed once or twice, until it ends."""
+        kind = list(RUNS)[number % len(RUNS)]
+        out, options = self.folder / f"{signal_.name} {number}", RUNS[kind]
+        plan = self.plan(kind, number // len(RUNS), signal_)
+        when = "before" if plan["before"] else "after"
+        what = f"{signal_.name} {when} call {plan['number']} at {plan['moment']} of {kind}"
+        code, said = start(plan, out, options)
+        # A signal that comes when all is done, or while the process ends anyway, may find nothing to stop.
+        if code not in (ENDS[signal_], 0):
+            self.failures.append(f"{what}: ended with {code}: {said}")
+            return
+        if signal_ is signal.SIGKILL and self.rng.integers(2):
+            start(self.plan(kind, int(self.rng.integers(len(MOMENTS))), signal_), out, options, "--resume")
+        self.resumed(what, kind, out, plan["moment"])
+
+    def resumed(self, what: str, kind: str, out: Path, moment: str) -> None:
+        """Let a run go on to its end, and compare."""
+        code, said = start({}, out, RUNS[kind], "--resume")
+        if code != 0:
+            self.failures.append(f"{what}: --resume ended with {code}: {said}")
+        elif digest(out) != self.known[kind]:
+            self.failures.append(f"{what}: other bits")
+        elif names(out) != self.files:
+            self.failures.append(f"{what}: left {names(out) ^ self.files}")
+        else:
+            self.survived[moment] += 1
+
+    def full_disk(self, size: int) -> None:
+        """A run on a disk of so many bytes; then on the same disk, larger."""
+        out, kind = self.folder / "disk" / f"run {size}", "widths"
+        with disk(self.folder / "disk", size) as enlarge:
+            code, said = start({}, out, RUNS[kind])
+            if code not in (0, 5) or "Traceback" in said:
+                self.failures.append(f"a full disk of {size}: ended with {code}: {said}")
+                return
+            enlarge()
+            self.resumed(f"a full disk of {size}", kind, out, "a full disk" if code else "no full disk")
+
+
+@contextmanager
+def disk(folder: Path, size: int) -> Iterator[Callable[[], None]]:
+    """A disk of that size at the folder; what is given makes it large enough."""
+    folder.mkdir(exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    subprocess.run(mount, check=True, capture_output=True)
+    try:
+        yield lambda: subprocess.run(
+            ["mount", "-o", f"remount,size={2**26}", str(folder)], check=True, capture_output=True
+        )
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--kills", type=int, default=90)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--plan", help=argparse.SUPPRESS)
+    parser.add_argument("args", nargs="*", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.plan is not None:
+        sys.exit(disturbed(json.loads(args.plan), args.args))
+    begin = perf_counter()
+    n_kills, n_stops = (3, 1) if args.quick else (args.kills, args.kills // 4)
+    sizes = [] if args.quick else [2**13, 2**15, 2**16, 3 * 2**15, 2**17]
+    with TemporaryDirectory() as folder:
+        torture = Torture(Path(folder), np.random.default_rng(args.seed))
+        for signal_, n_trials in (
+            (signal.SIGKILL, n_kills),
+            (signal.SIGINT, n_stops),
+            (signal.SIGTERM, n_stops),
+        ):
+            for number in range(n_trials):
+                torture.trial(number, signal_)
+                print(f"{signal_.name:<8}{number + 1:>4}, failures {len(torture.failures)}", flush=True)
+        try:
+            for size in sizes:
+                torture.full_disk(size)
+        except (OSError, subprocess.CalledProcessError) as error:
+            print(f"no full disk was tried: {error}")
+    for moment, number in torture.survived.items():
+        print(f"{moment:<20}{number:>4} survived")
+    print(f"{sum(torture.survived.values())} survived, {len(torture.failures)} not;", end=" ")
+    print(f"{perf_counter() - begin:.0f} s")
+    for failure in torture.failures:
+        print(failure)
+    if args.json is not None:
+        results = {"survived": dict(torture.survived), "failures": torture.failures, "seed": args.seed}
+        write_results(args.json, results)
+    if torture.failures:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
