@@ -61,9 +61,11 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):  # the first error is the one to report
             temporary.unlink()
+        if isinstance(error, OSError) and error.filename is None and error.errno is not None:
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
         raise
     _flush_folder(path.parent)
 
@@ -87,13 +89,15 @@ def atomic_write_text(path: str | os.PathLike[str], text: str) -> None:
         file.write(text.encode("utf-8"))
 
 
-def check_new_file(path: str | os.PathLike[str]) -> None:
+def check_new_file(path: str | os.PathLike[str], option: str = "--out") -> None:
     """Raise now, before the work that makes its content, where a new file could not be written.
 
     Parameters
     ----------
     path : str or path-like
         The file to be written later.
+    option : str, default="--out"
+        What named it.
 
     Raises
     ------
@@ -104,7 +108,7 @@ def check_new_file(path: str | os.PathLike[str]) -> None:
     """
     path = Path(path)
     if os.path.lexists(path):  # a dangling link is in the way too
-        raise FileExistsError(f"{path} exists; choose another --out or remove it")
+        raise FileExistsError(f"{path} exists; choose another {option} or remove it")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path}: the folder {path.parent} does not exist; create it first")
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -129,6 +130,21 @@ def test_a_draw_of_a_data_set_repeats_and_another_seed_is_another(name, benchmar
     assert not np.array_equal(first.X, other.X)
     assert set(first.y_test) == set(first.y)
     assert not set(map(bytes, first.X)) & set(map(bytes, first.X_test))
+
+
+def test_runs_that_are_killed_anywhere_go_on_to_the_same_bits(benchmark_named, monkeypatch, capsys):
+    torture = benchmark_named("torture")
+    monkeypatch.setattr(sys, "argv", ["torture.py", "--quick"])
+    torture.main()
+    assert "5 survived, 0 not" in capsys.readouterr().out
+
+
+def test_mutated_files_are_refused(tmp_path):
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / "fuzz.py", "--quick"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1,020 files, 0 failures" in done.stdout
 
 
 def test_the_first_draws_of_mnist_share_no_image_with_another(benchmark_named, data_home):

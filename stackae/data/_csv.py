@@ -15,7 +15,16 @@ from typing import IO
 
 import numpy as np
 
-from stackae.data._table import StrPath, Table, labels_of, refusal, refuse_names, select_columns
+from stackae.data._table import (
+    LARGEST_EXACT,
+    StrPath,
+    Table,
+    labels_of,
+    refusal,
+    refuse_names,
+    select_columns,
+    warn_of_rounding,
+)
 
 
 class _NotPlainError(ValueError):
@@ -120,12 +129,15 @@ def _read_plain(file: IO[bytes], layout: _Layout) -> tuple[np.ndarray, list[str]
         ndmin=2,
         encoding="utf-8",
     )
+    if X.size and np.abs(X).max() > LARGEST_EXACT:  # perhaps integers, which only their text tells
+        raise _NotPlainError
     return X, cells
 
 
 def _read_carefully(path: StrPath, file: IO[bytes], layout: _Layout) -> tuple[np.ndarray, list[str]]:
     """Read the features and the labels' cells row by row, and name the line of what is wrong."""
     numbers, cells = array("d"), []
+    largest = 0
     for line, row in _filled_records(path, file, layout.width, skip=layout.names is not None):
         if len(row) != layout.width:
             what = f"{len(row)} cells where the first row has {layout.width}"
@@ -135,6 +147,9 @@ def _read_carefully(path: StrPath, file: IO[bytes], layout: _Layout) -> tuple[np
             if "_" in "".join(features):  # Python reads 1_000 as a number, no other tool does
                 raise ValueError
             numbers.extend(map(float, features))
+            if max(map(abs, numbers[-len(features) :])) > LARGEST_EXACT:
+                whole = [int(cell) for cell in features if cell.strip().lstrip("+-").isdecimal()]
+                largest = max([largest, *(abs(number) for number in whole if number != float(number))])
         except ValueError:
             position = next(position for position in layout.kept if not _is_number(row[position]))
             if not row[position].strip():
@@ -146,6 +161,7 @@ def _read_carefully(path: StrPath, file: IO[bytes], layout: _Layout) -> tuple[np
             if not row[layout.label].strip():
                 raise _missing(path, line, layout.column(layout.label))
             cells.append(row[layout.label])
+    warn_of_rounding(path, np.array([min(largest, 2**63 - 1)]))
     return np.frombuffer(numbers, np.float64).reshape(-1, len(layout.kept)), cells
 
 

@@ -19,7 +19,7 @@ from stackae.exceptions import DataFileError, ParameterError, StackaeError, Stac
 StrPath = str | os.PathLike[str]
 
 _BLOCK = 2**24  # bytes read at once
-_LARGEST_EXACT = 2**53  # float64 holds every integer up to here
+LARGEST_EXACT = 2**53  # float64 holds every integer up to here
 _LONGEST_LABEL = 1000  # characters; NumPy gives every label the room of the longest one
 
 
@@ -101,7 +101,7 @@ def warn_of_rounding(path: StrPath, integers: np.ndarray, where: str = "integers
     """Warn of integers that float64 rounds."""
     if integers.dtype.kind not in "iu" or integers.dtype.itemsize < 8:
         return
-    if integers.max() > _LARGEST_EXACT or integers.min() < -_LARGEST_EXACT:
+    if integers.max() > LARGEST_EXACT or integers.min() < -LARGEST_EXACT:
         message = f"{os.fspath(path)}: {where} over 2**53 are rounded; shift or encode identifiers first"
         warnings.warn(message, StackaeWarning, stacklevel=2)
 

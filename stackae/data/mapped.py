@@ -50,6 +50,8 @@ class MappedRows:
         self._starts = np.cumsum([0, *(len(piece) for piece in self._pieces)])
         self.shape: tuple[int, int] = (int(self._starts[-1]), widths.pop())
         self.dtype = np.result_type(*(_float_type(piece.dtype) for piece in self._pieces))
+        #: Whether some are integers that a float may round.
+        self.of_long_integers = any(p.dtype.kind in "iu" and p.dtype.itemsize == 8 for p in self._pieces)
 
     def __len__(self) -> int:
         return self.shape[0]

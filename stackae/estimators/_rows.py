@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -101,8 +103,9 @@ def refuse_other_names(given: Sequence[str], fitted: Iterable[str]) -> None:
     fitted = list(fitted)
     if fitted == list(given):
         return
-    missing = [name for name in fitted if name not in given]
-    unexpected = [name for name in given if name not in fitted]
+    here, there = set(given), set(fitted)
+    missing = [name for name in fitted if name not in here]
+    unexpected = [name for name in given if name not in there]
     differences = [
         f"{word} {_listed(names)}"
         for word, names in (("missing", missing), ("unexpected", unexpected))
@@ -128,9 +131,18 @@ def _refuse_silent_conversions(X: Any) -> None:
             "masked arrays are not accepted; fill the masked cells first, with X.filled(value)"
         )
     if hasattr(X, "columns") and hasattr(X, "dtypes"):
+        if repeated := [str(name) for name, count in Counter(X.columns).items() if count > 1]:
+            raise DataError(f"column names must differ, got {_listed(repeated)} more than once; rename them")
         for name, dtype in zip(X.columns, X.dtypes, strict=True):
             if not _is_numeric(dtype, X, name):
                 raise DataTypeError(f"column {name!r} must be numeric, got {dtype}; encode or drop it")
+            if _is_integer(dtype):
+                column = X[name]
+                _warn_of_rounding(column.min(), column.max())
+        return
+    if issparse(X):
+        if X.dtype.kind in "iu":
+            _warn_of_rounding(*_bounds(X.tocoo().data))
         return
     array = X if isinstance(X, np.ndarray) else None
     if array is None and isinstance(X, (list, tuple)):
@@ -145,17 +157,50 @@ def _refuse_silent_conversions(X: Any) -> None:
     if array.dtype.kind in "USMm":
         raise DataTypeError(f"rows must be numeric, got {array.dtype}; convert or encode them first")
     if array.dtype.kind == "O" and array.ndim == 2:
+        integers = [0]
         for (row, column), value in np.ndenumerate(array):
-            if isinstance(value, (str, bytes)):
-                raise DataTypeError(f"rows must be numeric, got text {value!r} in row {row}, column {column}")
-    if array.dtype.kind in "iu" and array.dtype.itemsize == 8 and array.size:
-        largest = max(abs(int(array.max())), abs(int(array.min())))
-        if largest > _EXACT_INTEGERS:
-            warnings.warn(
-                f"integers over 2**53 are rounded, got {largest}; shift or encode identifiers first",
-                StackaeWarning,
-                stacklevel=5,
-            )
+            if isinstance(value, Integral):
+                integers.append(int(value))
+            elif why := _no_number(value):
+                raise DataTypeError(f"rows must be numeric, {why} in row {row}, column {column}")
+        _warn_of_rounding(min(integers), max(integers))
+    _warn_of_rounding(*_bounds(array))
+
+
+def _no_number(cell: Any) -> str:
+    """Why a cell of an object array is no number; empty where it is one, or is missing."""
+    if isinstance(cell, (str, bytes)):
+        return f"got text {cell!r}"
+    try:
+        float("nan" if cell is None else cell)
+    except (TypeError, ValueError) as error:
+        return f"{error},"
+    return ""
+
+
+def _bounds(array: np.ndarray) -> tuple[int, int]:
+    """The least and the greatest, where they are integers that may be rounded."""
+    if array.dtype.kind not in "iu" or array.dtype.itemsize < 8 or not array.size:
+        return 0, 0
+    return int(array.min()), int(array.max())
+
+
+def _warn_of_rounding(least: Any, greatest: Any) -> None:
+    """Warn where integers are too large for float64; bounds that are missing tell nothing."""
+    known = [abs(int(bound)) for bound in (least, greatest) if isinstance(bound, Integral)]
+    if known and max(known) > _EXACT_INTEGERS:
+        warnings.warn(
+            f"integers over 2**53 are rounded, got {max(known)}; shift or encode identifiers first",
+            StackaeWarning,
+            stacklevel=6,
+        )
+
+
+def _is_integer(dtype: Any) -> bool:
+    """Whether a frame's column holds integers of 64 bits."""
+    if hasattr(dtype, "is_integer"):  # polars
+        return bool(dtype.is_integer())
+    return getattr(dtype, "kind", "O") in "iu" and getattr(dtype, "itemsize", 0) >= 8
 
 
 def _is_numeric(dtype: Any, X: Any, name: Any) -> bool:
@@ -164,7 +209,7 @@ def _is_numeric(dtype: Any, X: Any, name: Any) -> bool:
     kind = getattr(dtype, "kind", "O")
     if kind == "O" and type(dtype).__name__.startswith("ObjectDType"):  # numpy's own: look inside
         return not any(isinstance(value, (str, bytes)) for value in np.asarray(X[name]).ravel())
-    return kind in "biufc"
+    return kind in "biuf"
 
 
 def _refuse_non_finite(rows: Input, names: Sequence[str] | None, *, may_be_nan: bool) -> None:
@@ -175,7 +220,7 @@ def _refuse_non_finite(rows: Input, names: Sequence[str] | None, *, may_be_nan: 
             column, value = int(rows.matrix.indices[place]), float(rows.stored[place])
             raise _non_finite(value, row, str(column))
         return
-    start = 0
+    start = largest = 0
     for block in blocks(rows, dtype=None):
         low, high = torch.aminmax(torch.from_numpy(block))  # a NaN makes both NaN, and that compares false
         if not (low >= -_FLOAT32_MAX and high <= _FLOAT32_MAX):
@@ -186,7 +231,10 @@ def _refuse_non_finite(rows: Input, names: Sequence[str] | None, *, may_be_nan: 
                 row, column = (int(i) for i in np.argwhere(bad)[0])
                 label = repr(str(names[column])) if names is not None else str(column)
                 raise _non_finite(float(block[row, column]), start + row, label)
+        elif isinstance(rows, MappedRows) and rows.of_long_integers:
+            largest = max(largest, -int(low), int(high))
         start += len(block)
+    _warn_of_rounding(0, largest)
 
 
 def _non_finite(value: float, row: int, column: str) -> DataError:

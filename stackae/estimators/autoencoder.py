@@ -29,6 +29,9 @@ from stackae.shallow import Composition, ShallowAutoencoder
 from stackae.shortcut import Shortcut
 from stackae.training.parameters import Training
 
+#: More units than a layer can have in any memory.
+MOST_UNITS = 2**40
+
 
 class Autoencoder(BaseAutoencoder):
     """A shallow autoencoder: a code is learned from which the rows can be reconstructed.
@@ -124,7 +127,7 @@ class Autoencoder(BaseAutoencoder):
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "n_components": [Interval(Integral, 1, MOST_UNITS, closed="both")],
         "network": [Network, StrOptions(set(NETWORKS))],
         "activation": [StrOptions({"auto", *ACTIVATIONS})],
         "tied_weights": ["boolean"],

@@ -169,6 +169,9 @@ class StackedAutoencoderRegressor(RegressorMixin, BaseSupervised):
             )
         except ValueError as error:
             raise DataError(str(error)) from None
+        if (large := np.abs(targets) > np.finfo(np.float32).max).any():
+            row = int(np.argwhere(large)[0][0])
+            raise DataError(f"y is over float32's range in row {row}; rescale the targets")
         if targets.ndim == 2 and targets.shape[1] == 1:
             targets = column_or_1d(targets, warn=True)
         self._n_outputs = None if targets.ndim == 1 else targets.shape[1]

@@ -19,7 +19,7 @@ from stackae.estimators._depth import choose_layers
 from stackae.estimators._reconstructing import BaseAutoencoder
 from stackae.estimators._rows import check_rows
 from stackae.estimators._weights import Floats, taken, weighed
-from stackae.estimators.autoencoder import Autoencoder
+from stackae.estimators.autoencoder import MOST_UNITS, Autoencoder
 from stackae.exceptions import DataError, ParameterError
 from stackae.finetune import BRIEF, HIDDEN_SHARE, RECIPES, completed
 from stackae.from_pca import finetune_from_pca, is_below_pca, is_pca, new_shortcut
@@ -270,8 +270,8 @@ class StackedAutoencoder(BaseAutoencoder):
                             f"a layer takes {name} from its stack, got {name}={getattr(layer, name)!r}"
                             f" in layers[{k}]; give it to StackedAutoencoder"
                         )
-            elif isinstance(layer, bool) or not isinstance(layer, Integral) or layer < 1:
-                raise InvalidParameterError(f"{rule} of at least 1. Got {layer!r} in place {k} instead.")
+            elif isinstance(layer, bool) or not isinstance(layer, Integral) or not 1 <= layer <= MOST_UNITS:
+                raise InvalidParameterError(f"{rule} of 1 to 2**40. Got {layer!r} in place {k} instead.")
 
     # Fitting -----------------------------------------------------------------------------------------
 

@@ -127,7 +127,8 @@ def test_clone_and_searches_keep_a_fitted_encoder_and_pretrain_one_that_is_not(t
     search.fit(table, kinds[0])
     assert not fits
     monkeypatch.undo()
-    fresh = StackedAutoencoderClassifier(encoder=small_stack(), finetune=SHORT).fit(table, kinds[1])
+    unfitted = small_stack(shortcut=None)
+    fresh = StackedAutoencoderClassifier(encoder=unfitted, finetune=SHORT).fit(table, kinds[1])
     assert {record["phase"] for record in fresh.history_} == {"pretrain", "finetune", "supervised"}
     assert not hasattr(fresh.encoder, "module_")
 
@@ -200,7 +201,7 @@ def test_label_smoothing_keeps_probabilities_from_the_ends(digits, labels):
 
 
 def test_lower_layers_learn_slower_where_asked(table, kinds):
-    encoder = small_stack().fit(table)
+    encoder = small_stack(shortcut=None).fit(table)
     moved = {}
     for rate in (1.0, 0.01):
         tuning = Training(

@@ -9,9 +9,31 @@ import joblib
 import numpy as np
 import pytest
 from helpers import SHORT, VARIANTS, small_autoencoder, small_stack
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 import stackae
-from stackae import Autoencoder, KLSparsity, Masking, StackedAutoencoder
+from stackae import (
+    L1,
+    L2,
+    Autoencoder,
+    CrossEntropy,
+    Dropout,
+    GaussianNoise,
+    Huber,
+    KLSparsity,
+    Masking,
+    PerFeature,
+    SaltAndPepper,
+    SquaredError,
+    StackedAutoencoder,
+    StackedAutoencoderClassifier,
+    StackedAutoencoderDetector,
+    StackedAutoencoderRegressor,
+    Swap,
+    TopK,
+    Training,
+)
 from stackae.exceptions import ModelFileError, ParameterError
 from stackae.model_file import read_model, write_model
 
@@ -186,3 +208,66 @@ def test_a_part_of_ones_own_is_not_saved_to_a_file_that_holds_no_code(digits, tm
     with pytest.raises(ParameterError, match="cannot keep the class 'Other'"):
         Other(3, training=SHORT).fit(digits).save(tmp_path / "m.safetensors")
     assert list(tmp_path.iterdir()) == []
+
+
+# Any parts, with any numbers ---------------------------------------------------------------------------------
+
+share = st.floats(0.01, 0.9)
+weight = st.floats(0, 2)
+corruptions = st.one_of(
+    st.none(),
+    st.sampled_from(["masking", "swap"]),
+    *(st.builds(kind, share) for kind in (Masking, SaltAndPepper, Swap, Dropout)),
+    st.builds(lambda a, b: Masking((a, b), on="both"), share, share),
+    st.builds(GaussianNoise, st.floats(0.01, 2)),
+)
+penalties = st.one_of(
+    st.none(), st.lists(st.one_of(st.builds(L1, weight), st.builds(L2, weight)), min_size=1, max_size=2)
+)
+losses = st.one_of(
+    st.sampled_from(
+        ["auto", "squared_error", "huber", SquaredError(1.0, 0.5), CrossEntropy(1.0, 0.5), PerFeature()]
+    ),
+    st.builds(Huber, st.floats(0.1, 5)),
+)
+layers = st.builds(
+    Autoencoder,
+    st.integers(1, 7),
+    activation=st.sampled_from(["auto", "identity", "relu", "tanh", "sigmoid", "silu"]),
+    tied_weights=st.booleans(),
+    corruption=corruptions,
+    code=st.one_of(st.none(), st.builds(TopK, share)),
+    penalty=penalties,
+    loss=losses,
+    training=st.just(Training(max_epochs=1)),
+)
+kinds = st.sampled_from(
+    [
+        StackedAutoencoder,
+        StackedAutoencoderDetector,
+        StackedAutoencoderClassifier,
+        StackedAutoencoderRegressor,
+        Autoencoder,
+    ]
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(kind=kinds, parts=st.lists(layers, min_size=1, max_size=3), seed=st.integers(0, 2**32 - 1))
+def test_any_estimator_of_any_parts_survives_save_and_load_bit_for_bit(kind, parts, seed, table, tmp_path):
+    if kind is Autoencoder:
+        model = parts[0].set_params(random_state=seed)
+    else:
+        model = kind(parts, finetune=Training(max_epochs=1), random_state=seed)
+    y = np.arange(len(table)) % 2
+    try:
+        model.fit(table, y)
+    except (ParameterError, ArithmeticError):  # parts that cannot combine
+        assume(False)
+    model.save(tmp_path / "model.safetensors")
+    again = stackae.load(tmp_path / "model.safetensors")
+    assert repr(again.get_params()) == repr(model.get_params())
+    assert again.history_ == model.history_
+    np.testing.assert_array_equal(again.transform(table), model.transform(table))
+    pickled = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(pickled.transform(table), model.transform(table))

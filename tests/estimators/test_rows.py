@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 from helpers import small_autoencoder
+from scipy.sparse import csr_array
 
-from stackae.exceptions import DataError, StackaeWarning
+from stackae import Autoencoder, Training
+from stackae.data.mapped import MappedRows
+from stackae.estimators._rows import refuse_other_names
+from stackae.exceptions import DataError, DataTypeError, DivergedError, ParameterError, StackaeWarning
 
 
 @pytest.fixture
@@ -114,9 +120,34 @@ def test_other_column_names_at_transform_are_refused(X, columns):
         model.transform(pd.DataFrame(X[:, : len(columns)], columns=columns))
 
 
-def test_integers_that_lose_digits_are_warned_of(X):
-    with pytest.warns(StackaeWarning, match=r"integers over 2\*\*53"):
-        small_autoencoder().fit(np.array([[2**60, 1], [3, 4]]))
+@pytest.mark.parametrize(
+    "convert",
+    [
+        np.asarray,
+        np.ndarray.tolist,
+        pd.DataFrame,
+        lambda X: pd.DataFrame(X, dtype="Int64"),
+        pl.DataFrame,
+        lambda X: X.astype(object),
+        csr_array,
+        lambda X: MappedRows([X]),
+    ],
+    ids=["array", "list", "pandas", "pandas Int64", "polars", "objects", "sparse", "mapped"],
+)
+def test_integers_that_lose_digits_are_warned_of(convert, recwarn):
+    rows = np.array([[2**60, 1], [3, 4]])
+    with pytest.warns(StackaeWarning, match=r"integers over 2\*\*53 are rounded, got 1152921504606846976"):
+        small_autoencoder().fit(convert(rows))
+    recwarn.clear()
+    small_autoencoder().fit(convert(rows // 2**10))
+    assert not [w for w in recwarn if issubclass(w.category, StackaeWarning)]
+
+
+def test_what_is_no_number_in_an_array_of_objects_is_named():
+    for value in (pd.NA, dt.date(2024, 1, 1), {}, "1"):
+        rows = np.array([[1, 2], [3, value]], dtype=object)
+        with pytest.raises(DataTypeError, match="in row 1, column 1"):
+            small_autoencoder().fit(rows)
 
 
 def test_extreme_but_legal_values_are_fitted(X):
@@ -135,3 +166,53 @@ def test_lists_and_numeric_frames_are_accepted(X):
         X.astype(object),
     ):
         np.testing.assert_array_equal(np.asarray(small_autoencoder().fit_transform(rows)), expected)
+
+
+def test_a_million_columns_end_in_a_result_or_a_refusal():
+    X = np.random.default_rng(0).random((12, 1_000_000), dtype=np.float32)
+    codes = Autoencoder(3, training=Training(2), random_state=0).fit_transform(X)
+    assert codes.shape == (12, 3)
+    assert np.isfinite(codes).all()
+    for model in (
+        Autoencoder(100_000),
+        Autoencoder(3, network="pca"),
+        Autoencoder(3, network="marginalised"),
+    ):
+        with pytest.raises(ParameterError, match=r"up to the 1\. take [0-9,]+ GB .*; make them narrower"):
+            model.fit(X)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("columns", [slice(0, 1), slice(None)], ids=["one column", "all"])
+@pytest.mark.parametrize("scale", ["auto", None])
+def test_values_of_1e30_end_in_a_result_or_a_refusal(dtype, columns, scale, X):
+    rows = X.astype(dtype)
+    rows[:, columns] *= 1e30
+    model = small_autoencoder(scale=scale)
+    if scale is None:
+        with pytest.raises((DivergedError, DataError)):
+            model.fit(rows)
+    else:
+        assert np.isfinite(model.fit(rows).transform(rows)).all()
+
+
+def test_column_names_that_repeat_are_refused(X):
+    refuse(
+        pd.DataFrame(X, columns=list("abab")),
+        "column names must differ, got 'a', 'b' more than once",
+        DataError,
+    )
+
+
+def test_column_names_of_several_types_are_refused(X):
+    refuse(pd.DataFrame(X, columns=["a", 1, "c", 2]), "have string names", DataTypeError)
+
+
+def test_a_complex_column_is_named(X):
+    refuse(pd.DataFrame({"a": X[:, 0], "b": X[:, 1] + 1j}), "column 'b' must be numeric, got complex128")
+
+
+def test_names_of_very_many_columns_are_compared_in_no_time():
+    names = [f"column {k}" for k in range(100_000)]
+    with pytest.raises(DataError, match="in another order"):
+        refuse_other_names(names[::-1], names)

@@ -161,7 +161,7 @@ def test_it_is_a_step_in_a_pipeline_and_in_a_column_transformer(digits):
     ("layers", "match"),
     [
         ((), r"non-empty sequence .* Got \(\)"),
-        ([0], r"at least 1\. Got 0 in place 0"),
+        ([0], r"of 1 to 2\*\*40\. Got 0 in place 0"),
         ([8, True], r"Got True in place 1"),
         ([8, 2.5], r"Got 2\.5 in place 1"),
         ([8, "3"], r"Got '3' in place 1"),

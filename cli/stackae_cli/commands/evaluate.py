@@ -126,11 +126,11 @@ def evaluate(
     from stackae.evaluation.experiment import FEW_LABELS, QUICK_METHODS
     from stackae.evaluation.methods import OURS
     from stackae.evaluation.picture import check_picture
-    from stackae.files import atomic_write_text
+    from stackae.files import atomic_write_text, check_new_file
 
     for option, path in (("--json", json_path), ("--picture", picture)):
-        if path is not None and path.exists():
-            raise FileExistsError(f"{path} exists; choose another {option}, or remove it")
+        if path is not None:
+            check_new_file(path, option)
     if picture is not None:
         check_picture(picture)
     if unknown := [name for name in methods if name not in {"all", *METHODS}]:
@@ -309,8 +309,11 @@ def _rows_of_run(run: str, whole: DataSet, train: Any) -> tuple[Any, str | None]
     instead = "PCA was fitted on the training rows here"
     if not path.is_file():
         return train, f"no configuration of the run is known: {instead}"
-    config = tomllib.loads(path.read_text(encoding="utf-8"))
-    wanted = config.get("ran", {}).get("fingerprint")
+    try:
+        config = tomllib.loads(path.read_text(encoding="utf-8"))
+        wanted = dict(config["ran"])["fingerprint"]
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, LookupError, TypeError):
+        return train, f"the configuration of the run is damaged: {instead}"
     if wanted == fingerprint(whole.X):
         same = len(train) < len(whole.X)
         note = (
