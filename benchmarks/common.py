@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from stackae.environment import machine, versions
 from stackae.files import atomic_write_text
+
+
+def conclude(path: Path | None, results: Any, failures: list[str]) -> None:
+    """Write what was found, where a file is asked for; exit with 1 where something failed."""
+    if path is not None:
+        write_results(path, {**results, "failures": failures})
+    if failures:
+        sys.exit(1)
 
 
 def write_results(path: Path, results: Any) -> None:

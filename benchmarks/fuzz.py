@@ -32,7 +32,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from common import write_results
+from common import conclude
 from sklearn.datasets import load_iris
 
 from stackae import (
@@ -310,11 +310,7 @@ def main() -> None:
     print(
         f"{sum(fuzz.counts.values()):,} files, {len(fuzz.failures)} failures, {perf_counter() - begin:.0f} s"
     )
-    if args.json is not None:
-        results = {"files": dict(fuzz.counts), "failures": fuzz.failures, "seed": args.seed}
-        write_results(args.json, results)
-    if fuzz.failures:
-        sys.exit(1)
+    conclude(args.json, {"files": dict(fuzz.counts), "seed": args.seed}, fuzz.failures)
 
 
 if __name__ == "__main__":

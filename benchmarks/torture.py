@@ -32,7 +32,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from common import write_results
+from common import conclude
 
 RUNS = {
     "widths": ["--layer", "32", "--layer", "8"],
@@ -230,11 +230,7 @@ def main() -> None:
     print(f"{perf_counter() - begin:.0f} s")
     for failure in torture.failures:
         print(failure)
-    if args.json is not None:
-        results = {"survived": dict(torture.survived), "failures": torture.failures, "seed": args.seed}
-        write_results(args.json, results)
-    if torture.failures:
-        sys.exit(1)
+    conclude(args.json, {"survived": dict(torture.survived), "seed": args.seed}, torture.failures)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ _LEFTOVER = re.compile(r"\..+\.[0-9a-f]{16}\.tmp")
 def run_folder(path: Path, *, resume: bool = False) -> Iterator[Path]:
     """Make a run's folder before the work, and be the only one to use it.
 
-    Where the work fails before it left a checkpoint, nothing of the folder stays.
+    Where the work fails before it left a checkpoint, nothing stays of a folder that was made for it.
 
     Parameters
     ----------
@@ -63,6 +63,7 @@ def run_folder(path: Path, *, resume: bool = False) -> Iterator[Path]:
     if path.is_symlink() or (path.exists() and not (resume and path.is_dir())):
         go_on = "go on with it (--resume), " if has_checkpoint(path) else ""
         raise FileExistsError(f"{path} exists; {go_on}choose another --out, or remove it")
+    is_new = not path.exists()
     path.mkdir(parents=True, exist_ok=resume)
     checkpoints, lock = path / CHECKPOINTS, FileLock(path / _LOCK)
     for name in (CHECKPOINTS, _LOCK, *_FILES):
@@ -79,7 +80,7 @@ def run_folder(path: Path, *, resume: bool = False) -> Iterator[Path]:
         yield path
     except BaseException:
         if not (path / MODEL).exists() and not has_checkpoint(path):
-            for name in (CONFIG, HISTORY):
+            for name in (CONFIG, HISTORY) if is_new else ():
                 (path / name).unlink(missing_ok=True)
             if checkpoints.is_dir():
                 checkpoints.rmdir()

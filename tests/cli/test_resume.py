@@ -314,6 +314,21 @@ def test_a_run_that_fails_before_its_first_checkpoint_leaves_nothing(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_run_that_has_no_checkpoint_yet_is_left_as_it_is_where_it_cannot_go_on(stackae, broken_off):
+    (broken_off / "checkpoints" / "001-000001.safetensors").unlink()  # as if killed in its first minute
+    before = (broken_off / "config.toml").read_bytes()
+    answer = stackae("pretrain", "nowhere.csv", "--out", broken_off, "--resume", "--data-home", "/nowhere")
+    assert answer.code == 4
+    config = broken_off / "config.toml"
+    config.write_bytes(before.replace(b'fingerprint = "', b'fingerprint = "0'))
+    answer = stackae("pretrain", "digits", "--out", broken_off, "--resume")
+    assert answer.code == 4
+    assert "is a run on other rows" in answer.err
+    assert config.exists()
+    config.write_bytes(before)
+    assert stackae("pretrain", "digits", "--out", broken_off, "--resume").code == 0
+
+
 def test_what_else_lies_in_a_folder_stays_where_a_run_that_goes_on_fails(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "notes").write_text("mine")
