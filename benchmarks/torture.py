@@ -1,14 +1,15 @@
-"""Kill `stackae pretrain` wherever it can be killed, let it go on, and compare with an undisturbed run.
+"""Kill runs wherever they can be killed, let them go on, and compare with undisturbed ones.
 
     python benchmarks/torture.py [--json FILE] [--kills N] [--seed N] [--quick]
 
-Each trial starts a run in a process of its own, which kills itself (SIGKILL) right before or right after a
-call that is drawn: of reading the rows, of a step of any layer or of fine-tuning, of encoding the rows for
-the next layer, of making a file, flushing it, renaming it, removing one. The run goes on by --resume,
-half of the time to be killed once more, until it ends. Other trials stop it by SIGINT and SIGTERM, and on a
-disk that is full, which is then emptied (a small tmpfs; needs the right to mount one). In the end the sha256
-of all tensors, and of the history without its times, must be those of the undisturbed run, and nothing but a
-run's files may lie in its folder. Two kinds of runs: widths alone, and layers with parts.
+Each trial starts `stackae pretrain` or `stackae finetune` in a process of its own, which kills itself
+(SIGKILL) right before or right after a call that is drawn: of reading the rows, of a step of any layer or of
+fine-tuning, of encoding the rows for the next layer, of making a file, flushing it, renaming it, removing
+one. The run goes on by --resume, half of the time to be killed once more, until it ends. Other trials stop it
+by SIGINT and SIGTERM, and on a disk that is full, which is then emptied (a small tmpfs; needs the right to
+mount one). In the end the sha256 of all tensors, and of the history without its times, must be those of the
+undisturbed run, and nothing but a run's files may lie in its folder. Three kinds of runs: widths alone,
+layers with parts, and fine-tuning with labels.
 
 --quick is a minute's version: few trials.
 """
@@ -34,12 +35,14 @@ from typing import Any
 import numpy as np
 from common import conclude
 
+EPOCHS = ["--epochs", "8", "--finetune-epochs", "10"]
+PARTS = ["--layer", "32:masking=0.5/0.1", "--layer", "24:topk=6", "--layer", "8:l2=0.001"]
 RUNS = {
-    "widths": ["--layer", "32", "--layer", "8"],
-    "parts": ["--layer", "32:masking=0.5/0.1", "--layer", "24:topk=6", "--layer", "8:l2=0.001"],
+    "widths": ["pretrain", "digits", "--layer", "32", "--layer", "8", *EPOCHS],
+    "parts": ["pretrain", "digits", *PARTS, *EPOCHS],
+    "labels": ["finetune", "undisturbed widths", "digits", "--corruption", "dropout=0.2", "--epochs", "20"],
 }
-OPTIONS = ["--epochs", "8", "--finetune-epochs", "10", "--random-state", "3", "--quiet"]
-EVERY_EPOCH = ["--checkpoint-every", "0"]
+OPTIONS = ["--random-state", "3", "--quiet", "--checkpoint-every", "0"]
 #: What is called at a moment, and where its name is looked up.
 MOMENTS = {
     "loading": ("stackae.data", "load_data"),
@@ -90,11 +93,11 @@ def disturbed(plan: dict[str, Any], args: list[str]) -> int:
 # In the process that disturbs -----------------------------------------------------------------------------
 
 
-def start(plan: dict[str, Any], out: Path, options: list[str], *more: str) -> tuple[int, str]:
-    """Run, and say how it ended."""
+def start(plan: dict[str, Any], folder: Path, out: str, kind: str, *more: str) -> tuple[int, str]:
+    """Run in a folder, and say how it ended."""
     command = [sys.executable, __file__, "--plan", json.dumps(plan), "--"]
-    command += ["pretrain", "digits", "--out", str(out), *options, *OPTIONS, *EVERY_EPOCH, *more]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    command += [*RUNS[kind], "--out", out, *OPTIONS, *more]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=folder)
     return done.returncode, done.stderr
 
 
@@ -124,17 +127,18 @@ class Torture:
         self.counts: dict[str, dict[str, int]] = {}
         self.survived: Counter[str] = Counter()
         self.failures: list[str] = []
-        for kind, options in RUNS.items():
-            out, counts = folder / f"undisturbed {kind}", folder / f"{kind}.json"
-            code, said = start({"counts": str(counts)}, out, options)
+        for kind in RUNS:
+            out, counts = f"undisturbed {kind}", folder / f"{kind}.json"
+            code, said = start({"counts": str(counts)}, folder, out, kind)
             assert code == 0, said
-            self.known[kind] = digest(out)
+            self.known[kind] = digest(folder / out)
             self.counts[kind] = json.loads(counts.read_text(encoding="utf-8"))
-            self.files = names(out)
+            self.files = names(folder / out)
 
     def plan(self, kind: str, number: int, signal_: signal.Signals) -> dict[str, Any]:
         """A moment: all kinds of them in turn, of each any call."""
-        moment = list(MOMENTS)[number % len(MOMENTS)]
+        moments = list(self.counts[kind])  # there is nothing between the layers of a model that is there
+        moment = moments[number % len(moments)]
         call = int(self.rng.integers(1, self.counts[kind][moment] + 1))
         before = bool(self.rng.integers(2))
         return {"moment": moment, "number": call, "before": before, "signal": int(signal_)}
@@ -142,36 +146,38 @@ class Torture:
     def trial(self, number: int, signal_: signal.Signals) -> None:
         """One run, disturbed once or twice, until it ends."""
         kind = list(RUNS)[number % len(RUNS)]
-        out, options = self.folder / f"{signal_.name} {number}", RUNS[kind]
+        out = f"{signal_.name} {number}"
         plan = self.plan(kind, number // len(RUNS), signal_)
         when = "before" if plan["before"] else "after"
         what = f"{signal_.name} {when} call {plan['number']} at {plan['moment']} of {kind}"
-        code, said = start(plan, out, options)
+        code, said = start(plan, self.folder, out, kind)
         # A signal that comes when all is done, or while the process ends anyway, may find nothing to stop.
         if code not in (ENDS[signal_], 0):
             self.failures.append(f"{what}: ended with {code}: {said}")
             return
         if signal_ is signal.SIGKILL and self.rng.integers(2):
-            start(self.plan(kind, int(self.rng.integers(len(MOMENTS))), signal_), out, options, "--resume")
+            again = self.plan(kind, int(self.rng.integers(len(MOMENTS))), signal_)
+            start(again, self.folder, out, kind, "--resume")
         self.resumed(what, kind, out, plan["moment"])
 
-    def resumed(self, what: str, kind: str, out: Path, moment: str) -> None:
+    def resumed(self, what: str, kind: str, out: str, moment: str) -> None:
         """Let a run go on to its end, and compare."""
-        code, said = start({}, out, RUNS[kind], "--resume")
+        code, said = start({}, self.folder, out, kind, "--resume")
+        run = self.folder / out
         if code != 0:
             self.failures.append(f"{what}: --resume ended with {code}: {said}")
-        elif digest(out) != self.known[kind]:
+        elif digest(run) != self.known[kind]:
             self.failures.append(f"{what}: other bits")
-        elif names(out) != self.files:
-            self.failures.append(f"{what}: left {names(out) ^ self.files}")
+        elif names(run) != self.files:
+            self.failures.append(f"{what}: left {names(run) ^ self.files}")
         else:
             self.survived[moment] += 1
 
     def full_disk(self, size: int) -> None:
         """A run on a disk of so many bytes; then on the same disk, larger."""
-        out, kind = self.folder / "disk" / f"run {size}", "widths"
+        out, kind = f"disk/run {size}", "widths"
         with disk(self.folder / "disk", size) as enlarge:
-            code, said = start({}, out, RUNS[kind])
+            code, said = start({}, self.folder, out, kind)
             if code not in (0, 5) or "Traceback" in said:
                 self.failures.append(f"a full disk of {size}: ended with {code}: {said}")
                 return

@@ -86,10 +86,16 @@ def out_option(function: F) -> F:
 def load_run(run: str, device: str) -> BaseEncoder:
     """The model of a run folder, or of a model file."""
     from stackae import load
+
+    return load(path_of(run), device=device)
+
+
+def path_of(run: str) -> Path:
+    """The file of a model that is named by it, or by its run's folder."""
     from stackae_cli.run_folder import model_of
 
     path = Path(run)
-    return load(model_of(path) if path.is_dir() else path, device=device)
+    return model_of(path) if path.is_dir() else path
 
 
 def load_stack(run: str, device: str) -> Autoencoder | StackedAutoencoder:

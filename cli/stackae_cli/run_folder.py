@@ -23,12 +23,16 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import click
 from filelock import FileLock, Timeout
 
 from stackae.exceptions import ModelFileError
 from stackae.files import atomic_write_text
+
+if TYPE_CHECKING:
+    from stackae.estimators._base import BaseEncoder
 
 MODEL = "model.safetensors"
 CONFIG = "config.toml"
@@ -97,9 +101,25 @@ def has_checkpoint(path: Path) -> bool:
     return (path / CHECKPOINTS).is_dir() and any((path / CHECKPOINTS).iterdir())
 
 
-def finish(path: Path) -> None:
+def is_done(path: Path) -> bool:
+    """Whether the model is there, and nothing is left to train; say so, and finish what is left to do."""
+    if not (path / MODEL).exists():
+        return False
+    _finish(path)
+    click.echo(f"{path / MODEL} is there already")
+    return True
+
+
+def leave(path: Path, model: BaseEncoder) -> None:
+    """Training is over: leave in the run's folder what it made."""
+    atomic_write_text(path / HISTORY, to_jsonl(model.history_))
+    model.save(path / MODEL)
+    _finish(path)
+
+
+def _finish(path: Path) -> None:
     """The model is there: write the manifest, and take the checkpoints away."""
-    files = {name: _sha256(path / name) for name in (MODEL, CONFIG, HISTORY)}
+    files = {name: sha256(path / name) for name in (MODEL, CONFIG, HISTORY)}
     atomic_write_text(path / MANIFEST, json.dumps({"sha256": files}, indent=2) + "\n")
     shutil.rmtree(path / CHECKPOINTS)
 
@@ -117,7 +137,7 @@ def model_of(path: Path) -> Path:
             raise ModelFileError(f"{path / name}: is no regular file, as a run makes them; do not trust it")
     if not (path / MODEL).exists():
         if has_checkpoint(path):
-            raise ModelFileError(f"{path}: holds no {MODEL} yet; go on with it by stackae pretrain --resume")
+            raise ModelFileError(f"{path}: holds no {MODEL} yet; go on with it by --resume")
         raise FileNotFoundError(f"{path}: holds no {MODEL}; give the folder of a run")
     manifest = path / MANIFEST
     if not manifest.exists():  # a model alone, or a run that was killed when its model was there
@@ -129,7 +149,7 @@ def model_of(path: Path) -> Path:
     for name, known in files.items():
         if name not in (MODEL, CONFIG, HISTORY):
             raise ModelFileError(f"{manifest}: names {name!r}, which is no file of a run; do not trust it")
-        if not (path / name).is_file() or _sha256(path / name) != known:
+        if not (path / name).is_file() or sha256(path / name) != known:
             raise ModelFileError(
                 f"{path / name}: is not what the run left there; copy the run again from where it is whole"
             )
@@ -141,7 +161,8 @@ def _leftovers(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if _LEFTOVER.fullmatch(path.name) and not path.is_dir()]
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """The digest of a file."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

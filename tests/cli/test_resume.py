@@ -36,7 +36,7 @@ def content(run: Path) -> tuple[str, list[dict]]:
 
 @pytest.fixture
 def dying(monkeypatch):
-    """Let a run within this process die after so many epochs."""
+    """Let a run within this process die after so many epochs, once."""
 
     def die_after(n_epochs: int, error: type[BaseException] = KeyboardInterrupt) -> None:
         counted = []
@@ -118,10 +118,9 @@ def test_going_on_with_a_run_that_is_done_leaves_it_as_it_is(stackae, tmp_path):
     assert (run / "manifest.json").exists()
 
 
-def test_a_run_without_a_seed_goes_on_with_the_one_that_it_drew(stackae, dying, monkeypatch, tmp_path):
-    with monkeypatch.context():
-        dying(1)
-        stackae("pretrain", "digits", "--out", tmp_path / "run", *SMALL[:-2])
+def test_a_run_without_a_seed_goes_on_with_the_one_that_it_drew(stackae, dying, tmp_path):
+    dying(1)
+    stackae("pretrain", "digits", "--out", tmp_path / "run", *SMALL[:-2])
     assert stackae("pretrain", "digits", "--out", tmp_path / "run", "--resume").code == 0
     config = tmp_path / "run" / "config.toml"
     assert stackae("pretrain", "--config", config, "--out", tmp_path / "again").code == 0
@@ -149,16 +148,15 @@ def test_options_that_are_the_same_may_be_given_again(stackae, broken_off):
     assert stackae("pretrain", "digits", "--out", broken_off, "--resume", *SMALL).code == 0
 
 
-def test_other_rows_exit_4(stackae, dying, monkeypatch, tmp_path):
+def test_other_rows_exit_4(stackae, dying, tmp_path):
     rows = np.random.default_rng(0).normal(size=(100, 5))
     np.save(tmp_path / "rows.npy", rows)
-    with monkeypatch.context():
-        dying(1)
-        stackae("pretrain", tmp_path / "rows.npy", "--out", tmp_path / "run", *SMALL)
+    dying(1)
+    stackae("pretrain", tmp_path / "rows.npy", "--out", tmp_path / "run", *SMALL)
     np.save(tmp_path / "rows.npy", rows + 1)
     answer = stackae("pretrain", tmp_path / "rows.npy", "--out", tmp_path / "run", "--resume")
     assert answer.code == 4
-    assert "is a run on other rows (fingerprint was" in answer.err
+    assert "is a run on other input (fingerprint was" in answer.err
     np.save(tmp_path / "rows.npy", rows[:-1])
     answer = stackae("pretrain", tmp_path / "rows.npy", "--out", tmp_path / "run", "--resume")
     assert "rows was 100, is 99" in answer.err
@@ -189,7 +187,82 @@ def test_a_run_that_stands_is_not_overwritten_and_how_to_go_on_is_said(stackae, 
     assert "exists; go on with it (--resume), choose another --out, or remove it" in answer.err
     answer = stackae("info", broken_off)
     assert answer.code == 4
-    assert "holds no model.safetensors yet; go on with it by stackae pretrain --resume" in answer.err
+    assert "holds no model.safetensors yet; go on with it by --resume" in answer.err
+
+
+@pytest.fixture
+def table(tmp_path) -> Path:
+    """Rows with labels, as a file that can change."""
+    rng = np.random.default_rng(0)
+    path = tmp_path / "table.csv"
+    lines = [f"{a:.6f},{b:.6f},{'x' if a > b else 'y'}" for a, b in rng.normal(size=(90, 2))]
+    path.write_text("\n".join(["a,b,label", *lines]) + "\n")
+    return path
+
+
+def tuned(table: Path, out: str, *more: object) -> tuple[object, ...]:
+    """A fine-tuning with labels, beside its table."""
+    options = ("--labels", "label", "--epochs", 6, "--random-state", 0, *EVERY)
+    return ("finetune", table.with_name("pretrained"), table, "--out", table.with_name(out), *options, *more)
+
+
+@pytest.fixture
+def broken_off_tuning(stackae, dying, table) -> Path:
+    """A fine-tuning that was interrupted after its third epoch."""
+    options = ("--layer", 3, "--epochs", 2, "--finetune-epochs", 0, "--drop", "label", "--random-state", 0)
+    assert stackae("pretrain", table, "--out", table.with_name("pretrained"), *options).code == 0
+    dying(3)
+    stopped = stackae(*tuned(table, "tuned"), "--quiet")
+    assert stopped.code == 130
+    run, pretrained = table.with_name("tuned"), table.with_name("pretrained")
+    go_on = f"stackae finetune --resume --out {run} {pretrained} {table}"
+    assert stopped.err == f"stackae: error: stopped; go on with: {go_on}\n"
+    return run
+
+
+def test_a_fine_tuning_goes_on_to_the_same_bits(stackae, broken_off_tuning, table):
+    pretrained = table.with_name("pretrained")
+    resumed = stackae("finetune", "--resume", "--out", broken_off_tuning, pretrained, table, "--quiet")
+    assert (resumed.code, resumed.err) == (0, "")
+    assert stackae(*tuned(table, "whole")).code == 0
+    assert content(broken_off_tuning) == content(table.with_name("whole"))
+    assert not (broken_off_tuning / "checkpoints").exists()
+    again = stackae(*tuned(table, "tuned"), "--resume")
+    assert (again.code, again.out) == (0, f"{broken_off_tuning / 'model.safetensors'} is there already\n")
+
+
+def test_a_fine_tuning_is_replayed_from_its_configuration(stackae, broken_off_tuning, table):
+    run = broken_off_tuning
+    assert stackae(*tuned(table, "tuned", "--corruption", "none"), "--resume").code == 4
+    assert stackae(*tuned(table, "tuned"), "--resume").code == 0
+    again = stackae("finetune", "--config", run / "config.toml", "--out", table.with_name("again"))
+    assert again.code == 0
+    assert content(table.with_name("again")) == content(run)
+
+
+def test_a_fine_tuning_of_other_input_exits_4(stackae, broken_off_tuning, table):
+    whole, pretrained = table.read_text(), table.with_name("pretrained")
+    table.write_text(whole.replace(",x", ",z", 1))
+    answer = stackae(*tuned(table, "tuned"), "--resume")
+    assert answer.code == 4
+    assert "is a run on other input (labels was" in answer.err
+    table.write_text(whole)
+    other = ("--layer", 3, "--epochs", 1, "--finetune-epochs", 0, "--drop", "label")
+    assert stackae("pretrain", table, "--out", table.with_name("other"), *other).code == 0
+    for name in ("model.safetensors", "manifest.json", "config.toml", "history.jsonl"):
+        os.replace(table.with_name("other") / name, pretrained / name)
+    answer = stackae(*tuned(table, "tuned"), "--resume")
+    assert answer.code == 4
+    assert "is a run on other input (model was" in answer.err
+
+
+def test_one_command_does_not_go_on_with_another_ones_run(stackae, broken_off, broken_off_tuning, table):
+    answer = stackae("pretrain", table, "--drop", "label", "--out", broken_off_tuning, "--resume")
+    assert answer.code == 4
+    assert "is a run of stackae finetune" in answer.err
+    answer = stackae(*tuned(table, "x")[:3], "--out", broken_off, "--resume")
+    assert answer.code == 4
+    assert "is a run of stackae pretrain" in answer.err
 
 
 def test_a_second_process_exits_5_at_once(stackae, tmp_path):
@@ -323,7 +396,7 @@ def test_a_run_that_has_no_checkpoint_yet_is_left_as_it_is_where_it_cannot_go_on
     config.write_bytes(before.replace(b'fingerprint = "', b'fingerprint = "0'))
     answer = stackae("pretrain", "digits", "--out", broken_off, "--resume")
     assert answer.code == 4
-    assert "is a run on other rows" in answer.err
+    assert "is a run on other input" in answer.err
     assert config.exists()
     config.write_bytes(before)
     assert stackae("pretrain", "digits", "--out", broken_off, "--resume").code == 0

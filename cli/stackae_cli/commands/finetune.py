@@ -8,10 +8,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stackae_cli.layer_spec import CorruptionSpec, parse_corruption
-from stackae_cli.options import model_on_rows, seed_option
+from stackae_cli.options import about, drawn, load_stack, model_on_rows, path_of, seed_option
+from stackae_cli.resume import kept, note, own_options, run_options, saying_how_to_go_on
+from stackae_cli.run_folder import MODEL, is_done, leave, run_folder, sha256
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from stackae import (
+        Autoencoder,
+        StackedAutoencoder,
+        StackedAutoencoderClassifier,
+        StackedAutoencoderRegressor,
+        Training,
+    )
 
 
 @click.command()
@@ -59,96 +69,52 @@ if TYPE_CHECKING:
 @click.option("--label-smoothing", type=float, help="Of a classifier's targets [default: 0].")
 @click.option("--balanced", is_flag=True, help="Let a classifier see all classes equally often.")
 @seed_option
+@run_options
 @click.option("--quiet", is_flag=True, help="Print nothing but the result.")
+@click.pass_context
 def finetune(
-    run: str,
-    data: str,
-    labels: str | None,
-    out: Path,
-    task: str,
-    epochs: int | None,
-    batch_size: int | None,
-    learning_rate: float | None,
-    weight_decay: float | None,
-    layerwise_rate: float | None,
-    corruptions: tuple[str, ...],
-    adversarial: float | None,
-    label_smoothing: float | None,
-    balanced: bool,
-    random_state: int | None,
-    device: str,
-    data_home: Path | None,
-    drop: tuple[str, ...],
-    quiet: bool,
+    context: click.Context, /, out: Path, resume: bool, checkpoint_every: float, quiet: bool, **options: Any
 ) -> None:
     """Fine-tune the encoders of RUN, with a head, to predict the labels of DATA's rows.
 
     RUN is used as it is, so that one pretraining serves many fine-tunings. The new run is for predict,
-    transform, info and export.
+    transform, info and export. One that is interrupted or killed goes on with --resume, and ends in the same
+    bits.
     """
-    from stackae import StackedAutoencoderClassifier, StackedAutoencoderRegressor, Training
-    from stackae.data import fingerprint, load_data
-    from stackae.environment import versions
-    from stackae.exceptions import ParameterError
-    from stackae.files import atomic_write_text
-    from stackae_cli.options import about, drawn, load_stack
-    from stackae_cli.run_folder import CONFIG, HISTORY, MODEL, finish, run_folder, to_jsonl, to_toml
+    if resume:
+        options = own_options(context, out, options)
+    options["random_state"] = drawn(options["random_state"])
+    with saying_how_to_go_on(out, "finetune", options["run"], options["data"]):
+        _run(out, options, resume, checkpoint_every, quiet)
 
-    random_state = drawn(random_state)
-    training = {
-        "max_epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "weight_decay": weight_decay,
-        "layerwise_rate": layerwise_rate,
-        "corruption": [parse_corruption(spec) for spec in corruptions if spec != "none"]
-        if corruptions
-        else None,
-    }
-    given: dict[str, Any] = {name: value for name, value in training.items() if value is not None}
-    tuning = Training(**given)
-    tuning.check_parameters()
-    encoder = load_stack(run, device)
-    dataset = load_data(data, data_home=data_home, drop=drop, labels=labels)
+
+def _run(out: Path, options: dict[str, Any], resume: bool, checkpoint_every: float, quiet: bool) -> None:
+    """Make the run."""
+    from stackae.data import fingerprint, load_data
+    from stackae.exceptions import ParameterError
+
+    training = _training(options)
+    encoder = load_stack(options["run"], options["device"])
+    data, labels = options["data"], options["labels"]
+    dataset = load_data(data, data_home=options["data_home"], drop=options["drop"], labels=labels)
     if dataset.y is None:
         raise ParameterError(f"{data} brings no labels; give --labels, a column of it or a file")
-    classify = task == "classify" or (task == "auto" and _are_classes(dataset.y))
-    if not classify and (label_smoothing is not None or balanced):
-        raise ParameterError("--label-smoothing and --balanced are for classes, got a regression")
-    model: StackedAutoencoderClassifier | StackedAutoencoderRegressor
-    if classify:
-        model = StackedAutoencoderClassifier(
-            encoder=encoder,
-            label_smoothing=label_smoothing or 0.0,
-            class_weight="balanced" if balanced else None,
-        )
-    else:
-        model = StackedAutoencoderRegressor(encoder=encoder)
-    model.set_params(finetune=tuning, device=device, random_state=random_state, verbose=int(not quiet))
-    model.set_params(adversarial=adversarial or 0.0)
-    model.check_parameters()
-    with run_folder(out) as folder:
-        config = {
-            "run": run,
-            "data": data,
-            "labels": labels,
-            "drop": list(drop),
-            "task": "classify" if classify else "regress",
-            **{name: value for name, value in training.items() if name != "corruption"},
-            "corruption": list(corruptions),
-            "adversarial": adversarial,
-            "label_smoothing": label_smoothing,
-            "balanced": balanced,
-            "device": device,
-            "random_state": random_state,
-            "ran": {"rows": len(dataset.X), "fingerprint": fingerprint(dataset.X), **versions()},
+    classify = options["task"] == "classify" or (options["task"] == "auto" and _are_classes(dataset.y))
+    model = _predictor(encoder, training, options, classify=classify)
+    model.set_params(verbose=int(not quiet))
+    with run_folder(out, resume=resume) as folder:
+        if resume and is_done(folder):
+            return
+        made_from = {
+            "rows": len(dataset.X),
+            "fingerprint": fingerprint(dataset.X),
+            "labels": fingerprint(dataset.y),
+            "model": sha256(path_of(options["run"])),
         }
-        atomic_write_text(folder / CONFIG, to_toml(config))
-        with about(data):
+        key = note(folder, "finetune", options, made_from)
+        with about(data), kept(folder, key, checkpoint_every):
             model.fit(dataset.rows, dataset.y)
-        atomic_write_text(folder / HISTORY, to_jsonl(model.history_))
-        model.save(folder / MODEL)
-        finish(folder)
+        leave(folder, model)
     unlabelled = (
         dataset.y == ("-1" if dataset.y.dtype.kind in "US" else -1) if classify else dataset.y != dataset.y
     )
@@ -158,6 +124,48 @@ def finetune(
         f"{'classifier' if classify else 'regressor'} fine-tuned on {n_labelled:,} labelled rows in"
         f" {last['epoch']} epochs: {out / MODEL}"
     )
+
+
+def _training(options: dict[str, Any]) -> Training:
+    """What is given of a training's parameters."""
+    from stackae import Training
+
+    given = {
+        "max_epochs": options["epochs"],
+        "batch_size": options["batch_size"],
+        "learning_rate": options["learning_rate"],
+        "weight_decay": options["weight_decay"],
+        "layerwise_rate": options["layerwise_rate"],
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    if options["corruptions"]:
+        given["corruption"] = [parse_corruption(spec) for spec in options["corruptions"] if spec != "none"]
+    training = Training(**given)
+    training.check_parameters()
+    return training
+
+
+def _predictor(
+    encoder: Autoencoder | StackedAutoencoder, training: Training, options: dict[str, Any], *, classify: bool
+) -> StackedAutoencoderClassifier | StackedAutoencoderRegressor:
+    from stackae import StackedAutoencoderClassifier, StackedAutoencoderRegressor
+    from stackae.exceptions import ParameterError
+
+    common = {name: options[name] for name in ("device", "random_state")}
+    common |= {"finetune": training, "adversarial": options["adversarial"] or 0.0}
+    model: StackedAutoencoderClassifier | StackedAutoencoderRegressor
+    if classify:
+        weight = "balanced" if options["balanced"] else None
+        smoothing = options["label_smoothing"] or 0.0
+        model = StackedAutoencoderClassifier(
+            encoder=encoder, label_smoothing=smoothing, class_weight=weight, **common
+        )
+    elif options["label_smoothing"] is not None or options["balanced"]:
+        raise ParameterError("--label-smoothing and --balanced are for classes, got a regression")
+    else:
+        model = StackedAutoencoderRegressor(encoder=encoder, **common)
+    model.check_parameters()
+    return model
 
 
 def _are_classes(y: np.ndarray) -> bool:

@@ -1,0 +1,180 @@
+"""Runs that were stopped, killed or out of disk go on: with their own options, on their own input."""
+
+from __future__ import annotations
+
+import math
+import shlex
+import tomllib
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from stackae_cli.run_folder import CHECKPOINTS, CONFIG, has_checkpoint, to_toml
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: Options that say where and how a run is made, and not what it ends in.
+_OF_THE_WAY = {"out", "resume", "checkpoint_every", "quiet", "config", "debug"}
+
+
+def run_options(function: F) -> F:
+    """``--config``, ``--resume`` and ``--checkpoint-every``: how runs are replayed, and go on."""
+    for option in (
+        click.option(
+            "--checkpoint-every",
+            type=click.FloatRange(0),
+            default=60.0,
+            show_default=True,
+            callback=_refuse_nan,
+            metavar="SECONDS",
+            help="How often a phase of training is written down, at most; 0: after every epoch.",
+        ),
+        click.option(
+            "--resume",
+            is_flag=True,
+            help="Go on with the run in --out that was interrupted or killed; where there is none, start it.",
+        ),
+        click.option(
+            "--config",
+            type=click.Path(path_type=Path, exists=True, dir_okay=False),
+            is_eager=True,
+            expose_value=False,
+            callback=_use_config,
+            metavar="FILE",
+            help="Take from a run's config.toml what is not given here.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def _refuse_nan(context: click.Context, parameter: click.Parameter, value: float) -> float:
+    """The range lets nan pass."""
+    if math.isnan(value):
+        raise click.BadParameter("nan is not in the range x>=0.")
+    return value
+
+
+def _use_config(context: click.Context, parameter: click.Parameter, path: Path | None) -> None:
+    """Let a configuration file give the options that the command line does not."""
+    if path is None:
+        return
+    try:
+        config = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise click.BadParameter(f"{path} is not TOML ({error})") from None
+    known = {str(p.name) for p in context.command.params if p is not parameter} - {"out"}
+    given = {name: value for name, value in config.items() if not isinstance(value, dict)}
+    if unknown := sorted(given.keys() - known):
+        raise click.BadParameter(
+            f"{path} has the unknown entry {unknown[0]!r}; known are {', '.join(sorted(known))}"
+        )
+    context.default_map = given
+
+
+def own_options(context: click.Context, out: Path, given: dict[str, Any]) -> dict[str, Any]:
+    """The options of the run in a folder; where there is none, those that are given.
+
+    Raises
+    ------
+    ModelFileError
+        Others are given on the command line, or the run's configuration is damaged.
+    """
+    from stackae.exceptions import ModelFileError
+
+    path = out / CONFIG
+    if path.is_symlink():
+        raise OSError(f"{path} is a link, which no run makes; remove it")
+    if not path.exists():
+        return given
+    try:
+        config = tomllib.loads(path.read_text(encoding="utf-8"))
+        decisive = {str(p.name): p for p in context.command.params if p.name not in _OF_THE_WAY}
+        own = {name: p.type_cast_value(context, config.get(name)) for name, p in decisive.items()}
+        command = str(dict(config["ran"])["command"])
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, click.UsageError, LookupError, TypeError) as error:
+        raise ModelFileError(f"{path}: is damaged ({error}); start the run anew, in another --out") from None
+    if command != context.command.name:
+        raise ModelFileError(f"{out}: is a run of stackae {command}; go on with that, or give another --out")
+    line = ParameterSource.COMMANDLINE
+    said = [name for name in own if context.get_parameter_source(name) == line]
+    if differing := [name for name in said if _plain(given[name]) != _plain(own[name])]:
+        what = ", ".join(f"{name} was {_plain(own[name])}, is {_plain(given[name])}" for name in differing)
+        raise ModelFileError(f"{out}: is another run ({what}); leave that out, or give another --out")
+    return given | own
+
+
+@contextmanager
+def saying_how_to_go_on(out: Path, command: str, *arguments: str) -> Iterator[None]:
+    """Let a signal that stops the run tell which command goes on with it."""
+    from stackae_cli.errors import Terminated
+
+    try:
+        yield
+    except (KeyboardInterrupt, Terminated) as signal:
+        if not has_checkpoint(out):
+            raise
+        go_on = shlex.join(["stackae", command, "--resume", "--out", str(out), *arguments])
+        raise type(signal)(f"stopped; go on with: {go_on}") from None
+
+
+def note(folder: Path, command: str, options: Mapping[str, Any], made_from: Mapping[str, Any]) -> str:
+    """Write down what runs, and return what identifies the run.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's.
+    command : str
+        Which one makes it.
+    options : mapping
+        All that decides what the run ends in.
+    made_from : mapping
+        What identifies its input.
+
+    Raises
+    ------
+    ModelFileError
+        The folder holds a run on other input. One with other versions or threads is warned of.
+    """
+    import torch
+
+    from stackae.environment import versions
+    from stackae.exceptions import ModelFileError, StackaeWarning
+    from stackae.files import atomic_write_text
+
+    path, plain = folder / CONFIG, {name: _plain(options[name]) for name in sorted(options)}
+    made_from = {"command": command, **made_from}
+    ran = {**made_from, "threads": torch.get_num_threads(), **versions()}
+    if path.exists():
+        before = tomllib.loads(path.read_text(encoding="utf-8")).get("ran", {})
+        differing = {
+            name: f"{name} was {before.get(name)}, is {ran.get(name)}"
+            for name in {**ran, **before}
+            if before.get(name) != ran.get(name)
+        }
+        if what := ", ".join(text for name, text in differing.items() if name in made_from):
+            raise ModelFileError(
+                f"{folder}: is a run on other input ({what}); give its own, or another --out"
+            )
+        if what := ", ".join(differing.values()):
+            warnings.warn(f"the run may not end in the same bits: {what}", StackaeWarning, stacklevel=2)
+    atomic_write_text(path, to_toml({**plain, "ran": ran}))
+    return to_toml({**plain, "ran": made_from})
+
+
+def kept(folder: Path, key: str, every: float) -> AbstractContextManager[None]:
+    """Keep in a run's folder where training stands."""
+    from stackae.training.checkpoint import Checkpoints, kept_by
+
+    return kept_by(Checkpoints(folder / CHECKPOINTS, key, every=every))
+
+
+def _plain(value: Any) -> Any:
+    """An option's value as the configuration has it."""
+    return list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
