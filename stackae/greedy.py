@@ -24,7 +24,8 @@ from stackae.memory import machine_memory, parse_memory
 from stackae.scaling import Matrix, Scaling, binary_columns, column_means, column_range, fit_scaling
 from stackae.shallow import Composition, Inputs, ShallowAutoencoder, build, resolve
 from stackae.stack import Encoders
-from stackae.training import checkpoint, loop
+from stackae.training import loop
+from stackae.training.checkpoint import keeper
 from stackae.training.history import EpochRecord
 from stackae.training.optimizers import Optimizer
 from stackae.training.parameters import Phase, Training
@@ -147,7 +148,7 @@ def pretrain(
         binary = binary_columns(X, low, high) if first is not None and first.asks_for_binary else None
         inputs = Inputs(float(low.min()), float(high.max()), (X.shape[1],), binary=binary)
         resolved = resolve_all(layers, inputs)
-        _refuse_too_large(resolved, X.shape[1], machine)
+        _foresee(resolved, X.shape[1], machine)
         scaling = fit_scaling(resolved[0].scale, X, _unit_columns(resolved[0]), weights)
     rows = rows_for(X, scaling, [parts.n_units for parts in resolved], machine, weights)
     first_rows = rows
@@ -289,27 +290,27 @@ def rows_for(
 _COPIES = 5
 
 
-def _refuse_too_large(layers: Sequence[Composition], n_features: int, machine: Machine) -> None:
-    """Refuse layers that the processor's memory cannot hold in training, before anything is trained."""
-    if machine.device.type != "cpu":
-        return
-    needed, n_inputs, room = 0, n_features, machine_memory()
+def _foresee(layers: Sequence[Composition], n_features: int, machine: Machine) -> None:
+    """Refuse layers that memory or disk have no room for, before anything is trained."""
+    kept, needed, n_inputs, room = 0, 0, n_features, machine_memory()
     for number, parts in enumerate(layers, 1):
         try:
             module = build(parts, n_inputs)
         except (RuntimeError, TypeError, OverflowError):  # more numbers than can be counted
             needed = 2**63
         else:
-            needed += _COPIES * sum(p.numel() * p.element_size() for p in module.parameters())
-            needed += sum(b.numel() * b.element_size() for b in module.buffers())
+            own = sum(parameter.numel() * parameter.element_size() for parameter in module.parameters())
+            kept += own
+            needed += _COPIES * own + sum(b.numel() * b.element_size() for b in module.buffers())
         if parts.network.starts_from_rows:
             needed += 8 * n_inputs**2  # how columns vary together
-        if needed > room:
+        if needed > room and machine.device.type == "cpu":
             raise ParameterError(
                 f"the layers up to the {number}. take {needed / 1e9:,.0f} GB in training, of the machine's"
                 f" {room / 1e9:,.0f}; make them narrower, or leave columns out"
             )
         n_inputs = parts.n_units
+    keeper().foresee(kept)
 
 
 def _refuse_outside(
@@ -367,7 +368,7 @@ def train(
         gradient=by_hand(module),
         optimizer=machine.optimizers.get((phase, layer)),
         anneals=machine.anneals,
-        keeper=checkpoint.keeper(),
+        keeper=keeper(),
     )
     machine.optimizers[phase, layer] = run.optimizer
     return loop.fit(run)

@@ -19,6 +19,7 @@ two newest are kept; the newest that verifies is used.
 from __future__ import annotations
 
 import re
+import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -48,6 +49,9 @@ _KEPT = 2
 
 class Keeper:
     """Is told how training goes, and keeps nothing."""
+
+    def foresee(self, n_bytes: int) -> None:
+        """At least so many bytes are going to be kept: refuse what there is no room for."""
 
     def begin(self, run: Run, stopping: EarlyStopping, history: list[EpochRecord]) -> bool:
         """A phase begins: put it where it stood, if that is known; return whether it had ended."""
@@ -85,7 +89,17 @@ class Checkpoints(Keeper):
         self._written = monotonic()
         self._unwritten: tuple[Path, dict[str, Any], dict[str, Tensor]] | None = None
 
+    def foresee(self, n_bytes: int) -> None:
+        own = sum(path.stat().st_size for path in self.folder.iterdir())  # what comes is in its place
+        free = shutil.disk_usage(self.folder).free + own
+        if n_bytes > free:
+            sizes = (
+                f"training leaves {n_bytes / 1e6:,.1f} MB there at least, and {free / 1e6:,.1f} MB are free"
+            )
+            raise OSError(f"{self.folder}: {sizes}; make room, or write elsewhere")
+
     def begin(self, run: Run, stopping: EarlyStopping, history: list[EpochRecord]) -> bool:
+        self.foresee(sum(tensor.numel() * tensor.element_size() for tensor in _tensors(run).values()))
         self._phase += 1
         self._written, self._unwritten = monotonic(), None
         if not self._goes_on:

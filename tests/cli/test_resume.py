@@ -10,6 +10,7 @@ import subprocess
 import time
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -318,6 +319,21 @@ def test_a_forged_checkpoint_exits_4(stackae, broken_off):
         answer = stackae("pretrain", "digits", "--out", broken_off, "--resume", "--quiet")
         assert answer.code == 4
         assert "is no checkpoint of this phase" in answer.err
+
+
+def test_a_disk_without_room_for_the_run_exits_5_before_training(stackae, monkeypatch, tmp_path):
+    free = 10_000
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=free))
+    answer = stackae("pretrain", "digits", "--out", tmp_path / "run", "--layer", "64")
+    assert answer.code == 5
+    path, sizes = (
+        tmp_path / "run" / "checkpoints",
+        "training leaves 0.0 MB there at least, and 0.0 MB are free",
+    )
+    assert answer.err == f"stackae: error: {path}: {sizes}; make room, or write elsewhere\n"
+    assert not (tmp_path / "run").exists()
+    free = 1_000_000
+    assert stackae("pretrain", "digits", "--out", tmp_path / "run", *SMALL).code == 0
 
 
 def test_a_rate_of_checkpoints_that_is_none_exits_2(stackae, tmp_path):
