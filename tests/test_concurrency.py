@@ -35,6 +35,19 @@ def test_fits_side_by_side_are_those_one_after_the_other(backend):
         np.testing.assert_array_equal(one, other)
 
 
+def threads_after_a_fit(seed: int) -> int:
+    codes(seed)
+    return torch.get_num_threads()
+
+
+@pytest.mark.timeout(120)
+def test_fits_in_several_processes_share_the_processor():
+    n_threads = joblib.Parallel(2, backend="loky")(
+        joblib.delayed(threads_after_a_fit)(seed) for seed in range(2)
+    )
+    assert max(n_threads) <= max(1, joblib.cpu_count() // 2)
+
+
 @pytest.mark.timeout(120)
 def test_two_fits_in_two_threads_leave_the_settings_of_the_process_as_they_were():
     before = torch.get_num_threads(), torch.get_float32_matmul_precision()

@@ -21,7 +21,8 @@ from stackae.exceptions import DataError, DataTypeError, StackaeWarning
 from stackae.greedy import Input
 from stackae.scaling import blocks
 
-_FLOAT32_MAX = float(np.finfo(np.float32).max)
+#: Half of float32's range, so that differences stay within it.
+_LARGEST = float(np.finfo(np.float32).max) / 2
 _EXACT_INTEGERS = 2**53
 
 
@@ -51,7 +52,7 @@ def check_rows(
     DataTypeError
         Text, dates, categories or masked cells.
     DataError
-        Values that are infinite, missing, or over float32's range, with row and column; and whatever else
+        Values that are infinite, missing, or over half of float32's range, with row and column; and whatever else
         scikit-learn refuses: shapes, complex values, other column names.
     """
     names = X.names if isinstance(X, NamedRows) else None
@@ -126,6 +127,8 @@ def _detach(X: Any) -> Any:
 
 
 def _refuse_silent_conversions(X: Any) -> None:
+    if type(X).__name__ == "LazyFrame":
+        raise DataTypeError("lazy frames are not accepted; give what collect() makes of it")
     if isinstance(X, np.ma.MaskedArray):
         raise DataTypeError(
             "masked arrays are not accepted; fill the masked cells first, with X.filled(value)"
@@ -208,14 +211,14 @@ def _is_numeric(dtype: Any, X: Any, name: Any) -> bool:
         return bool(dtype.is_numeric()) or str(dtype) == "Boolean"
     kind = getattr(dtype, "kind", "O")
     if kind == "O" and type(dtype).__name__.startswith("ObjectDType"):  # numpy's own: look inside
-        return not any(isinstance(value, (str, bytes)) for value in np.asarray(X[name]).ravel())
+        return not any(_no_number(value) for value in X[name])
     return kind in "biuf"
 
 
 def _refuse_non_finite(rows: Input, names: Sequence[str] | None, *, may_be_nan: bool) -> None:
     if isinstance(rows, SparseRows):
-        if rows.stored.size and not np.abs(rows.stored).max() <= _FLOAT32_MAX:
-            place = int(np.argmin(np.abs(rows.stored) <= _FLOAT32_MAX))
+        if rows.stored.size and not np.abs(rows.stored).max() <= _LARGEST:
+            place = int(np.argmin(np.abs(rows.stored) <= _LARGEST))
             row = int(np.searchsorted(rows.matrix.indptr, place, side="right")) - 1
             column, value = int(rows.matrix.indices[place]), float(rows.stored[place])
             raise _non_finite(value, row, str(column))
@@ -223,8 +226,8 @@ def _refuse_non_finite(rows: Input, names: Sequence[str] | None, *, may_be_nan: 
     start = largest = 0
     for block in blocks(rows, dtype=None):
         low, high = torch.aminmax(torch.from_numpy(block))  # a NaN makes both NaN, and that compares false
-        if not (low >= -_FLOAT32_MAX and high <= _FLOAT32_MAX):
-            bad = ~(np.abs(block) <= _FLOAT32_MAX)
+        if not (low >= -_LARGEST and high <= _LARGEST):
+            bad = ~(np.abs(block) <= _LARGEST)
             if may_be_nan:
                 bad &= ~np.isnan(block)
             if bad.any():
@@ -243,7 +246,7 @@ def _non_finite(value: float, row: int, column: str) -> DataError:
         if np.isnan(value)
         else f"{value:g}"
         if np.isinf(value)
-        else f"{value:g}, over float32's range (inf)"
+        else f"{value:g}, over {_LARGEST:.1e}, half of float32's range"
     )
     mend = "drop such rows, or impute or rescale the column"
     if np.isnan(value):

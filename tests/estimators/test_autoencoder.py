@@ -99,7 +99,9 @@ def test_memory_layout_and_writability_change_nothing(digits):
     expected = small_autoencoder().fit_transform(digits)
     read_only = digits.copy()
     read_only.flags.writeable = False
-    for X in (np.asfortranarray(digits), read_only, digits[:, ::-1][:, ::-1], digits[::-1][::-1]):
+    turned = digits[::-1, ::-1].copy()[::-1, ::-1]
+    assert min(turned.strides) < 0
+    for X in (np.asfortranarray(digits), read_only, turned):
         np.testing.assert_array_equal(small_autoencoder().fit_transform(X), expected)
 
 

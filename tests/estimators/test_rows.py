@@ -34,7 +34,7 @@ def refuse(X, match, error=ValueError):
         (np.nan, "NaN"),
         (np.inf, "inf"),
         (-np.inf, "-inf"),
-        (1e39, r"1e\+39, over float32's range"),
+        (1e39, r"1e\+39, over 1.7e\+38, half of float32's range"),
         (1e300, "1e\\+300"),
     ],
 )
@@ -91,16 +91,49 @@ def test_masked_arrays_are_refused(X):
         pd.Series(["1.5"] * 30, dtype=object),
         pd.Series(["1"] * 30, dtype="category"),
         pd.Series(pd.date_range("2020", periods=30)),
+        pd.Series(pd.to_timedelta(range(30), unit="s")),
+        pd.Series([[1.0, 2.0]] * 30),
+        pd.Series([1.0, pd.NA] * 15, dtype=object),
     ],
-    ids=["text", "numeric text", "category", "dates"],
+    ids=["text", "numeric text", "category", "dates", "durations", "lists", "objects"],
 )
 def test_a_column_that_is_not_numeric_is_named(X, column):
     refuse(pd.DataFrame(X, columns=list("abcd")).assign(odd=column), "'odd'", TypeError)
 
 
-def test_a_text_column_of_a_polars_frame_is_named(X):
-    frame = pl.DataFrame(X, schema=list("abcd")).with_columns(pl.lit("x").alias("odd"))
+@pytest.mark.parametrize(
+    "column",
+    [
+        pl.lit("x"),
+        pl.lit("x").cast(pl.Categorical),
+        pl.lit(dt.date(2020, 1, 1)),
+        pl.lit(dt.timedelta(1)),
+        pl.concat_list("a", "b"),
+        pl.struct("a", "b"),
+    ],
+    ids=["text", "category", "dates", "durations", "lists", "structures"],
+)
+def test_a_column_of_a_polars_frame_that_is_not_numeric_is_named(column, X):
+    frame = pl.DataFrame(X, schema=list("abcd")).with_columns(column.alias("odd"))
     refuse(frame, "'odd'", TypeError)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [pd.array([1, None] * 15, "Int64"), pd.array([True, None] * 15, "boolean"), pl.Series([1, None] * 15)],
+    ids=["pandas Int64", "pandas boolean", "polars"],
+)
+def test_missing_cells_of_frames_are_named_or_taken(cells, X):
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(odd=cells)
+    if isinstance(cells, pl.Series):
+        frame = pl.DataFrame(X, schema=list("abcd")).with_columns(odd=cells)
+    refuse(frame, "contains NaN in row 1, column 'odd'; impute the column, or set missing_values")
+    codes = small_autoencoder(missing_values=np.nan).fit_transform(frame)
+    assert np.isfinite(codes).all()
+
+
+def test_a_lazy_frame_is_refused(X):
+    refuse(pl.DataFrame(X, schema=list("abcd")).lazy(), r"give what collect\(\) makes of it", TypeError)
 
 
 def test_another_width_at_transform_is_refused_with_both_widths(X):

@@ -71,7 +71,11 @@ def test_the_whole_is_never_dense(monkeypatch):
 
 
 def test_what_is_not_finite_is_refused_with_its_place(counts):
-    for value, what in ((np.nan, "NaN"), (np.inf, "inf"), (1e39, "1e\\+39, over float32's range")):
+    for value, what in (
+        (np.nan, "NaN"),
+        (np.inf, "inf"),
+        (1e39, "1e\\+39, over 1.7e\\+38, half of float32's range"),
+    ):
         spoiled = counts.copy()
         spoiled[7, 5] = value
         with pytest.raises(DataError, match=rf"Input X contains {what}.* in row 7, column 5"):
