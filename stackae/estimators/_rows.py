@@ -52,8 +52,8 @@ def check_rows(
     DataTypeError
         Text, dates, categories or masked cells.
     DataError
-        Values that are infinite, missing, or over half of float32's range, with row and column; and whatever else
-        scikit-learn refuses: shapes, complex values, other column names.
+        Values that are infinite, missing, or over half of float32's range, with row and column; and whatever
+        else scikit-learn refuses: shapes, complex values, other column names.
     """
     names = X.names if isinstance(X, NamedRows) else None
     if names is not None:
