@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from helpers import SHORT, small_autoencoder
+from helpers import SHORT, VARIANTS, small_autoencoder
 from scipy.linalg import subspace_angles
 from sklearn.base import clone
 from sklearn.decomposition import PCA
@@ -122,6 +122,12 @@ def test_float32_precision_asked_for_is_used_for_float64_rows(digits):
 def test_few_rows_and_a_last_batch_of_one_row_are_fitted(n_rows, table):
     model = small_autoencoder(2).fit(table[:n_rows])
     assert np.isfinite(model.transform(table[:n_rows])).all()
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_is_fitted_to_one_row(variant, table):
+    model = small_autoencoder(2, **VARIANTS[variant]).fit(table[:1])
+    assert np.isfinite(model.transform(table[:1])).all()
 
 
 def test_a_tensor_that_requires_grad_is_detached(digits):
