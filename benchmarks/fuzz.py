@@ -248,7 +248,9 @@ class Fuzz:
         originals = [read_model(path) for path in sources]
         target = self.folder / "mutated.safetensors"
         for path in sources:  # whatever is imported on first use
-            load(path).transform(load_iris().data)
+            model = load(path)
+            model.transform(load_iris().data)
+            repr(model)
         for number in range(n_files):
             k = number % len(sources)
             forge = number % 10 == 9

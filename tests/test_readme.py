@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 
@@ -40,12 +41,12 @@ def test_every_command_and_every_part_is_in_the_readme():
 
 
 def results_of(name):
-    path = Path(__file__).parent.parent / "benchmarks" / "results" / f"{name}.json"
+    path = ROOT / "benchmarks" / "results" / f"{name}.json"
     return json.loads(path.read_text(encoding="utf-8"))["results"]
 
 
 def test_the_table_of_the_demo_in_the_readme_is_that_of_its_result():
-    path = Path(__file__).parent.parent / "benchmarks" / "results" / "demo.json"
+    path = ROOT / "benchmarks" / "results" / "demo.json"
     demo = json.loads(path.read_text(encoding="utf-8"))
     for record in demo["records"]:
         (row,) = [line for line in README.splitlines() if line.startswith(f"│ {record['method']} ")]
@@ -69,7 +70,7 @@ def test_the_speeds_in_the_readme_are_those_of_the_results():
 
 
 def test_the_examples_in_the_readme_are_those_that_there_are_and_their_figures_are_of_full_runs():
-    examples = Path(__file__).parent.parent / "examples"
+    examples = ROOT / "examples"
     scripts = {path.name for path in examples.glob("[0-9][0-9]_*.py")}
     assert set(re.findall(r"`([0-9][0-9]_[a-z_]+\.py)`", README)) == scripts
     for script in scripts:
@@ -79,7 +80,7 @@ def test_the_examples_in_the_readme_are_those_that_there_are_and_their_figures_a
 
 def test_the_figures_of_examples_in_the_readme_are_those_of_their_runs():
     def numbers(stem):
-        path = Path(__file__).parent.parent / "examples" / "figures" / f"{stem}.json"
+        path = ROOT / "examples" / "figures" / f"{stem}.json"
         return json.loads(path.read_text(encoding="utf-8"))["results"]
 
     row = {name: line for line in README.splitlines() for name in re.findall(r"`([0-9]{2})_", line)}
@@ -141,13 +142,41 @@ def test_the_figures_beside_the_literatures_are_those_of_the_results():
         ("digits, 10,000 labels", "basic"),
         ("digits on noise, 10,000 labels", "bg-rand"),
         ("rotated digits, 10,000 labels", "rot"),
+        ("digits on textures, 10,000 labels", "bg-img"),
+        ("rotated digits on textures, 10,000 labels", "bg-img-rot"),
+        ("rectangles, 10,000 labels", "rect"),
         ("textured rectangles, 10,000 labels", "rect-img"),
+        ("convex sets, 10,000 labels", "convex"),
     ):
         row = rows[name]
         assert f"dense {percent(table, 'SDAE-3')}, convolutional {percent(table, 'convolutional')}" in row
         assert percent(table, "SVM-RBF") in row
         assert f"perceptron {percent(table, 'perceptron')}" in row
     assert f"| {percent('rot', 'frozen codes')} |" in rows["the same, linear classifier on frozen codes"]
+
+
+def test_the_figures_of_what_was_tried_are_those_of_the_results():
+    security = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    fuzz, torture = results_of("fuzz"), results_of("torture")
+    counts = {"models": 0, "forged models": 0, "tables": 0}
+    for name, count in fuzz["files"].items():
+        kind = name.partition(",")[0]
+        counts[{"model": "models", "forged model": "forged models"}.get(kind, "tables")] += count
+    for words, number, failures in (
+        ("mutated models", counts["models"], fuzz["failures"]),
+        (
+            "models with a forged header and a checksum made right",
+            counts["forged models"],
+            fuzz["failures"],
+        ),
+        ("mutated tables", counts["tables"], fuzz["failures"]),
+        (
+            "runs killed at drawn moments, stopped by signals, or on a full disk, and gone on with",
+            sum(torture["survived"].values()),
+            torture["failures"],
+        ),
+    ):
+        assert f"| {words} | {number:,} | {len(failures)} |" in security
 
 
 def test_the_table_against_pca_in_the_readme_is_that_of_its_result():
