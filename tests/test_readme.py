@@ -138,6 +138,9 @@ def test_the_figures_beside_the_literatures_are_those_of_the_results():
     assert (
         f"| {percent('probe', 'stackae')} | the same layer untrained {percent('probe', 'untrained')} |" in row
     )
+    accuracy = {name: f"{100 * share:.1f} %" for name, share in tables["clusters"]["accuracy"].items()}
+    row = rows["k-means on 10-number codes (784-500-500-250-250-250-10)"]
+    assert f"| {accuracy['stackae']} | on pixels {accuracy['pixels']} |" in row
     for name, table in (
         ("digits, 10,000 labels", "basic"),
         ("digits on noise, 10,000 labels", "bg-rand"),
@@ -152,7 +155,10 @@ def test_the_figures_beside_the_literatures_are_those_of_the_results():
         assert f"dense {percent(table, 'SDAE-3')}, convolutional {percent(table, 'convolutional')}" in row
         assert percent(table, "SVM-RBF") in row
         assert f"perceptron {percent(table, 'perceptron')}" in row
-    assert f"| {percent('rot', 'frozen codes')} |" in rows["the same, linear classifier on frozen codes"]
+    assert (
+        f"| {percent('rot', 'frozen codes')} (10.98 % at"
+        in rows["the same, linear classifier on frozen codes"]
+    )
 
 
 def test_the_figures_of_what_was_tried_are_those_of_the_results():
