@@ -155,10 +155,7 @@ def test_the_figures_beside_the_literatures_are_those_of_the_results():
         assert f"dense {percent(table, 'SDAE-3')}, convolutional {percent(table, 'convolutional')}" in row
         assert percent(table, "SVM-RBF") in row
         assert f"perceptron {percent(table, 'perceptron')}" in row
-    assert (
-        f"| {percent('rot', 'frozen codes')} (10.98 % at"
-        in rows["the same, linear classifier on frozen codes"]
-    )
+    assert f"| {percent('rot', 'frozen codes')} |" in rows["the same, linear classifier on frozen codes"]
 
 
 def test_the_figures_of_what_was_tried_are_those_of_the_results():
