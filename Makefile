@@ -39,7 +39,7 @@ check: $(VENV)/installed-dev ## format, lint, types and import order
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-torture: $(VENV)/installed-test ## kill runs anywhere, mutate files by the hundred thousand: half an hour
+torture: $(VENV)/installed-test ## kill runs anywhere, mutate files by the hundred thousand: up to an hour
 	$(BIN)/python benchmarks/torture.py --json benchmarks/results/torture.json
 	$(BIN)/python benchmarks/fuzz.py --json benchmarks/results/fuzz.json
 

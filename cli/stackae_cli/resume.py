@@ -123,7 +123,7 @@ def saying_how_to_go_on(out: Path, command: str, *arguments: str) -> Iterator[No
         raise type(signal)(f"stopped; go on with: {go_on}") from None
 
 
-def note(folder: Path, command: str, options: Mapping[str, Any], made_from: Mapping[str, Any]) -> str:
+def write_config(folder: Path, command: str, options: Mapping[str, Any], made_from: Mapping[str, Any]) -> str:
     """Write down what runs, and return what identifies the run.
 
     Parameters
@@ -168,7 +168,7 @@ def note(folder: Path, command: str, options: Mapping[str, Any], made_from: Mapp
     return to_toml({**plain, "ran": made_from})
 
 
-def kept(folder: Path, key: str, every: float) -> AbstractContextManager[None]:
+def with_checkpoints(folder: Path, key: str, every: float) -> AbstractContextManager[None]:
     """Keep in a run's folder where training stands."""
     from stackae.training.checkpoint import Checkpoints, kept_by
 

@@ -9,7 +9,7 @@ import click
 
 from stackae_cli.layer_spec import CorruptionSpec, parse_corruption
 from stackae_cli.options import about, drawn, load_stack, model_on_rows, path_of, seed_option
-from stackae_cli.resume import kept, note, own_options, run_options, saying_how_to_go_on
+from stackae_cli.resume import own_options, run_options, saying_how_to_go_on, with_checkpoints, write_config
 from stackae_cli.run_folder import MODEL, is_done, leave, run_folder, sha256
 
 if TYPE_CHECKING:
@@ -111,8 +111,8 @@ def _run(out: Path, options: dict[str, Any], resume: bool, checkpoint_every: flo
             "labels": fingerprint(dataset.y),
             "model": sha256(path_of(options["run"])),
         }
-        key = note(folder, "finetune", options, made_from)
-        with about(data), kept(folder, key, checkpoint_every):
+        key = write_config(folder, "finetune", options, made_from)
+        with about(data), with_checkpoints(folder, key, checkpoint_every):
             model.fit(dataset.rows, dataset.y)
         leave(folder, model)
     unlabelled = (

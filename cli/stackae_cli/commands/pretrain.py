@@ -20,7 +20,7 @@ from stackae_cli.options import (
     read_rows,
     seed_option,
 )
-from stackae_cli.resume import kept, note, own_options, run_options, saying_how_to_go_on
+from stackae_cli.resume import own_options, run_options, saying_how_to_go_on, with_checkpoints, write_config
 from stackae_cli.run_folder import MODEL, is_done, leave, run_folder
 
 if TYPE_CHECKING:
@@ -156,9 +156,9 @@ def _run(
         rows, features = data.X.shape
         if folder is not None:
             made_from = {"rows": rows, "features": features, "fingerprint": fingerprint(data.X)}
-            key = note(folder, "pretrain", options, made_from)
+            key = write_config(folder, "pretrain", options, made_from)
             if checkpoint_every is not None:
-                held.enter_context(kept(folder, key, checkpoint_every))
+                held.enter_context(with_checkpoints(folder, key, checkpoint_every))
         with about(options["data"]):
             model.fit(data.rows)
         if folder is None:  # the first of several processes reports
