@@ -32,10 +32,10 @@ from stackae import Autoencoder, GaussianNoise, Masking, StackedAutoencoder, Tra
 from stackae.estimators import stacked
 from stackae.evaluation import Split
 from stackae.evaluation.probes import linear_probe, neighbour_probe
-from stackae.finetune import RECIPES
-from stackae.scaling import two_valuedness
+from stackae.fitting.finetune import RECIPES
+from stackae.modules.scaling import two_valuedness
 from stackae.training import loop
-from stackae.training.history import EpochRecord
+from stackae.training.callbacks.history import EpochRecord
 
 DRAW, MOST_ROWS, WIDTH = 100, 2000, 16
 SETS = ("digits", "waveforms", "cylinder-bell-funnel", "letters", "patches", "MNIST")

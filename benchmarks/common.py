@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stackae.environment import machine, versions
-from stackae.files import atomic_write_text
+from stackae.serialization.files import atomic_write_text
+from stackae.serialization.provenance import machine, versions
 
 
 def conclude(path: Path | None, results: Any, failures: list[str]) -> None:

@@ -46,7 +46,7 @@ from stackae import (
 )
 from stackae.data import load_data
 from stackae.exceptions import DataError, ModelFileError
-from stackae.model_file import read_model
+from stackae.serialization.model_file import read_model
 
 ROOM, SECONDS = 2**30, 20
 #: Audit events that reading a file must not raise.

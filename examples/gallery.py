@@ -14,9 +14,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from stackae.data import load_data
-from stackae.environment import machine, versions
 from stackae.exceptions import DataError
-from stackae.files import atomic_write_text
+from stackae.serialization.files import atomic_write_text
+from stackae.serialization.provenance import machine, versions
 
 matplotlib.use("Agg")  # figures go to files; no window is needed
 

@@ -11,10 +11,10 @@ from stackae import Autoencoder, Masking, SquaredError, StackedAutoencoder, Trai
 from stackae.codes import CODES
 from stackae.corruption import CORRUPTIONS
 from stackae.losses import LOSSES
+from stackae.modules.layer import Composition, Inputs, ShallowAutoencoder, resolve
+from stackae.modules.scaling import Scaling
 from stackae.networks import ACTIVATIONS, NETWORKS
 from stackae.penalties import PENALTIES
-from stackae.scaling import Scaling
-from stackae.shallow import Composition, Inputs, ShallowAutoencoder, resolve
 
 #: One layer's parameters for every variant of every part: to be listed in its table is to be tested.
 VARIANTS: dict[str, dict[str, Any]] = {

@@ -9,14 +9,14 @@ import torch
 from helpers import shallow
 
 from stackae import Dropout, GaussianCode, TopK
-from stackae.backprop import by_hand
 from stackae.corruption.masking import Masking
+from stackae.fitting.analytic import by_hand
 from stackae.losses import LOSSES
+from stackae.modules.autoencoder import UnrolledStack
+from stackae.modules.scaling import Scaling
+from stackae.modules.shortcut import Shortcut
 from stackae.networks import ACTIVATIONS, NETWORKS
 from stackae.penalties import PENALTIES
-from stackae.scaling import Scaling
-from stackae.shortcut import Shortcut
-from stackae.stack import UnrolledStack
 from stackae.training.gradients import by_autograd
 from stackae.training.precision import computing
 

@@ -1,6 +1,6 @@
 """What a result is labelled with."""
 
-from stackae.environment import machine, versions
+from stackae.serialization.provenance import machine, versions
 
 
 def test_versions_and_machine_are_told():

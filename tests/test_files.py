@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stackae.files import atomic_write, atomic_write_text
+from stackae.serialization.files import atomic_write, atomic_write_text
 
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX file modes, links and pipes")
 

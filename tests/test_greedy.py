@@ -8,8 +8,8 @@ import torch
 from helpers import SHORT
 
 from stackae import Masking, greedy
+from stackae.modules.layer import Composition
 from stackae.networks.dense import Dense
-from stackae.shallow import Composition
 from stackae.training import loop
 
 

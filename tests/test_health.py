@@ -10,7 +10,7 @@ import torch
 from helpers import shallow, small_autoencoder, small_stack
 
 from stackae import Autoencoder, TopK, load
-from stackae.health import health_of, rows_to_look_at
+from stackae.modules.health import health_of, rows_to_look_at
 
 
 def layer_with(weight, bias, activation):
@@ -49,7 +49,7 @@ def test_activity_is_the_mean_of_the_codes_and_active_cells_those_that_are_not_z
 @pytest.mark.parametrize(("n_rows", "n_units"), [(5000, 4), (3000, 1100)])
 def test_the_effective_rank_of_independent_units_is_their_number(n_rows, n_units, generator):
     """And that of copies of one unit is one."""
-    from stackae.health import _effective_rank
+    from stackae.modules.health import _effective_rank
 
     independent = torch.randn(n_rows, n_units, generator=generator)
     rank = _effective_rank(independent)
@@ -59,7 +59,7 @@ def test_the_effective_rank_of_independent_units_is_their_number(n_rows, n_units
 
 
 def test_the_effective_rank_is_the_exponential_of_the_singular_values_entropy(generator):
-    from stackae.health import _effective_rank
+    from stackae.modules.health import _effective_rank
 
     code = torch.randn(50, 6, generator=generator, dtype=torch.float64)
     singular = np.linalg.svd((code - code.mean(0)).numpy(), compute_uv=False)

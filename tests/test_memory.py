@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from stackae import Autoencoder
+from stackae._utils.memory import parse_memory
 from stackae.exceptions import ParameterError
-from stackae.memory import parse_memory
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from stackae import model_file
 from stackae.exceptions import ModelFileError, ParameterError
-from stackae.model_file import read_model, write_model
+from stackae.serialization.model_file import read_model, write_model
 
 DTYPES = [
     torch.float64,

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from stackae import scaling as module
-from stackae.scaling import apply_scaling, fit_scaling
+from stackae.modules.scaling import apply_scaling, fit_scaling
 
 
 @pytest.fixture(params=[None, "standard", "minmax", "spread"])

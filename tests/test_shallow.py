@@ -9,8 +9,8 @@ from helpers import shallow
 from stackae import KLSparsity, Masking
 from stackae.exceptions import ParameterError
 from stackae.losses import LOSSES
+from stackae.modules.layer import DEFAULT_ACTIVATION, Composition, Inputs, resolve
 from stackae.networks.dense import Dense
-from stackae.shallow import DEFAULT_ACTIVATION, Composition, Inputs, resolve
 
 UNIT, REAL = Inputs(0.0, 1.0, (6,)), Inputs(-3.0, 3.0, (6,))
 

@@ -9,10 +9,10 @@ from sklearn.base import clone
 
 from stackae import L1, Autoencoder, GaussianNoise, Masking, StackedAutoencoder, Training, greedy
 from stackae.exceptions import ParameterError
-from stackae.finetune import finetune
+from stackae.fitting.finetune import finetune
+from stackae.modules.autoencoder import UnrolledStack
+from stackae.modules.layer import Composition
 from stackae.networks.dense import Dense
-from stackae.shallow import Composition
-from stackae.stack import UnrolledStack
 
 
 def machine():

@@ -10,7 +10,7 @@ from helpers import shallow
 
 from stackae.corruption.dropout import Dropout
 from stackae.corruption.masking import Masking
-from stackae.supervised import ClassPredictor, ValuePredictor
+from stackae.modules.heads import ClassPredictor, ValuePredictor
 
 
 @pytest.fixture

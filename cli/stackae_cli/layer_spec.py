@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stackae._utils.part_table import PartTable
 from stackae.codes import CODES
 from stackae.corruption import CORRUPTIONS
 from stackae.losses import LOSSES
 from stackae.networks import NETWORKS
 from stackae.networks.activations import ACTIVATIONS
-from stackae.parts import PartTable
 from stackae.penalties import PENALTIES
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _parse_part(part: str, spec: str, option: str = "--layer") -> tuple[str, Any
                 param_hint=option,
             )
         return "activation", first
-    from stackae.constraints import InvalidParameterError
+    from stackae._utils.constraints import InvalidParameterError
 
     parameter, table = next((p, t) for p, t in TABLES.items() if name in t)
     kind = table[name]

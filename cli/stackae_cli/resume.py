@@ -144,9 +144,9 @@ def write_config(folder: Path, command: str, options: Mapping[str, Any], made_fr
     """
     import torch
 
-    from stackae.environment import versions
     from stackae.exceptions import ModelFileError, StackaeWarning
-    from stackae.files import atomic_write_text
+    from stackae.serialization.files import atomic_write_text
+    from stackae.serialization.provenance import versions
 
     path, plain = folder / CONFIG, {name: _plain(options[name]) for name in sorted(options)}
     made_from = {"command": command, **made_from}
@@ -170,7 +170,7 @@ def write_config(folder: Path, command: str, options: Mapping[str, Any], made_fr
 
 def with_checkpoints(folder: Path, key: str, every: float) -> AbstractContextManager[None]:
     """Keep in a run's folder where training stands."""
-    from stackae.training.checkpoint import Checkpoints, kept_by
+    from stackae.training.callbacks.checkpoints import Checkpoints, kept_by
 
     return kept_by(Checkpoints(folder / CHECKPOINTS, key, every=every))
 

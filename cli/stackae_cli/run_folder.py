@@ -29,7 +29,7 @@ import click
 from filelock import FileLock, Timeout
 
 from stackae.exceptions import ModelFileError
-from stackae.files import atomic_write_text
+from stackae.serialization.files import atomic_write_text
 
 if TYPE_CHECKING:
     from stackae.estimators._base import BaseEncoder
@@ -41,7 +41,7 @@ MANIFEST = "manifest.json"
 CHECKPOINTS = "checkpoints"
 _FILES = (MODEL, CONFIG, HISTORY, MANIFEST)
 _LOCK = "lock"
-#: What a write that was killed leaves; see :func:`stackae.files.atomic_write`.
+#: What a write that was killed leaves; see :func:`stackae.serialization.files.atomic_write`.
 _LEFTOVER = re.compile(r"\..+\.[0-9a-f]{16}\.tmp")
 
 

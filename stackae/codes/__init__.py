@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stackae.parts import PartTable
+from stackae._utils.part_table import PartTable
 
 if TYPE_CHECKING:
     from stackae.codes.base import Code

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor, nn
 
-from stackae.constraints import Constrained
+from stackae._utils.constraints import Constrained
 
 if TYPE_CHECKING:
     from torch import Generator

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor
 
+from stackae._utils.constraints import Interval, Real
 from stackae.codes.base import Code, CodeModule
-from stackae.constraints import Interval, Real
 
 if TYPE_CHECKING:
     from torch import Generator

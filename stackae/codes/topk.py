@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stackae._utils.constraints import Integral, Interval, Real, StrOptions
 from stackae.codes.base import Code, CodeModule
-from stackae.constraints import Integral, Interval, Real, StrOptions
 from stackae.exceptions import ParameterError
 
 if TYPE_CHECKING:

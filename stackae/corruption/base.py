@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from stackae.constraints import Constrained, Interval, Numbers, Real, StrOptions
+from stackae._utils.constraints import Constrained, Interval, Numbers, Real, StrOptions
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor

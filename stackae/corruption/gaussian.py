@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from stackae.constraints import Interval, Numbers, Real
+from stackae._utils.constraints import Interval, Numbers, Real
 from stackae.corruption.base import ON, Corruption, Level, Moments, at
 
 if TYPE_CHECKING:

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
+from stackae._utils.memory import parse_memory
 from stackae.data._table import StrPath, refusal
 from stackae.data.mapped import MappedRows
 from stackae.data.named_rows import NamedRows
-from stackae.data.parts import may_be_large, parts_of, read_parts
 from stackae.data.readers import read_labels, read_table
+from stackae.data.shards import may_be_large, parts_of, read_parts
 from stackae.data.sparse import SparseRows
 from stackae.exceptions import DataFileError, ParameterError
-from stackae.memory import parse_memory
 
 __all__ = ["DATA_SETS", "DataSet", "fingerprint", "load_data"]
 

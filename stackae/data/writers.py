@@ -16,7 +16,7 @@ from typing import IO
 import numpy as np
 
 from stackae.exceptions import ParameterError
-from stackae.files import atomic_write, check_new_file
+from stackae.serialization.files import atomic_write, check_new_file
 
 __all__ = ["check_destination", "write_table"]
 

@@ -19,22 +19,22 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from stackae.constraints import Constrained, Integral, Interval, Real, StrOptions
-from stackae.estimators._onnx import write_onnx
-from stackae.estimators._rows import check_rows
+from stackae._utils.constraints import Constrained, Integral, Interval, Real, StrOptions
+from stackae._utils.memory import parse_memory
+from stackae._utils.part_table import PartTable
 from stackae.estimators._saving import save
+from stackae.estimators._validation import check_rows
 from stackae.exceptions import ParameterError
-from stackae.greedy import Input, Machine
-from stackae.health import Health
-from stackae.memory import parse_memory
-from stackae.parts import PartTable
-from stackae.scaling import blocks
-from stackae.shallow import Composition, ShallowAutoencoder
-from stackae.shortcut import Shortcut
+from stackae.fitting.greedy import Input, Machine
+from stackae.modules.health import Health
+from stackae.modules.layer import Composition, ShallowAutoencoder
+from stackae.modules.scaling import blocks
+from stackae.modules.shortcut import Shortcut
+from stackae.serialization.onnx import write_onnx
+from stackae.training.callbacks.history import EpochRecord
+from stackae.training.callbacks.progress import make_progress
 from stackae.training.distributed import agreed
-from stackae.training.history import EpochRecord
 from stackae.training.precision import computing, resolve_device, uses_bfloat16
-from stackae.training.progress import make_progress
 from stackae.training.streaming import Room
 
 Rows = npt.NDArray[np.floating]

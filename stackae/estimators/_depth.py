@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 
 from stackae.estimators._weights import Floats, taken
-from stackae.greedy import Input
+from stackae.fitting.greedy import Input
 
 if TYPE_CHECKING:
     from stackae.estimators.stacked import StackedAutoencoder

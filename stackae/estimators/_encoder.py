@@ -8,13 +8,13 @@ from typing import Any, ClassVar, Self
 from sklearn.base import clone
 
 from stackae.estimators._base import BaseEncoder
-from stackae.estimators._rows import refuse_other_names
+from stackae.estimators._validation import refuse_other_names
 from stackae.estimators._weights import Floats
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.estimators.stacked import TAKEN_FROM_STACK, StackedAutoencoder, default_layer
 from stackae.exceptions import DataError, ParameterError
-from stackae.greedy import Input
-from stackae.shallow import Composition
+from stackae.fitting.greedy import Input
+from stackae.modules.layer import Composition
 from stackae.training.parameters import Training
 
 

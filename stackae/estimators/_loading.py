@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
+from stackae._utils.constraints import Constrained
 from stackae.codes import CODES
-from stackae.constraints import Constrained
 from stackae.corruption import CORRUPTIONS
 from stackae.estimators._base import BaseEncoder
 from stackae.estimators.autoencoder import Autoencoder
@@ -19,13 +19,13 @@ from stackae.estimators.detector import StackedAutoencoderDetector
 from stackae.estimators.regressor import StackedAutoencoderRegressor
 from stackae.estimators.stacked import StackedAutoencoder
 from stackae.exceptions import ModelFileError
-from stackae.health import Health
 from stackae.losses import LOSSES
-from stackae.model_file import read_model
+from stackae.modules.health import Health
+from stackae.modules.layer import Composition, ShallowAutoencoder, build
+from stackae.modules.shortcut import Shortcut
 from stackae.networks import ACTIVATIONS, NETWORKS
 from stackae.penalties import PENALTIES
-from stackae.shallow import Composition, ShallowAutoencoder, build
-from stackae.shortcut import Shortcut
+from stackae.serialization.model_file import read_model
 from stackae.training.parameters import Training
 from stackae.training.precision import resolve_device
 

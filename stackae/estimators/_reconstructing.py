@@ -15,22 +15,22 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from stackae.constraints import Constrained, Integral
+from stackae._utils.constraints import Constrained, Integral
 from stackae.estimators._base import BaseEncoder, Rows
-from stackae.estimators._rows import check_rows
+from stackae.estimators._validation import check_rows
 from stackae.estimators._weights import Floats, weighed
 from stackae.exceptions import ParameterError
-from stackae.finetune import finetune
-from stackae.greedy import Input, Machine, pretrain
-from stackae.health import Health, health_of, rows_to_look_at
-from stackae.scaling import blocks, column_means
-from stackae.shallow import ShallowAutoencoder
-from stackae.shortcut import Shortcut
-from stackae.stack import UnrolledStack
-from stackae.training.history import EpochRecord
+from stackae.fitting.finetune import finetune
+from stackae.fitting.greedy import Input, Machine, pretrain
+from stackae.modules.autoencoder import UnrolledStack
+from stackae.modules.health import Health, health_of, rows_to_look_at
+from stackae.modules.layer import ShallowAutoencoder
+from stackae.modules.scaling import blocks, column_means
+from stackae.modules.shortcut import Shortcut
+from stackae.training.batches import Rows as TrainingRows
+from stackae.training.callbacks.history import EpochRecord
 from stackae.training.parameters import Training
 from stackae.training.precision import computing
-from stackae.training.rows import Rows as TrainingRows
 
 
 class Reconstructing(BaseEncoder):

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from stackae.constraints import Constrained
-from stackae.environment import versions
+from stackae._utils.constraints import Constrained
 from stackae.exceptions import ParameterError
-from stackae.model_file import write_model
-from stackae.shallow import Composition
+from stackae.modules.layer import Composition
+from stackae.serialization.model_file import write_model
+from stackae.serialization.provenance import versions
 
 if TYPE_CHECKING:
     from stackae.estimators._base import BaseEncoder

@@ -18,28 +18,28 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from stackae.constraints import HasMethods, Interval, Real, StrOptions
+from stackae._utils.constraints import HasMethods, Interval, Real, StrOptions
+from stackae._utils.part_table import PartTable
 from stackae.data.mapped import LabelledRows, MappedRows
 from stackae.data.sparse import SparseRows
 from stackae.estimators._base import COMMON_CONSTRAINTS, TRAININGS, Rows
 from stackae.estimators._encoder import OnEncoder
-from stackae.estimators._rows import check_rows
+from stackae.estimators._validation import check_rows
 from stackae.estimators._weights import Floats, check_weights, taken, weighed
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.estimators.stacked import StackedAutoencoder
 from stackae.exceptions import DataError
-from stackae.finetune import finetune
-from stackae.greedy import Input, rows_for
-from stackae.health import Health
-from stackae.parts import PartTable
-from stackae.scaling import Matrix, Scaling, fit_scaling
-from stackae.shallow import ShallowAutoencoder
-from stackae.shortcut import Shortcut
-from stackae.supervised import Predictor
-from stackae.training.history import EpochRecord
+from stackae.fitting.finetune import finetune
+from stackae.fitting.greedy import Input, rows_for
+from stackae.modules.heads import Predictor
+from stackae.modules.health import Health
+from stackae.modules.layer import ShallowAutoencoder
+from stackae.modules.scaling import Matrix, Scaling, fit_scaling
+from stackae.modules.shortcut import Shortcut
+from stackae.training.batches import Rows as TrainingRows
+from stackae.training.callbacks.history import EpochRecord
 from stackae.training.parameters import Training
 from stackae.training.precision import computing
-from stackae.training.rows import Rows as TrainingRows
 
 #: The head's start is found on so many labelled rows at most.
 _MOST_ROWS_OF_START = 10_000

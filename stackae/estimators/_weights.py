@@ -10,7 +10,7 @@ import numpy.typing as npt
 from stackae.data.mapped import MappedRows
 from stackae.data.sparse import SparseRows
 from stackae.exceptions import DataError
-from stackae.greedy import Input
+from stackae.fitting.greedy import Input
 
 Floats = npt.NDArray[np.float64]
 

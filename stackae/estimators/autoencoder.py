@@ -9,24 +9,24 @@ from typing import Any, ClassVar
 import torch
 from sklearn.utils.validation import check_is_fitted
 
+from stackae._utils.constraints import Integral, Interval, InvalidParameterError, StrOptions
+from stackae._utils.part_table import PartTable
 from stackae.codes import CODES
 from stackae.codes.base import Code
-from stackae.constraints import Integral, Interval, InvalidParameterError, StrOptions
 from stackae.corruption import CORRUPTIONS
 from stackae.corruption.base import Corruption
 from stackae.estimators._base import COMMON_CONSTRAINTS, TRAININGS
 from stackae.estimators._reconstructing import BaseAutoencoder
 from stackae.exceptions import ParameterError
-from stackae.health import Health
 from stackae.losses import LOSSES
 from stackae.losses.base import Loss
+from stackae.modules.health import Health
+from stackae.modules.layer import Composition, ShallowAutoencoder
+from stackae.modules.shortcut import Shortcut
 from stackae.networks import ACTIVATIONS, NETWORKS
 from stackae.networks.base import Network
-from stackae.parts import PartTable
 from stackae.penalties import PENALTIES
 from stackae.penalties.base import Penalty
-from stackae.shallow import Composition, ShallowAutoencoder
-from stackae.shortcut import Shortcut
 from stackae.training.parameters import Training
 
 #: More units than a layer can have in any memory.
@@ -99,7 +99,7 @@ class Autoencoder(BaseAutoencoder):
         Epochs run.
     health_ : dict
         Shares of dead and saturated units, mean activity, effective rank of the codes, share of the variance
-        reconstructed, on 2,000 to 10,000 of the rows: see :class:`stackae.health.Health`.
+        reconstructed, on 2,000 to 10,000 of the rows: see :class:`stackae.modules.health.Health`.
     n_features_in_ : int
     feature_names_in_ : ndarray of str, only where ``X`` had column names
 
@@ -203,7 +203,7 @@ class Autoencoder(BaseAutoencoder):
 
     @property
     def health_(self) -> Health:
-        """The health report; see :class:`stackae.health.Health`."""
+        """The health report; see :class:`stackae.modules.health.Health`."""
         check_is_fitted(self)
         return self._health[0]
 

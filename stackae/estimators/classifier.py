@@ -15,19 +15,19 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from stackae.constraints import Interval, Real, StrOptions
+from stackae._utils.constraints import Interval, Real, StrOptions
 from stackae.estimators._base import Rows
 from stackae.estimators._supervised import BaseSupervised
 from stackae.estimators._weights import Floats
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.estimators.stacked import StackedAutoencoder
 from stackae.exceptions import DataError, ModelFileError
-from stackae.shallow import ShallowAutoencoder
-from stackae.shortcut import Shortcut
-from stackae.supervised import ClassPredictor, Predictor
+from stackae.modules.heads import ClassPredictor, Predictor
+from stackae.modules.layer import ShallowAutoencoder
+from stackae.modules.shortcut import Shortcut
+from stackae.training.batches import Rows as TrainingRows
+from stackae.training.batches import RowsInMemory
 from stackae.training.parameters import Training
-from stackae.training.rows import Rows as TrainingRows
-from stackae.training.rows import RowsInMemory
 
 
 class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):

@@ -12,18 +12,18 @@ import numpy.typing as npt
 import torch
 from sklearn.base import OutlierMixin
 
-from stackae.constraints import HasMethods, Interval, Real, StrOptions
+from stackae._utils.constraints import HasMethods, Interval, Real, StrOptions
+from stackae._utils.part_table import PartTable
 from stackae.estimators._base import COMMON_CONSTRAINTS, TRAININGS, Rows
 from stackae.estimators._encoder import OnEncoder
 from stackae.estimators._reconstructing import Reconstructing
-from stackae.estimators._rows import check_rows
+from stackae.estimators._validation import check_rows
 from stackae.estimators._weights import weighed
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.estimators.stacked import StackedAutoencoder
-from stackae.parts import PartTable
-from stackae.shallow import ShallowAutoencoder
-from stackae.shortcut import Shortcut
-from stackae.stack import UnrolledStack
+from stackae.modules.autoencoder import UnrolledStack
+from stackae.modules.layer import ShallowAutoencoder
+from stackae.modules.shortcut import Shortcut
 from stackae.training.parameters import Training
 
 

@@ -19,10 +19,10 @@ from stackae.estimators._weights import Floats
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.estimators.stacked import StackedAutoencoder
 from stackae.exceptions import DataError
-from stackae.scaling import Scaling, fit_scaling
-from stackae.shallow import ShallowAutoencoder
-from stackae.shortcut import Shortcut
-from stackae.supervised import ValuePredictor
+from stackae.modules.heads import ValuePredictor
+from stackae.modules.layer import ShallowAutoencoder
+from stackae.modules.scaling import Scaling, fit_scaling
+from stackae.modules.shortcut import Shortcut
 from stackae.training.parameters import Training
 
 

@@ -12,27 +12,27 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from stackae.constraints import HasMethods, Integral, Interval, InvalidParameterError, Real, StrOptions
+from stackae._utils.constraints import HasMethods, Integral, Interval, InvalidParameterError, Real, StrOptions
+from stackae._utils.part_table import PartTable
 from stackae.corruption.masking import Masking
 from stackae.estimators._base import COMMON_CONSTRAINTS, TRAININGS
 from stackae.estimators._depth import choose_layers
 from stackae.estimators._reconstructing import BaseAutoencoder
-from stackae.estimators._rows import check_rows
+from stackae.estimators._validation import check_rows
 from stackae.estimators._weights import Floats, taken, weighed
 from stackae.estimators.autoencoder import MOST_UNITS, Autoencoder
 from stackae.exceptions import DataError, ParameterError
-from stackae.finetune import BRIEF, HIDDEN_SHARE, RECIPES, completed
-from stackae.from_pca import finetune_from_pca, is_below_pca, is_pca, new_shortcut
-from stackae.greedy import Input, Machine
-from stackae.health import Health
-from stackae.parts import PartTable
-from stackae.scaling import two_valuedness
-from stackae.shallow import Composition, ShallowAutoencoder
-from stackae.shortcut import Shortcut
-from stackae.stack import UnrolledStack
-from stackae.training.history import EpochRecord
+from stackae.fitting.finetune import BRIEF, HIDDEN_SHARE, RECIPES, completed
+from stackae.fitting.greedy import Input, Machine
+from stackae.fitting.shortcut import finetune_from_pca, is_below_pca, is_pca, new_shortcut
+from stackae.modules.autoencoder import UnrolledStack
+from stackae.modules.health import Health
+from stackae.modules.layer import Composition, ShallowAutoencoder
+from stackae.modules.scaling import two_valuedness
+from stackae.modules.shortcut import Shortcut
+from stackae.training.batches import Rows as TrainingRows
+from stackae.training.callbacks.history import EpochRecord
 from stackae.training.parameters import Training
-from stackae.training.rows import Rows as TrainingRows
 
 #: What a layer takes from its stack, and may therefore not set itself.
 TAKEN_FROM_STACK = {

@@ -11,7 +11,7 @@ from stackae.evaluation.comparison import LINEAR, NEIGHBOURS, Comparison, labels
 from stackae.evaluation.methods import METHODS, OURS, RAW, RIVAL
 from stackae.evaluation.statistics import interval
 from stackae.exceptions import ParameterError
-from stackae.files import atomic_write
+from stackae.serialization.files import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

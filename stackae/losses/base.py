@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from stackae.constraints import Constrained, Interval, Real
+from stackae._utils.constraints import Constrained, Interval, Real
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from stackae.constraints import Integral, Interval, Numbers, StrOptions
+from stackae._utils.constraints import Integral, Interval, Numbers, StrOptions
 from stackae.exceptions import ParameterError
 from stackae.losses.base import Loss
 from stackae.losses.huber import Huber

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stackae._utils.part_table import PartTable
 from stackae.networks.activations import ACTIVATIONS
-from stackae.parts import PartTable
 
 if TYPE_CHECKING:
     from stackae.networks.base import Network

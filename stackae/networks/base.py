@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from torch import Generator, Tensor, nn
 
-from stackae.constraints import Constrained
+from stackae._utils.constraints import Constrained
 from stackae.corruption.base import Corruption
 
 #: Gives the rows on which a network starts, block after block, as often as it is called.

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from stackae.constraints import Constrained
+from stackae._utils.constraints import Constrained
 from stackae.corruption.base import Corruption
 from stackae.exceptions import ParameterError
 from stackae.networks.base import Blocks, NetworkModule

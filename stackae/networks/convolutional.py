@@ -10,11 +10,11 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, interpolate, max_pool2d
 
-from stackae.constraints import Integral, Interval, Numbers, StrOptions
+from stackae._utils.constraints import Integral, Interval, Numbers, StrOptions
 from stackae.exceptions import ParameterError
-from stackae.initialisation import draw_uniform
 from stackae.networks.activations import ACTIVATIONS
 from stackae.networks.base import Network, NetworkModule
+from stackae.networks.initialisation import draw_uniform
 
 Shape = tuple[int, int, int]
 

@@ -9,9 +9,9 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn.functional import linear
 
-from stackae.initialisation import draw_uniform
 from stackae.networks.activations import ACTIVATIONS
 from stackae.networks.base import Network, NetworkModule
+from stackae.networks.initialisation import draw_uniform
 
 
 class Dense(Network):

@@ -11,11 +11,11 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn.functional import linear
 
-from stackae.constraints import Integral, Interval, Numbers, StrOptions
+from stackae._utils.constraints import Integral, Interval, Numbers, StrOptions
 from stackae.exceptions import ParameterError
-from stackae.initialisation import draw_uniform
 from stackae.networks.activations import ACTIVATIONS
 from stackae.networks.base import Network, NetworkModule
+from stackae.networks.initialisation import draw_uniform
 
 CELLS: dict[str, type[nn.GRU] | type[nn.LSTM]] = {"gru": nn.GRU, "lstm": nn.LSTM}
 

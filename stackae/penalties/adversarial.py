@@ -11,9 +11,9 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn.functional import linear, relu, softplus
 
-from stackae.constraints import Integral, Interval, Real, StrOptions
+from stackae._utils.constraints import Integral, Interval, Real, StrOptions
 from stackae.exceptions import ParameterError
-from stackae.initialisation import draw_uniform
+from stackae.networks.initialisation import draw_uniform
 from stackae.penalties.base import Penalty, PenaltyFunction
 
 #: Weight of the squared slope of the discriminator.

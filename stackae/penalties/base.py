@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
-from stackae.constraints import Constrained
+from stackae._utils.constraints import Constrained
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn

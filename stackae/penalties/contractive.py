@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from stackae.constraints import Interval, Real
+from stackae._utils.constraints import Interval, Real
 from stackae.penalties.base import Penalty
 
 if TYPE_CHECKING:

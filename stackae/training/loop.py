@@ -11,17 +11,17 @@ import torch
 from torch import Generator, Tensor, nn
 
 from stackae.exceptions import DivergedError
-from stackae.training.checkpoint import Keeper
+from stackae.training.batches import Rows
+from stackae.training.callbacks.checkpoints import Keeper
+from stackae.training.callbacks.early_stopping import EarlyStopping
+from stackae.training.callbacks.history import EpochRecord
+from stackae.training.callbacks.progress import Progress
 from stackae.training.distributed import agreed, shared
 from stackae.training.gradients import Gradient, by_autograd, trainable_parameters
-from stackae.training.history import EpochRecord
 from stackae.training.optimizers import Optimizer, make_optimizer
 from stackae.training.parameters import Plan
 from stackae.training.precision import computing
-from stackae.training.progress import Progress
-from stackae.training.rows import Rows
 from stackae.training.schedules import SCHEDULES
-from stackae.training.stopping import EarlyStopping
 
 #: Steps between two looks at the running loss: each look waits for the device.
 _LOOK_EVERY = 50

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any, ClassVar, Literal
 
-from stackae.constraints import (
+from stackae._utils.constraints import (
     Constrained,
     Integral,
     Interval,

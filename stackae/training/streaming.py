@@ -22,8 +22,8 @@ from torch import Generator, Tensor
 
 from stackae.data.mapped import MappedRows, release, scratch_rows
 from stackae.data.sparse import SparseRows
-from stackae.scaling import BlockScaling, Matrix, Scaling
-from stackae.training.rows import BLOCK, Rows
+from stackae.modules.scaling import BlockScaling, Matrix, Scaling
+from stackae.training.batches import BLOCK, Rows
 
 _POOL_SHARE = 8
 _ASIDE_SHARE = 16

@@ -18,8 +18,8 @@ from helpers import SMALL, command
 from safetensors.numpy import load_file
 
 from stackae import load
-from stackae.model_file import read_model, write_model
-from stackae.training.checkpoint import Checkpoints
+from stackae.serialization.model_file import read_model, write_model
+from stackae.training.callbacks.checkpoints import Checkpoints
 from stackae_cli.run_folder import run_folder
 
 EVERY = ("--checkpoint-every", "0")

@@ -9,7 +9,7 @@ from helpers import SHORT, shallow, small_autoencoder
 from torch.distributions import Independent, Normal, kl_divergence
 
 from stackae import Autoencoder, GaussianCode, StackedAutoencoder, TopK, Training
-from stackae.constraints import InvalidParameterError
+from stackae._utils.constraints import InvalidParameterError
 from stackae.data import load_data
 from stackae.exceptions import ParameterError
 

@@ -10,11 +10,11 @@ import torch
 from helpers import shallow
 
 from stackae import L1, Autoencoder, Dropout, GaussianNoise, Masking, SaltAndPepper, Swap, Training
-from stackae.constraints import InvalidParameterError
+from stackae._utils.constraints import InvalidParameterError
 from stackae.corruption import CORRUPTIONS
 from stackae.corruption.base import choose_cells
 from stackae.losses import LOSSES
-from stackae.stack import UnrolledStack
+from stackae.modules.autoencoder import UnrolledStack
 
 
 @pytest.fixture

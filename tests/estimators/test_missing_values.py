@@ -9,9 +9,9 @@ from helpers import SHORT, shallow, small_autoencoder, small_stack
 from sklearn.utils import get_tags
 
 from stackae import Autoencoder, Masking, StackedAutoencoder, Training, load
-from stackae.backprop import by_hand
 from stackae.exceptions import DataError, ParameterError
-from stackae.stack import UnrolledStack
+from stackae.fitting.analytic import by_hand
+from stackae.modules.autoencoder import UnrolledStack
 from stackae.training.gradients import by_autograd
 
 

@@ -16,8 +16,8 @@ from sklearn.exceptions import NotFittedError
 
 import stackae
 from stackae import Autoencoder, Convolutional, Recurrent, TopK, Training
-from stackae.estimators._onnx import OPSET
 from stackae.exceptions import ParameterError
+from stackae.serialization.onnx import OPSET
 
 #: Functions are compared, not how well they were learned.
 ONCE = Training(max_epochs=1, batch_size=64)

@@ -35,7 +35,7 @@ from stackae import (
     Training,
 )
 from stackae.exceptions import ModelFileError, ParameterError
-from stackae.model_file import read_model, write_model
+from stackae.serialization.model_file import read_model, write_model
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 
 from stackae import Autoencoder, Training
 from stackae.data.mapped import MappedRows
-from stackae.estimators._rows import refuse_other_names
+from stackae.estimators._validation import refuse_other_names
 from stackae.exceptions import DataError, DataTypeError, DivergedError, ParameterError, StackaeWarning
 
 

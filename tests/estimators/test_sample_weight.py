@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 
 from stackae import StackedAutoencoderClassifier, Training
 from stackae.exceptions import DataError, ParameterError
-from stackae.training.rows import RowsInMemory
+from stackae.training.batches import RowsInMemory
 
 
 def rows_of(weights):

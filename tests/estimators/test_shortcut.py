@@ -23,9 +23,9 @@ from stackae import (
     from_pca,
     load,
 )
-from stackae.finetune import RECIPES, completed
-from stackae.from_pca import dependence
-from stackae.scaling import two_valuedness
+from stackae.fitting.finetune import RECIPES, completed
+from stackae.fitting.shortcut import dependence
+from stackae.modules.scaling import two_valuedness
 
 DIGITS = load_digits().data[:600] / 16
 BINARY = (DIGITS > 0.5).astype(np.float64)

@@ -9,7 +9,7 @@ from helpers import shallow, small_autoencoder
 from scipy.special import expit
 
 from stackae import Masking
-from stackae.constraints import InvalidParameterError
+from stackae._utils.constraints import InvalidParameterError
 from stackae.exceptions import DataError, ParameterError
 from stackae.losses import LOSSES
 from stackae.networks import ACTIVATIONS

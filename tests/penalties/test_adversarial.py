@@ -13,10 +13,10 @@ from scipy.spatial.distance import cdist
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from stackae import Adversarial, Autoencoder, StackedAutoencoder, Training
-from stackae.constraints import InvalidParameterError
+from stackae._utils.constraints import InvalidParameterError
 from stackae.exceptions import ParameterError
 from stackae.losses import LOSSES
-from stackae.stack import UnrolledStack
+from stackae.modules.autoencoder import UnrolledStack
 
 
 def ring(n_rows, n_units, generator):

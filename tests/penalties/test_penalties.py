@@ -8,7 +8,7 @@ import torch
 from helpers import shallow
 
 from stackae import L1, L2, KLSparsity
-from stackae.constraints import InvalidParameterError
+from stackae._utils.constraints import InvalidParameterError
 from stackae.penalties import PENALTIES
 
 

@@ -9,7 +9,7 @@ from helpers import SHORT, VARIANTS, small_stack
 from stackae import Autoencoder, Masking, StackedAutoencoder, TopK, Training
 from stackae.exceptions import ModelFileError, StackaeWarning
 from stackae.training import loop
-from stackae.training.checkpoint import Checkpoints, Keeper, keeper, kept_by
+from stackae.training.callbacks.checkpoints import Checkpoints, Keeper, keeper, kept_by
 
 
 class KilledError(Exception):

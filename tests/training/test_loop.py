@@ -9,8 +9,8 @@ from torch import nn
 from stackae import Training
 from stackae.exceptions import DivergedError
 from stackae.training import loop
-from stackae.training.progress import Progress
-from stackae.training.rows import RowsInMemory
+from stackae.training.batches import RowsInMemory
+from stackae.training.callbacks.progress import Progress
 
 
 class Mean(nn.Module):

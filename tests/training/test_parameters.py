@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stackae import Training
-from stackae.constraints import InvalidParameterError
+from stackae._utils.constraints import InvalidParameterError
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from stackae.training.progress import BarProgress, LineProgress, Progress, make_progress
+from stackae.training.callbacks.progress import BarProgress, LineProgress, Progress, make_progress
 
 RECORD = {
     "phase": "pretrain",

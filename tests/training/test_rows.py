@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from stackae.training.rows import RowsInMemory
+from stackae.training.batches import RowsInMemory
 
 
 def in_memory(n_rows, generator):

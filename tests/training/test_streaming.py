@@ -12,9 +12,9 @@ import torch
 from stackae import Autoencoder, Masking, StackedAutoencoder, Training
 from stackae.data import MappedRows
 from stackae.exceptions import ParameterError
-from stackae.scaling import Scaling, fit_scaling
+from stackae.modules.scaling import Scaling, fit_scaling
 from stackae.training import loop, streaming
-from stackae.training.rows import RowsInMemory
+from stackae.training.batches import RowsInMemory
 from stackae.training.streaming import Room, StreamedRows
 
 CPU = torch.device("cpu")

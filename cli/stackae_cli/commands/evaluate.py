@@ -121,12 +121,12 @@ def evaluate(
     rows are not touched). Simple models, logistic regression, 5 nearest neighbours and k-means, learn from
     the features of training rows and are asked about test rows.
     """
-    from stackae.environment import machine, versions
     from stackae.evaluation import METHODS, draw
     from stackae.evaluation.experiment import FEW_LABELS, QUICK_METHODS
     from stackae.evaluation.methods import OURS
     from stackae.evaluation.picture import check_picture
-    from stackae.files import atomic_write_text, check_new_file
+    from stackae.serialization.files import atomic_write_text, check_new_file
+    from stackae.serialization.provenance import machine, versions
 
     for option, path in (("--json", json_path), ("--picture", picture)):
         if path is not None:

@@ -21,7 +21,7 @@ from stackae_cli.options import common_options, run_argument
 @common_options
 def export(run: str, out: Path) -> None:
     """Write the encoder as ONNX: rows in their own units in, codes out."""
-    from stackae.files import check_new_file
+    from stackae.serialization.files import check_new_file
     from stackae_cli.options import load_run
 
     check_new_file(out)

@@ -126,8 +126,8 @@ def _run(
 ) -> None:
     """Make the run, with checkpoints or, None, without."""
     import stackae
+    from stackae._utils.memory import parse_memory
     from stackae.data import fingerprint
-    from stackae.memory import parse_memory
     from stackae.training.distributed import is_first, together
     from stackae.training.precision import resolve_device
 

@@ -16,12 +16,12 @@ from torch import Generator, Tensor
 
 from stackae.codes.base import CodeModule
 from stackae.losses.base import Loss
+from stackae.modules.autoencoder import Encoders, UnrolledStack
+from stackae.modules.layer import ShallowAutoencoder
+from stackae.modules.shortcut import Shortcut, ShortcutByHand
 from stackae.networks.activations import Activation
 from stackae.networks.dense import DenseByHand, DenseModule
 from stackae.penalties.base import CodePenalty, Penalty
-from stackae.shallow import ShallowAutoencoder
-from stackae.shortcut import Shortcut, ShortcutByHand
-from stackae.stack import Encoders, UnrolledStack
 from stackae.training.gradients import Gradient, trainable_parameters
 
 

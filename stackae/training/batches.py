@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 
 from stackae.data.mapped import MappedRows
 from stackae.data.sparse import SparseRows
-from stackae.scaling import BlockScaling, Matrix, Scaling, apply_scaling
+from stackae.modules.scaling import BlockScaling, Matrix, Scaling, apply_scaling
 
 #: Rows that pass through a function at once.
 BLOCK = 8192

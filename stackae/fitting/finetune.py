@@ -9,11 +9,11 @@ from stackae.corruption.base import Corruption
 from stackae.corruption.dropout import Dropout
 from stackae.corruption.gaussian import GaussianNoise
 from stackae.corruption.masking import Masking
-from stackae.greedy import Machine, train
-from stackae.stack import Encoders
-from stackae.training.history import EpochRecord
+from stackae.fitting.greedy import Machine, train
+from stackae.modules.autoencoder import Encoders
+from stackae.training.batches import Rows
+from stackae.training.callbacks.history import EpochRecord
 from stackae.training.parameters import Phase, Training
-from stackae.training.rows import Rows
 
 #: Share of the cells that are hidden in training by default where cells may be missing. On five tables with a
 #: fifth of the cells missing at random, 0.5 filled the gaps better than 0.25; noise hardly fills them at all.

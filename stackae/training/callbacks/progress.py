@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from stackae.training.history import EpochRecord
+    from stackae.training.callbacks.history import EpochRecord
 
 
 class Progress:

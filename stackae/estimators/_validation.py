@@ -18,8 +18,8 @@ from stackae.data.mapped import MappedRows, is_mapped, release
 from stackae.data.named_rows import NamedRows
 from stackae.data.sparse import SparseRows
 from stackae.exceptions import DataError, DataTypeError, StackaeWarning
-from stackae.greedy import Input
-from stackae.scaling import blocks
+from stackae.fitting.greedy import Input
+from stackae.modules.scaling import blocks
 
 #: Half of float32's range, so that differences stay within it.
 _LARGEST = float(np.finfo(np.float32).max) / 2

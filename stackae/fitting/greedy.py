@@ -14,24 +14,24 @@ import numpy.typing as npt
 import torch
 from torch import Generator
 
-from stackae.backprop import by_hand
+from stackae._utils.memory import machine_memory, parse_memory
 from stackae.data.datasets import fingerprint
 from stackae.data.mapped import MappedRows, refuse_too_little_room
 from stackae.data.sparse import SparseRows
-from stackae.environment import versions
 from stackae.exceptions import DataError, ParameterError
-from stackae.memory import machine_memory, parse_memory
-from stackae.scaling import Matrix, Scaling, binary_columns, column_means, column_range, fit_scaling
-from stackae.shallow import Composition, Inputs, ShallowAutoencoder, build, resolve
-from stackae.stack import Encoders
+from stackae.fitting.analytic import by_hand
+from stackae.modules.autoencoder import Encoders
+from stackae.modules.layer import Composition, Inputs, ShallowAutoencoder, build, resolve
+from stackae.modules.scaling import Matrix, Scaling, binary_columns, column_means, column_range, fit_scaling
+from stackae.serialization.provenance import versions
 from stackae.training import loop
-from stackae.training.checkpoint import keeper
-from stackae.training.history import EpochRecord
+from stackae.training.batches import Rows, RowsInMemory, SparseRowsInMemory
+from stackae.training.callbacks.checkpoints import keeper
+from stackae.training.callbacks.history import EpochRecord
+from stackae.training.callbacks.progress import Progress
 from stackae.training.optimizers import Optimizer
 from stackae.training.parameters import Phase, Training
 from stackae.training.precision import computing
-from stackae.training.progress import Progress
-from stackae.training.rows import Rows, RowsInMemory, SparseRowsInMemory
 from stackae.training.streaming import Room, StreamedRows
 
 #: Rows in the user's units.

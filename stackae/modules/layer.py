@@ -21,10 +21,10 @@ from stackae.corruption.base import Corruption
 from stackae.exceptions import ParameterError
 from stackae.losses import LOSSES
 from stackae.losses.base import Loss
+from stackae.modules.scaling import Scaling
 from stackae.networks import ACTIVATIONS
 from stackae.networks.base import Network
 from stackae.penalties.base import Penalty
-from stackae.scaling import Scaling
 
 #: What ``activation="auto"`` means, but for the linear code on top of a deeper stack and for parts that are
 #: defined for some activations only.

@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stackae.constraints import Constrained
-from stackae.environment import versions
+from stackae._utils.constraints import Constrained
 from stackae.exceptions import ParameterError
-from stackae.files import atomic_write
+from stackae.serialization.files import atomic_write
+from stackae.serialization.provenance import versions
 
 #: The set of operators, of December 2022, which decides the file format too: onnxruntime 1.14 reads both.
 OPSET = 18

@@ -10,17 +10,17 @@ import torch
 from sklearn.decomposition import PCA
 from torch import Tensor
 
-from stackae.finetune import finetune
-from stackae.greedy import Machine
+from stackae.fitting.finetune import finetune
+from stackae.fitting.greedy import Machine
+from stackae.modules.autoencoder import UnrolledStack
+from stackae.modules.layer import ShallowAutoencoder
+from stackae.modules.shortcut import Shortcut
 from stackae.networks.dense import DenseModule
-from stackae.shallow import ShallowAutoencoder
-from stackae.shortcut import Shortcut
-from stackae.stack import UnrolledStack
+from stackae.training.batches import BLOCK, Rows
+from stackae.training.callbacks.history import EpochRecord
 from stackae.training.distributed import agreed
-from stackae.training.history import EpochRecord
 from stackae.training.parameters import Training
 from stackae.training.precision import computing
-from stackae.training.rows import BLOCK, Rows
 
 #: Principal axes and the ridge are found on as many rows as have so many values, at most.
 _MOST_VALUES = 2**26

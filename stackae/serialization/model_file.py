@@ -44,7 +44,7 @@ import safetensors.torch
 import torch
 
 from stackae.exceptions import ModelFileError, ParameterError
-from stackae.files import atomic_write
+from stackae.serialization.files import atomic_write
 
 FORMAT, VERSION = "stackae", "1"
 _DTYPES = {
@@ -88,7 +88,7 @@ def write_model(
     Examples
     --------
     >>> import os, tempfile, torch
-    >>> from stackae.model_file import read_model, write_model
+    >>> from stackae.serialization.model_file import read_model, write_model
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = os.path.join(folder, "model.safetensors")
     ...     write_model(file, {"units": [3, 2]}, {"weight": torch.ones(2, 3)})
@@ -147,7 +147,7 @@ def read_model(
     Examples
     --------
     >>> import os, tempfile
-    >>> from stackae.model_file import read_model, write_model
+    >>> from stackae.serialization.model_file import read_model, write_model
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = os.path.join(folder, "model.safetensors")
     ...     write_model(file, {"classes": ["cat", "dog"]}, {})

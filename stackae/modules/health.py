@@ -8,7 +8,7 @@ from typing import TypedDict
 import torch
 from torch import Tensor
 
-from stackae.shallow import ShallowAutoencoder
+from stackae.modules.layer import ShallowAutoencoder
 
 #: So many rows are looked at, at least and at most, where there are so many; between, a twentieth of the rows
 #: that training has passed through, so that the report costs a few percent of it.

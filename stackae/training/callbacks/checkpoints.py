@@ -33,13 +33,13 @@ import torch
 from torch import Tensor
 
 from stackae.exceptions import ModelFileError, StackaeWarning
-from stackae.model_file import read_model, write_model
-from stackae.training.history import as_record
+from stackae.serialization.model_file import read_model, write_model
+from stackae.training.callbacks.history import as_record
 
 if TYPE_CHECKING:
-    from stackae.training.history import EpochRecord
+    from stackae.training.callbacks.early_stopping import EarlyStopping
+    from stackae.training.callbacks.history import EpochRecord
     from stackae.training.loop import Run
-    from stackae.training.stopping import EarlyStopping
 
 #: Names that checkpoints have.
 _NAME = re.compile(r"(\d{3})(?:-(\d{6}))?\.safetensors")
@@ -234,7 +234,7 @@ def kept_by(keeper: Keeper) -> Iterator[None]:
     >>> from tempfile import TemporaryDirectory
     >>> from sklearn.datasets import load_iris
     >>> from stackae import Autoencoder
-    >>> from stackae.training.checkpoint import Checkpoints, kept_by
+    >>> from stackae.training.callbacks.checkpoints import Checkpoints, kept_by
     >>> X = load_iris().data
     >>> with TemporaryDirectory() as folder:
     ...     with kept_by(Checkpoints(folder, "iris")):

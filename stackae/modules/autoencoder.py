@@ -8,8 +8,8 @@ from typing import cast
 from torch import Generator, Tensor, nn
 
 from stackae.corruption.base import Corruption
-from stackae.shallow import ShallowAutoencoder, corrupted, shown
-from stackae.shortcut import Shortcut
+from stackae.modules.layer import ShallowAutoencoder, corrupted, shown
+from stackae.modules.shortcut import Shortcut
 
 
 class Encoders(nn.Module):

@@ -9,10 +9,10 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
-from stackae.scaling import Scaling
-from stackae.shallow import ShallowAutoencoder
-from stackae.shortcut import Shortcut
-from stackae.stack import Encoders
+from stackae.modules.autoencoder import Encoders
+from stackae.modules.layer import ShallowAutoencoder
+from stackae.modules.scaling import Scaling
+from stackae.modules.shortcut import Shortcut
 
 
 class Predictor(Encoders):
@@ -29,7 +29,7 @@ class Predictor(Encoders):
     adversarial : float, default=0.0
         In training, how far each row is moved, in the layer's own units, to where its cost is larger.
     shortcut : Shortcut or None, default=None
-        As that of :class:`~stackae.stack.Encoders`.
+        As that of :class:`~stackae.modules.autoencoder.Encoders`.
     """
 
     def __init__(
