@@ -2,12 +2,14 @@
 
 from stackae.evaluation.comparison import Comparison, Record, summary
 from stackae.evaluation.experiment import Split, compare, compare_fitted, resplit
+from stackae.evaluation.measures import Measure
 from stackae.evaluation.methods import METHODS
 from stackae.evaluation.picture import draw
 
 __all__ = [
     "METHODS",
     "Comparison",
+    "Measure",
     "Record",
     "Split",
     "compare",

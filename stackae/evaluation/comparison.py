@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import isnan
@@ -10,27 +10,19 @@ from typing import Any
 
 import numpy as np
 
+from stackae.evaluation.measures import CLUSTERS, FIT, PROBES, R2, Measure, few_labels_measure
 from stackae.evaluation.methods import METHODS, OURS, RAW, RIVAL
 from stackae.evaluation.probes import Correct
-from stackae.evaluation.statistics import Difference, interval, over_rows, over_splits
-
-LINEAR, NEIGHBOURS, R2, CLUSTERS = "linear probe", "k-NN probe", "R²", "clusters"
-FIT, TRANSFORM = "fit seconds", "transform seconds"
-#: What a table shows first, and verdicts are given on.
-JUDGED = (LINEAR, NEIGHBOURS, R2)
-
-
-def labels_measure(n_labels: int) -> str:
-    """What the accuracy of the linear probe with so few labels is called."""
-    return f"{n_labels:,} labels"
+from stackae.evaluation.statistics import Difference, interval, over_samples, over_splits
 
 
 @dataclass(frozen=True)
 class Record:
     """One method's figures at one width, on one split.
 
-    ``measures`` holds accuracies in [0, 1], R² of the test rows' reconstruction where features can go back,
-    and seconds. ``width`` is what was asked for, None for the rows themselves; ``n_features`` what came.
+    ``measures`` holds, by key, accuracies in [0, 1], R² of the test rows' reconstruction where features can
+    go back, and seconds. ``width`` is what was asked for, None for the rows themselves; ``n_features`` what
+    came.
     """
 
     split: int
@@ -50,10 +42,27 @@ class Comparison:
     records : list of Record
     test_share : float
         Test rows by training rows.
+    few_labels : tuple of int, default=()
+        Numbers of labels that the linear probe learned from, beside all.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from stackae import StackedAutoencoder, Training
+    >>> from stackae.evaluation import compare, resplit
+    >>> X, y = load_digits(return_X_y=True)
+    >>> stack = StackedAutoencoder((64, 8), finetune=Training(max_epochs=5))
+    >>> methods = ("stackae", "PCA")
+    >>> comparison = compare(stack, resplit(X / 16, y), (4,), methods=methods, n_splits=2, few_labels=(100,))
+    >>> len(comparison.values("linear_probe", "PCA", 4))
+    2
+    >>> [measure.key for measure in comparison.measures]
+    ['linear_probe', 'knn_probe', 'few_labels_100', 'clusters', 'r2']
     """
 
     records: list[Record]
     test_share: float
+    few_labels: tuple[int, ...] = ()
 
     @cached_property
     def widths(self) -> list[int]:
@@ -65,19 +74,25 @@ class Comparison:
         """The methods that were compared, in the order of the table."""
         return [name for name in METHODS if any(record.method == name for record in self.records)]
 
+    @cached_property
+    def measures(self) -> list[Measure]:
+        """What features were judged by, in the order of the table."""
+        few = map(few_labels_measure, sorted(set(self.few_labels)))
+        return [m for m in (*PROBES, *few, CLUSTERS, R2) if any(m.key in r.measures for r in self.records)]
+
     def of(self, method: str, width: int | None) -> list[Record]:
         """A method's records at a width, one a split."""
         return [r for r in self.records if r.method == method and r.width in (width, None)]
 
     def values(self, measure: str, method: str, width: int | None) -> list[float]:
-        """A method's figures at a width, one a split; none where it was not measured."""
+        """A method's figures of a measure, by its key, at a width, one a split; none where it has none."""
         return [r.measures[measure] for r in self.of(method, width) if measure in r.measures]
 
     def difference(self, measure: str, width: int, ours: str = OURS, theirs: str = RIVAL) -> Difference:
         """Ours minus theirs at a width, and a paired test: over splits or, of one split, over its rows."""
         own, other = self.of(ours, width), self.of(theirs, width)
         if len(own) == 1 and measure in own[0].correct:
-            return over_rows(own[0].correct[measure], other[0].correct[measure])
+            return over_samples(own[0].correct[measure], other[0].correct[measure])
         return over_splits(
             self.values(measure, ours, width), self.values(measure, theirs, width), self.test_share
         )
@@ -87,11 +102,11 @@ class Comparison:
         if not self._both:
             return []
         sentences = [self._worth_it()]
-        sentences += [f"{measure}: {self._on_accuracy(measure)}" for measure in (LINEAR, NEIGHBOURS)]
-        if all(self.values(R2, method, width) for method in (OURS, RIVAL) for width in self.widths):
-            sentences.append(f"{R2}: {'; '.join(self._on_r2(width) for width in self.widths)}")
-        own = [t for width in self.widths for t in self.values(FIT, OURS, width)]
-        other = [t for width in self.widths for t in self.values(FIT, RIVAL, width)]
+        sentences += [f"{probe.title}: {self._on_accuracy(probe)}" for probe in PROBES]
+        if all(self.values(R2.key, method, width) for method in (OURS, RIVAL) for width in self.widths):
+            sentences.append(f"{R2.title}: {'; '.join(self._on_r2(width) for width in self.widths)}")
+        own = [t for width in self.widths for t in self.values(FIT.key, OURS, width)]
+        other = [t for width in self.widths for t in self.values(FIT.key, RIVAL, width)]
         if own and other:
             ratio = float(np.median(own) / np.median(other))
             faster = "PCA's fit is" if ratio >= 1 else "the stack's fit is"
@@ -111,13 +126,13 @@ class Comparison:
             for r in self.records
         ]
         tests = [
-            {"width": width, "measure": measure, **vars(self.difference(measure, width))}
+            {"width": width, "measure": probe.key, **vars(self.difference(probe.key, width))}
             for width in (self.widths if self._both else ())
-            for measure in (LINEAR, NEIGHBOURS)
+            for probe in PROBES
         ]
         for test in tests:  # JSON has no NaN
             test["half_width"] = None if isnan(test["half_width"]) else test["half_width"]
-        return {"records": records, "against PCA": tests, "verdicts": self.verdicts()}
+        return {"records": records, "against_pca": tests, "verdicts": self.verdicts()}
 
     @property
     def _both(self) -> bool:
@@ -128,15 +143,15 @@ class Comparison:
         worth: list[int] = []
         rest: list[int] = []
         for width in self.widths:
-            signs = [self.difference(measure, width).sign for measure in (LINEAR, NEIGHBOURS)]
+            signs = [self.difference(probe.key, width).sign for probe in PROBES]
             (worth if max(signs) > 0 and min(signs) >= 0 else rest).append(width)
         if not worth:
             return f"not worth it at {_joined(rest)} dimensions: PCA serves as well or better"
         return f"worth it at {_joined(worth)} dimensions{f', not at {_joined(rest)}' if rest else ''}"
 
-    def _on_accuracy(self, measure: str) -> str:
+    def _on_accuracy(self, probe: Measure) -> str:
         """Widths of which the same can be said are named together."""
-        differences = {width: self.difference(measure, width) for width in self.widths}
+        differences = {width: self.difference(probe.key, width) for width in self.widths}
         parts = []
         for sign, words in (
             (1, "better than PCA by"),
@@ -150,7 +165,7 @@ class Comparison:
         return "; ".join(parts)
 
     def _on_r2(self, width: int) -> str:
-        own, other = (float(np.mean(self.values(R2, method, width))) for method in (OURS, RIVAL))
+        own, other = (float(np.mean(self.values(R2.key, method, width))) for method in (OURS, RIVAL))
         if round(own, 3) == round(other, 3):
             return f"at {width} a tie"
         return f"at {width} {'higher' if own > other else 'lower'} than PCA's by {abs(own - other):.3f}"
@@ -167,8 +182,8 @@ def _points(difference: Difference, *, signed: bool) -> str:
     return text if isnan(half) else f"{text} ± {half:.1f}"
 
 
-def summary(comparison: Comparison, measures: Sequence[str] = JUDGED) -> list[dict[str, Any]]:
-    """The lines of the table: of each width and method the mean and the half-width of its 95 % interval."""
+def summary(comparison: Comparison) -> list[dict[str, Any]]:
+    """The lines of the table: of each width and method, by key, the mean and half of its 95 % interval."""
     lines = []
     for width in comparison.widths:
         for method in comparison.methods:
@@ -176,9 +191,11 @@ def summary(comparison: Comparison, measures: Sequence[str] = JUDGED) -> list[di
             if not records or (method == RAW and width != comparison.widths[-1]):
                 continue
             figures = {
-                m: interval(values) for m in measures if (values := comparison.values(m, method, width))
+                measure.key: interval(values)
+                for measure in comparison.measures
+                if (values := comparison.values(measure.key, method, width))
             }
-            seconds = comparison.values(FIT, method, width)
+            seconds = comparison.values(FIT.key, method, width)
             lines.append(
                 {
                     "method": method,

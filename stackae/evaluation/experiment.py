@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import joblib
 import numpy as np
@@ -16,16 +16,15 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from stackae.estimators.stacked import StackedAutoencoder
-from stackae.evaluation.comparison import (
+from stackae.evaluation.comparison import Comparison, Record
+from stackae.evaluation.measures import (
     CLUSTERS,
     FIT,
     LINEAR,
     NEIGHBOURS,
     R2,
     TRANSFORM,
-    Comparison,
-    Record,
-    labels_measure,
+    few_labels_measure,
 )
 from stackae.evaluation.methods import (
     METHODS,
@@ -41,6 +40,7 @@ from stackae.evaluation.methods import (
 from stackae.evaluation.probes import clustering_accuracy, few_labels_probe, linear_probe, neighbour_probe
 from stackae.exceptions import DataError, ParameterError
 
+T = TypeVar("T")
 Floats = npt.NDArray[np.floating]
 
 #: Feature widths, numbers of labels, draws of them and splits that are tried where nothing else is said.
@@ -80,8 +80,8 @@ def resplit(X: Floats, y: npt.NDArray[Any], test_share: float = 0.25) -> Callabl
 
     Parameters
     ----------
-    X : array of shape (n_rows, n_features)
-    y : array of shape (n_rows,)
+    X : array of shape (n_samples, n_features)
+    y : array of shape (n_samples,)
         Classes.
     test_share : float, default=0.25
 
@@ -144,45 +144,19 @@ def compare(
     n_draws : int, default=10
         Of so many labels.
     fresh : bool, default=False
-        Whether no two splits share rows, as where each is generated anew; the tests then need not allow for
-        shared ones.
+        Whether no two splits share rows: the tests then need not allow for shared ones.
     n_jobs : int or None, default=None
-        Splits and widths that are worked on at the same time, as for any ``joblib.Parallel``: inside
-        ``joblib.parallel_config(backend="dask")`` a cluster works on them.
+        Splits and widths at the same time, as for any ``joblib.Parallel``, whose backend may be a cluster.
     verbose : int, default=0
         1: a line on standard error for each split and width that is done, with the time left.
-
-    Returns
-    -------
-    Comparison
 
     Raises
     ------
     ParameterError
         A method that is not known, no width, or ``stack.layers="auto"``.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_digits
-    >>> from stackae import StackedAutoencoder, Training
-    >>> from stackae.evaluation import compare, resplit
-    >>> X, y = load_digits(return_X_y=True)
-    >>> stack = StackedAutoencoder((64, 8), finetune=Training(max_epochs=5))
-    >>> methods = ("stackae", "PCA")
-    >>> comparison = compare(stack, resplit(X / 16, y), (4,), methods=methods, n_splits=2, few_labels=())
-    >>> len(comparison.values("linear probe", "PCA", 4))
-    2
     """
-    if unknown := [name for name in methods if name not in METHODS]:
-        raise ParameterError(f"unknown method {unknown[0]!r}; known are {', '.join(METHODS)}")
-    if not widths or min(widths) < 1 or n_splits < 1:
-        raise ParameterError(
-            f"widths must hold numbers of at least 1, and n_splits be one, got {widths!r} and {n_splits!r}"
-        )
-    for width in widths:
-        with_width(stack, width, 0).check_parameters()
-    tasks = [(seed, width) for seed in range(n_splits) for width in widths]
-    answers = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(
+    _check(stack, widths, methods, n_splits)
+    jobs = [
         joblib.delayed(_on_split)(
             split,
             seed,
@@ -192,18 +166,36 @@ def compare(
             few_labels,
             n_draws,
         )
-        for seed, width in tasks
-    )
-    found = []
+        for seed in range(n_splits)
+        for width in widths
+    ]
+    done = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
+    found = list(_telling(done, len(jobs)) if verbose else done)
+    records = [record for of_split, _ in found for record in of_split]
+    return Comparison(records, 0.0 if fresh else found[0][1], tuple(few_labels))
+
+
+def _check(stack: StackedAutoencoder, widths: Sequence[int], methods: Sequence[str], n_splits: int) -> None:
+    """Refuse before anything is fitted."""
+    if unknown := [name for name in methods if name not in METHODS]:
+        raise ParameterError(f"unknown method {unknown[0]!r}; known are {', '.join(METHODS)}")
+    if not widths or min(widths) < 1 or n_splits < 1:
+        raise ParameterError(
+            f"widths must hold numbers of at least 1, and n_splits be one, got {widths!r} and {n_splits!r}"
+        )
+    for width in widths:
+        with_width(stack, width, 0).check_parameters()
+
+
+def _telling(done: Iterable[T], n_jobs: int) -> Iterator[T]:
+    """Say on standard error how far it is, and how long it will take."""
     start = perf_counter()
-    for done, answer in enumerate(answers, 1):
-        found.append(answer)
-        if verbose:
-            seconds = perf_counter() - start
-            left = seconds / done * (len(tasks) - done)
-            said = f"{done} of {len(tasks)} splits and widths, {seconds:.0f} s, about {left:.0f} s left"
-            print(said, file=sys.stderr, flush=True)
-    return Comparison([record for records, _ in found for record in records], 0.0 if fresh else found[0][1])
+    for n_done, result in enumerate(done, 1):
+        seconds = perf_counter() - start
+        left = seconds / n_done * (n_jobs - n_done)
+        said = f"{n_done} of {n_jobs} splits and widths, {seconds:.0f} s, about {left:.0f} s left"
+        print(said, file=sys.stderr, flush=True)
+        yield result
 
 
 def compare_fitted(
@@ -221,7 +213,7 @@ def compare_fitted(
     Parameters
     ----------
     model : fitted Autoencoder, StackedAutoencoder or StackedAutoencoderDetector
-    X : array of shape (n_rows, n_features)
+    X : array of shape (n_samples, n_features)
         The rows that it was fitted on; the others are fitted on the same.
     split : Split
         The probes learn from its training rows and are asked about its test rows.
@@ -244,7 +236,7 @@ def compare_fitted(
             continue
         record = _fit_and_judge(method, Task(X, width, model, 0), trial)
         records += [] if record is None else [record]
-    return Comparison(records, len(split.X_test) / len(split.X))
+    return Comparison(records, len(split.X_test) / len(split.X), tuple(few_labels))
 
 
 #: Methods that train a stack of their own.
@@ -296,29 +288,29 @@ def _judge(method: str, features: Features, seconds: float | None, width: int | 
     test = features.transform(split.X_test)
     transform_seconds = perf_counter() - start
     correct = {
-        LINEAR: linear_probe(train, split.y, test, split.y_test),
-        NEIGHBOURS: neighbour_probe(train, split.y, test, split.y_test),
+        LINEAR.key: linear_probe(train, split.y, test, split.y_test),
+        NEIGHBOURS.key: neighbour_probe(train, split.y, test, split.y_test),
     }
-    measures = {name: float(rows.mean()) for name, rows in correct.items()}
+    measures = {key: float(of_samples.mean()) for key, of_samples in correct.items()}
     back = getattr(features, "inverse_transform", None)
     if back is not None:
-        measures[R2] = _r2(split, back(test))
+        measures[R2.key] = _r2(split, back(test))
     n_classes = len(np.unique(split.y))
-    measures[CLUSTERS] = clustering_accuracy(train, test, split.y_test, n_classes, seed)
+    measures[CLUSTERS.key] = clustering_accuracy(train, test, split.y_test, n_classes, seed)
     for n_labels in few_labels:
         accuracy = few_labels_probe(train, split.y, test, split.y_test, n_labels, n_draws, seed)
         if accuracy is not None:
-            measures[labels_measure(n_labels)] = accuracy
+            measures[few_labels_measure(n_labels).key] = accuracy
     if seconds is not None:
-        measures[FIT] = seconds
-    measures[TRANSFORM] = transform_seconds
+        measures[FIT.key] = seconds
+    measures[TRANSFORM.key] = transform_seconds
     return Record(seed, method, width, train.shape[1], measures, correct)
 
 
-def _r2(split: Split, answers: Floats) -> float:
+def _r2(split: Split, reconstruction: Floats) -> float:
     """1 - Σ(x - x̂)² / Σ(x - mean)² of the test rows, in the units in which the methods work."""
     spread = np.ones(split.X.shape[1]) if in_unit_interval(split.X) else split.X.std(0, dtype=np.float64)
     varies = spread > 0
-    rows, answers = (values[:, varies] / spread[varies] for values in (split.X_test, answers))
-    total = float(np.square(rows - rows.mean(0)).sum())
-    return 1 - float(np.square(rows - answers).sum()) / total if total > 0 else 1.0
+    X, reconstruction = (values[:, varies] / spread[varies] for values in (split.X_test, reconstruction))
+    total = float(np.square(X - X.mean(0)).sum())
+    return 1 - float(np.square(X - reconstruction).sum()) / total if total > 0 else 1.0

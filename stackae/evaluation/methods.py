@@ -74,7 +74,7 @@ class Task:
 
     Parameters
     ----------
-    X : array of shape (n_rows, n_features)
+    X : array of shape (n_samples, n_features)
         Training rows, in the user's units.
     width : int
         Features wanted.

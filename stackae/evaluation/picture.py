@@ -7,7 +7,8 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stackae.evaluation.comparison import LINEAR, NEIGHBOURS, Comparison, labels_measure
+from stackae.evaluation.comparison import Comparison
+from stackae.evaluation.measures import LINEAR, PROBES
 from stackae.evaluation.methods import METHODS, OURS, RAW, RIVAL
 from stackae.evaluation.statistics import interval
 from stackae.exceptions import ParameterError
@@ -40,30 +41,23 @@ def draw(comparison: Comparison, path: str | PathLike[str] | None = None, title:
     check_picture(path)
     from matplotlib.figure import Figure
 
-    few = sorted(
-        {
-            int(name.split()[0].replace(",", ""))
-            for r in comparison.records
-            for name in r.measures
-            if name.endswith(" labels")
-        }
-    )
-    panels = [LINEAR, NEIGHBOURS, *([labels_measure(few[0])] if few else [])]
-    figure = Figure(figsize=(4.2 * len(panels), 4.0), layout="constrained")
-    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    few = {m.n_labels: m.key for m in comparison.measures if m.n_labels is not None}
+    n_panels = len(PROBES) + bool(few)
+    figure = Figure(figsize=(4.2 * n_panels, 4.0), layout="constrained")
+    axes = figure.subplots(1, n_panels, sharey=True, squeeze=False)[0]
     widths = comparison.widths
-    for axis, measure in zip(axes, (LINEAR, NEIGHBOURS), strict=False):
-        _lines(axis, comparison, widths, lambda method, width, m=measure: comparison.values(m, method, width))
-        axis.set(xlabel="width of the code", title=measure)
+    for axis, probe in zip(axes, PROBES, strict=False):
+        _lines(
+            axis,
+            comparison,
+            widths,
+            lambda method, width, key=probe.key: comparison.values(key, method, width),
+        )
+        axis.set(xlabel="width of the code", title=probe.title)
     if few:
         width = widths[-1]
-        _lines(
-            axes[2],
-            comparison,
-            few,
-            lambda method, n: comparison.values(labels_measure(n), method, width),
-        )
-        axes[2].set(xlabel="labels", title=f"{LINEAR}, few labels, width {width}")
+        _lines(axes[-1], comparison, list(few), lambda method, n: comparison.values(few[n], method, width))
+        axes[-1].set(xlabel="labels", title=f"{LINEAR.title}, few labels, width {width}")
     axes[0].set_ylabel("accuracy on test rows, %")
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 6), frameon=False)

@@ -54,8 +54,8 @@ def few_labels_probe(
     accuracies = []
     for draw in range(n_draws):
         rng = np.random.default_rng([seed, draw])
-        rows = _drawn_evenly(y_train, classes, n_labels, rng)
-        accuracies.append(_logistic(train[rows], y_train[rows], test, y_test).mean())
+        drawn = _drawn_evenly(y_train, classes, n_labels, rng)
+        accuracies.append(_logistic(train[drawn], y_train[drawn], test, y_test).mean())
     return float(np.mean(accuracies))
 
 
@@ -67,8 +67,8 @@ def _drawn_evenly(
     turn = np.empty(len(y), np.intp)  # how many rows of its class are before a row
     for of_class in (y[order] == c for c in rng.permutation(classes)):
         turn[of_class] = np.arange(of_class.sum())
-    rows: npt.NDArray[np.intp] = order[np.argsort(turn, kind="stable")[:n]]
-    return rows
+    drawn: npt.NDArray[np.intp] = order[np.argsort(turn, kind="stable")[:n]]
+    return drawn
 
 
 def clustering_accuracy(train: Any, test: Any, y_test: Any, n_classes: int, seed: int) -> float:

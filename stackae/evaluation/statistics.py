@@ -85,15 +85,15 @@ def over_splits(ours: Sequence[float], theirs: Sequence[float], test_share: floa
     )
 
 
-def over_rows(ours: npt.NDArray[np.bool_], theirs: npt.NDArray[np.bool_]) -> Difference:
+def over_samples(ours: npt.NDArray[np.bool_], theirs: npt.NDArray[np.bool_]) -> Difference:
     """McNemar's exact test of which rows two methods got right, on one split.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from stackae.evaluation.statistics import over_rows
+    >>> from stackae.evaluation.statistics import over_samples
     >>> ours, theirs = np.array([True] * 9 + [False]), np.array([False] * 9 + [True])
-    >>> round(over_rows(ours, theirs).p_value, 3)  # 2 (1 + 10) / 1024
+    >>> round(over_samples(ours, theirs).p_value, 3)  # 2 (1 + 10) / 1024
     0.021
     """
     wins, losses, n = int((ours & ~theirs).sum()), int((~ours & theirs).sum()), len(ours)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
-from stackae.evaluation.statistics import interval, over_rows, over_splits
+from stackae.evaluation.statistics import interval, over_samples, over_splits
 
 
 def test_the_interval_is_students():
@@ -43,14 +43,14 @@ def test_equal_values_are_no_difference_and_a_constant_one_is_sure():
     assert over_splits([0.75], [0.5], 0.3).p_value == 1
 
 
-def test_the_test_over_rows_is_mcnemars_exact():
+def test_the_test_over_samples_is_mcnemars_exact():
     ours = np.array([True] * 9 + [False] * 1 + [True] * 90)
     theirs = np.array([False] * 9 + [True] * 1 + [True] * 90)
     # Ten rows on which they differ, nine of them ours: twice the binomial tail, 2 · (1 + 10) / 1024.
-    found = over_rows(ours, theirs)
+    found = over_samples(ours, theirs)
     assert found.p_value == pytest.approx(22 / 1024)
     assert (found.mean, found.sign) == (pytest.approx(0.08), 1)
     # The variance of a difference of paired proportions: (10 - 8²/100) / 100².
     assert found.half_width == pytest.approx(1.96 * sqrt(10 - 0.64) / 100)
-    assert over_rows(theirs, ours).sign == -1
-    assert over_rows(ours, ours).p_value == 1
+    assert over_samples(theirs, ours).sign == -1
+    assert over_samples(ours, ours).p_value == 1

@@ -5,21 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from stackae_cli.comparison_table import print_comparison
+from stackae_cli.labelled_samples import Source, one_split, read_training_samples, samples_of_run
 from stackae_cli.layer_spec import LayerSpec, parse_layer
-from stackae_cli.options import common_options, data_options, device_option
+from stackae_cli.options import about, common_options, data_options, device_option, load_reconstructing
+from stackae_cli.run_folder import MODEL
 
 if TYPE_CHECKING:
-    from stackae.data import DataSet
     from stackae.evaluation import Comparison
 
-#: What is written to no terminal has lines as long as the table.
-_TABLE_WIDTH = 140
 #: What is below the code where nothing is said, as in StackedAutoencoder's own default.
 _LAYERS_BELOW = [256]
 #: Options that mean nothing where a run is judged, which has its layers and its rows.
@@ -95,24 +94,8 @@ _WITHOUT_RUN = {
 )
 @click.option("--quiet", is_flag=True, help="Print nothing but the result.")
 @common_options
-@click.pass_context
 def evaluate(
-    context: click.Context,
-    where: tuple[str, ...],
-    device: str,
-    data_home: Path | None,
-    drop: tuple[str, ...],
-    labels: str | None,
-    methods: tuple[str, ...],
-    few_labels: tuple[int, ...],
-    layers: tuple[str, ...],
-    widths: tuple[int, ...],
-    splits: int | None,
-    jobs: int | None,
-    dask: str | None,
-    json_path: Path | None,
-    picture: Path | None,
-    quiet: bool,
+    where: tuple[str, ...], json_path: Path | None, picture: Path | None, quiet: bool, **options: Any
 ) -> None:
     """Compare features with PCA's of the same width, on labelled rows, and say who wins.
 
@@ -121,9 +104,7 @@ def evaluate(
     rows are not touched). Simple models, logistic regression, 5 nearest neighbours and k-means, learn from
     the features of training rows and are asked about test rows.
     """
-    from stackae.evaluation import METHODS, draw
-    from stackae.evaluation.experiment import FEW_LABELS, QUICK_METHODS
-    from stackae.evaluation.methods import OURS
+    from stackae.evaluation import draw
     from stackae.evaluation.picture import check_picture
     from stackae.serialization.files import atomic_write_text, check_new_file
     from stackae.serialization.provenance import machine, versions
@@ -133,30 +114,14 @@ def evaluate(
             check_new_file(path, option)
     if picture is not None:
         check_picture(picture)
-    if unknown := [name for name in methods if name not in {"all", *METHODS}]:
-        raise click.UsageError(f"unknown method {unknown[0]!r}; known are all, {', '.join(METHODS)}")
-    asked = METHODS if "all" in methods else methods or QUICK_METHODS
-    wanted = tuple(dict.fromkeys([OURS, *asked]))
+    options["methods"] = _known(options["methods"])
     run, data = _run_and_data(where)
-    few = few_labels or FEW_LABELS
+    source = Source(data, options["data_home"], options["drop"], options["labels"])
     if run is not None:
-        given = [option for name, option in _WITHOUT_RUN.items() if context.params[name] not in (None, ())]
-        if given:
-            raise click.UsageError(
-                f"{given[0]} is for DATA alone, got the run {run!r} too, which has its layers and rows"
-            )
-        comparison, title, notes = _of_run(run, data, data_home, drop, labels, device, wanted, few)
+        comparison, title, notes = _of_run(run, source, options)
     else:
-        whole = _training_rows(data, data_home, drop, labels)
-        with _workers(dask):
-            comparison = _of_data(
-                data, whole, layers, widths, splits, jobs, device, wanted, few, verbose=int(not quiet)
-            )
-        n_test = round(len(whole.X) * comparison.test_share / (1 + comparison.test_share))
-        n_splits = len({record.split for record in comparison.records})
-        title = f"{len(whole.X) - n_test:,} training rows, {n_test:,} test rows, {n_splits} splits"
-        notes = ["± is half a 95 % interval over splits"] if n_splits > 1 else []
-    _print(comparison, title, notes)
+        comparison, title, notes = _of_data(source, options, verbose=int(not quiet))
+    print_comparison(comparison, title, notes)
     if json_path is not None:
         table = {"data": data, "notes": notes, **comparison.as_dict()}
         table = {**table, "versions": versions(), "machine": machine()}
@@ -165,10 +130,20 @@ def evaluate(
         draw(comparison, picture, title=data)
 
 
+def _known(methods: tuple[str, ...]) -> tuple[str, ...]:
+    """The methods that are compared, the stack among them."""
+    from stackae.evaluation import METHODS
+    from stackae.evaluation.experiment import QUICK_METHODS
+    from stackae.evaluation.methods import OURS
+
+    if unknown := [name for name in methods if name not in {"all", *METHODS}]:
+        raise click.UsageError(f"unknown method {unknown[0]!r}; known are all, {', '.join(METHODS)}")
+    asked = METHODS if "all" in methods else methods or QUICK_METHODS
+    return tuple(dict.fromkeys([OURS, *asked]))
+
+
 def _run_and_data(where: tuple[str, ...]) -> tuple[str | None, str]:
     """A run, if one is named, and the data: ``RUN DATA``, ``RUN`` or ``DATA``."""
-    from stackae_cli.run_folder import MODEL
-
     if len(where) > 2:
         raise click.UsageError(f"expected RUN and DATA, got {len(where)} arguments")
     if len(where) == 2:
@@ -178,81 +153,60 @@ def _run_and_data(where: tuple[str, ...]) -> tuple[str | None, str]:
     return None, where[0] if where else "digits"
 
 
-def _of_run(
-    run: str,
-    data: str,
-    data_home: Path | None,
-    drop: tuple[str, ...],
-    labels: str | None,
-    device: str,
-    methods: tuple[str, ...],
-    few_labels: tuple[int, ...],
-) -> tuple[Comparison, str, list[str]]:
-    """Judge a run's codes on test rows."""
-    import numpy as np
+def _of_run(run: str, source: Source, options: dict[str, Any]) -> tuple[Comparison, str, list[str]]:
+    """Judge a run's codes on test rows; what was found, the table's title, and notes on it."""
+    from stackae.evaluation import compare_fitted
+    from stackae.evaluation.experiment import FEW_LABELS
 
-    from stackae.data import DATA_SETS
-    from stackae.evaluation import Split, compare_fitted, resplit
-    from stackae_cli.options import about, load_reconstructing
-
-    model = load_reconstructing(run, device)
-    whole = _training_rows(data, data_home, drop, labels)
-    with about(data):
-        model.transform(whole.rows[:1])  # other columns are refused before anything is fitted
+    if given := [option for name, option in _WITHOUT_RUN.items() if options[name] not in (None, ())]:
+        raise click.UsageError(
+            f"{given[0]} is for DATA alone, got the run {run!r} too, which has its layers and rows"
+        )
+    model = load_reconstructing(run, options["device"])
+    whole = read_training_samples(source)
+    with about(source.data):
+        model.transform(whole.named_samples[:1])  # other columns are refused before anything is fitted
     if hasattr(model, "feature_names_in_"):
         del model.feature_names_in_  # from here on the rows are bare arrays
-    X, y = np.asarray(whole.X), cast(Any, whole.y)
-    name = data.partition(":")[0]
-    if name in DATA_SETS and data in _names_of(name):
-        test = _read(f"{name}:test", data_home, drop, None)
-        split = Split(X, y, np.asarray(test.X), cast(Any, test.y))
-    else:
-        with about(data):
-            split = resplit(X, y)(0)
-    fitted_on, note = _rows_of_run(run, whole, split.X)
-    seconds = sum(record["seconds"] for record in model.history_) or None
+    split = one_split(source, whole)
+    fitted_on, note = samples_of_run(run, whole, split.X)
     comparison = compare_fitted(
-        model, fitted_on, split, seconds=seconds, methods=methods, few_labels=few_labels
+        model,
+        fitted_on,
+        split,
+        seconds=sum(record["seconds"] for record in model.history_) or None,
+        methods=options["methods"],
+        few_labels=options["few_labels"] or FEW_LABELS,
     )
     title = f"{len(split.X):,} training rows, {len(split.X_test):,} test rows"
     return comparison, title, [note] if note else []
 
 
-def _of_data(
-    data: str,
-    whole: DataSet,
-    layers: tuple[str, ...],
-    widths: tuple[int, ...],
-    splits: int | None,
-    jobs: int | None,
-    device: str,
-    methods: tuple[str, ...],
-    few_labels: tuple[int, ...],
-    *,
-    verbose: int,
-) -> Comparison:
-    """Train stacks of several widths on splits of the rows, and judge them."""
+def _of_data(source: Source, options: dict[str, Any], *, verbose: int) -> tuple[Comparison, str, list[str]]:
+    """Train stacks of several widths on splits of the rows, and judge them; the same three."""
     import numpy as np
 
     from stackae import StackedAutoencoder
     from stackae.evaluation import compare, resplit
-    from stackae.evaluation.experiment import N_SPLITS, WIDTHS
-    from stackae_cli.options import about
+    from stackae.evaluation.experiment import FEW_LABELS, N_SPLITS, WIDTHS
 
-    below = [parse_layer(spec) for spec in layers] or _LAYERS_BELOW
-    stack = StackedAutoencoder([*below, 1], device=device)
-    with about(data):
-        split = resplit(np.asarray(whole.X), cast(Any, whole.y))
-        return compare(
-            stack,
-            split,
-            widths or WIDTHS,
-            methods=methods,
-            n_splits=splits or N_SPLITS,
-            few_labels=few_labels,
-            n_jobs=jobs,
+    whole = read_training_samples(source)
+    below = [parse_layer(spec) for spec in options["layers"]] or _LAYERS_BELOW
+    n_splits = options["splits"] or N_SPLITS
+    with _workers(options["dask"]), about(source.data):
+        comparison = compare(
+            StackedAutoencoder([*below, 1], device=options["device"]),
+            resplit(np.asarray(whole.X), cast(Any, whole.y)),
+            options["widths"] or WIDTHS,
+            methods=options["methods"],
+            n_splits=n_splits,
+            few_labels=options["few_labels"] or FEW_LABELS,
+            n_jobs=options["jobs"],
             verbose=verbose,
         )
+    n_test = round(len(whole.X) * comparison.test_share / (1 + comparison.test_share))
+    title = f"{len(whole.X) - n_test:,} training rows, {n_test:,} test rows, {n_splits} splits"
+    return comparison, title, ["± is half a 95 % interval over splits"] if n_splits > 1 else []
 
 
 @contextmanager
@@ -270,105 +224,3 @@ def _workers(address: str | None) -> Iterator[None]:
     client = Client(address, timeout="10s")  # type: ignore[no-untyped-call]
     with client, joblib.parallel_config(backend="dask"):
         yield
-
-
-def _names_of(name: str) -> set[str]:
-    return {name, f"{name}:train", f"{name}:test"}
-
-
-def _training_rows(data: str, data_home: Path | None, drop: tuple[str, ...], labels: str | None) -> DataSet:
-    """The labelled rows of DATA; of a data set always the training rows, whichever half was named.
-
-    To learn from the rows that are asked would flatter everybody.
-    """
-    from stackae.data import DATA_SETS
-    from stackae.exceptions import DataError
-
-    name = data.partition(":")[0]
-    named = name in DATA_SETS and data in _names_of(name)
-    whole = _read(name if named else data, data_home, drop, labels)
-    if whole.y is None:
-        raise DataError(f"{data}: has no labels to judge features by; give --labels COLUMN or FILE")
-    return whole
-
-
-def _read(data: str, data_home: Path | None, drop: tuple[str, ...], labels: str | None) -> DataSet:
-    from stackae.data import load_data
-
-    return load_data(data, data_home=data_home, drop=drop, labels=labels)
-
-
-def _rows_of_run(run: str, whole: DataSet, train: Any) -> tuple[Any, str | None]:
-    """The rows on which the others are fitted (the run's, where they can be had again), and what to say."""
-    import tomllib
-
-    from stackae.data import fingerprint
-    from stackae_cli.run_folder import CONFIG
-
-    path = Path(run) / CONFIG
-    instead = "PCA was fitted on the training rows here"
-    if not path.is_file():
-        return train, f"no configuration of the run is known: {instead}"
-    try:
-        config = tomllib.loads(path.read_text(encoding="utf-8"))
-        wanted = dict(config["ran"])["fingerprint"]
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, LookupError, TypeError):
-        return train, f"the configuration of the run is damaged: {instead}"
-    if wanted == fingerprint(whole.X):
-        same = len(train) < len(whole.X)
-        note = (
-            "both were fitted on all rows, the test rows among them, without their labels" if same else None
-        )
-        return whole.X, note
-    home = config.get("data_home")
-    try:
-        rows = _read(config["data"], None if home is None else Path(home), tuple(config["drop"]), None)
-    except (OSError, ValueError):
-        return train, f"the run's own rows are not to be had any more: {instead}"
-    if fingerprint(rows.X) != wanted or rows.X.shape[1] != train.shape[1]:
-        return train, f"the run's own rows have changed: {instead}"
-    return rows.X, None
-
-
-def _print(comparison: Comparison, title: str, notes: list[str]) -> None:
-    from rich.console import Console
-    from rich.table import Column, Table
-
-    from stackae.evaluation import summary
-    from stackae.evaluation.comparison import CLUSTERS, LINEAR, NEIGHBOURS, R2
-
-    few = [
-        name
-        for name in dict.fromkeys(name for r in comparison.records for name in r.measures)
-        if name.endswith(" labels")
-    ]
-    measures = (LINEAR, NEIGHBOURS, *few, CLUSTERS, R2)
-    headings = ("features", "width", *measures, "seconds")
-    table = Table(*(Column(heading, no_wrap=True) for heading in headings), title=title)
-    width = 0
-    for line in summary(comparison, measures):
-        if line["width"] < width or (len(comparison.widths) > 1 and line["method"] == "stackae"):
-            table.add_section()
-        width = line["width"]
-        table.add_row(
-            line["method"],
-            str(width),
-            *(_figure(line.get(measure), percent=measure != R2) for measure in measures),
-            "" if line["seconds"] is None else f"{line['seconds']:.2f}",
-        )
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=max(_TABLE_WIDTH, console.width))
-    console.print(table)
-    for text in [*comparison.verdicts(), *(f"note: {note}" for note in notes)]:
-        console.print(text, highlight=False)
-
-
-def _figure(found: tuple[float, float] | None, *, percent: bool) -> str:
-    """A mean, and half its interval where there is one."""
-    if found is None:
-        return ""
-    mean, half = found
-    if percent:
-        return f"{100 * mean:.1f} %" if isnan(half) else f"{100 * mean:.1f} ± {100 * half:.1f}"
-    return f"{mean:.3f}"

@@ -1,0 +1,51 @@
+"""A comparison of features as a table on the terminal, with its verdicts."""
+
+from __future__ import annotations
+
+from math import isnan
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stackae.evaluation import Comparison
+
+#: What is written to no terminal has lines as long as the table.
+_WIDTH = 140
+
+
+def print_comparison(comparison: Comparison, title: str, notes: list[str]) -> None:
+    """Print the table, a line a verdict, a line a note."""
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    from stackae.evaluation import summary
+
+    measures = comparison.measures
+    headings = ("features", "width", *(measure.title for measure in measures), "seconds")
+    table = Table(*(Column(heading, no_wrap=True) for heading in headings), title=title)
+    width = 0
+    for line in summary(comparison):
+        if line["width"] < width or (len(comparison.widths) > 1 and line["method"] == "stackae"):
+            table.add_section()
+        width = line["width"]
+        table.add_row(
+            line["method"],
+            str(width),
+            *(_figure(line.get(measure.key), percent=measure.is_share) for measure in measures),
+            "" if line["seconds"] is None else f"{line['seconds']:.2f}",
+        )
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=max(_WIDTH, console.width))
+    console.print(table)
+    for text in [*comparison.verdicts(), *(f"note: {note}" for note in notes)]:
+        console.print(text, highlight=False)
+
+
+def _figure(found: tuple[float, float] | None, *, percent: bool) -> str:
+    """A mean, and half its interval where there is one."""
+    if found is None:
+        return ""
+    mean, half = found
+    if percent:
+        return f"{100 * mean:.1f} %" if isnan(half) else f"{100 * mean:.1f} ± {100 * half:.1f}"
+    return f"{mean:.3f}"

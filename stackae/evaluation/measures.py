@@ -1,0 +1,42 @@
+"""What is measured of features: what results call it, and what people read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Something that is measured of a method's features.
+
+    Parameters
+    ----------
+    key : str
+        What records and JSON call it. It stays, however the title is worded.
+    title : str
+        What tables, verdicts and pictures call it.
+    is_share : bool, default=True
+        Whether it is a share in [0, 1], which is shown as a percentage.
+    n_labels : int or None, default=None
+        With how many labels the linear probe learns. None: with all, or it is another measure.
+    """
+
+    key: str
+    title: str
+    is_share: bool = True
+    n_labels: int | None = None
+
+
+LINEAR = Measure("linear_probe", "linear probe")
+NEIGHBOURS = Measure("knn_probe", "k-NN probe")
+CLUSTERS = Measure("clusters", "clusters")
+R2 = Measure("r2", "R²", is_share=False)
+FIT = Measure("fit_seconds", "fit seconds", is_share=False)
+TRANSFORM = Measure("transform_seconds", "transform seconds", is_share=False)
+#: Those that are tested sample by sample, and that decide whether features are worth it.
+PROBES = (LINEAR, NEIGHBOURS)
+
+
+def few_labels_measure(n_labels: int) -> Measure:
+    """The accuracy of the linear probe with so few labels."""
+    return Measure(f"few_labels_{n_labels}", f"{n_labels:,} labels", n_labels=n_labels)
