@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from stackae._utils.part_table import PartTable
 from stackae.codes import CODES
 from stackae.corruption import CORRUPTIONS
 from stackae.losses import LOSSES
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from stackae.corruption.base import Corruption
 
 #: The parts that a specification may name, by the parameter of ``Autoencoder`` that takes them.
-TABLES: dict[str, PartTable[Any]] = {
+TABLES: dict[str, Mapping[str, Any]] = {
     "network": NETWORKS,
     "corruption": CORRUPTIONS,
     "code": CODES,
@@ -114,8 +114,6 @@ def _parse_part(part: str, spec: str, option: str = "--layer") -> tuple[str, Any
                 param_hint=option,
             )
         return "activation", first
-    from stackae._utils.constraints import InvalidParameterError
-
     parameter, table = next((p, t) for p, t in TABLES.items() if name in t)
     kind = table[name]
     known = list(signature(kind).parameters)
@@ -132,7 +130,7 @@ def _parse_part(part: str, spec: str, option: str = "--layer") -> tuple[str, Any
     made = kind(**values)
     try:
         made.check_parameters()
-    except InvalidParameterError as error:
+    except ValueError as error:
         raise click.BadParameter(f"{error} ({name!r} in {spec!r})", param_hint=option) from None
     return parameter, made
 

@@ -12,7 +12,7 @@ import click
 if TYPE_CHECKING:
     from stackae import Autoencoder, StackedAutoencoder, StackedAutoencoderDetector
     from stackae.data import DataSet
-    from stackae.estimators._base import BaseEncoder
+    from stackae.estimators import BaseEncoder
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shlex
-import tomllib
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
-from stackae_cli.run_folder import CHECKPOINTS, CONFIG, has_checkpoint, to_toml
+from stackae_cli.run_folder import CHECKPOINTS, CONFIG, has_checkpoint, read_config, to_toml
+
+if TYPE_CHECKING:
+    from stackae.training.callbacks import Checkpoints
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 #: Options that say where and how a run is made, and not what it ends in.
-_OF_THE_WAY = {"out", "resume", "checkpoint_every", "quiet", "config", "debug"}
+_OF_THE_WAY = {"out", "resume", "checkpoint_every", "dry_run", "quiet", "config", "debug"}
 
 
 def run_options(function: F) -> F:
@@ -65,8 +68,8 @@ def _use_config(context: click.Context, parameter: click.Parameter, path: Path |
     if path is None:
         return
     try:
-        config = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        config = read_config(path)
+    except ValueError as error:
         raise click.BadParameter(f"{path} is not TOML ({error})") from None
     known = {str(p.name) for p in context.command.params if p is not parameter} - {"out"}
     given = {name: value for name, value in config.items() if not isinstance(value, dict)}
@@ -93,11 +96,11 @@ def own_options(context: click.Context, out: Path, given: dict[str, Any]) -> dic
     if not path.exists():
         return given
     try:
-        config = tomllib.loads(path.read_text(encoding="utf-8"))
+        config = read_config(path)
         decisive = {str(p.name): p for p in context.command.params if p.name not in _OF_THE_WAY}
         own = {name: p.type_cast_value(context, config.get(name)) for name, p in decisive.items()}
         command = str(dict(config["ran"])["command"])
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, click.UsageError, LookupError, TypeError) as error:
+    except (ValueError, click.UsageError, LookupError, TypeError) as error:
         raise ModelFileError(f"{path}: is damaged ({error}); start the run anew, in another --out") from None
     if command != context.command.name:
         raise ModelFileError(f"{out}: is a run of stackae {command}; go on with that, or give another --out")
@@ -141,10 +144,12 @@ def write_config(folder: Path, command: str, options: Mapping[str, Any], made_fr
     ------
     ModelFileError
         The folder holds a run on other input. One with other versions or threads is warned of.
+    ParameterError
+        The name of a path or column is not UTF-8.
     """
     import torch
 
-    from stackae.exceptions import ModelFileError, StackaeWarning
+    from stackae.exceptions import ModelFileError, ParameterError, StackaeWarning
     from stackae.serialization.files import atomic_write_text
     from stackae.serialization.provenance import versions
 
@@ -152,7 +157,7 @@ def write_config(folder: Path, command: str, options: Mapping[str, Any], made_fr
     made_from = {"command": command, **made_from}
     ran = {**made_from, "threads": torch.get_num_threads(), **versions()}
     if path.exists():
-        before = tomllib.loads(path.read_text(encoding="utf-8")).get("ran", {})
+        before = read_config(path).get("ran", {})
         differing = {
             name: f"{name} was {before.get(name)}, is {ran.get(name)}"
             for name in {**ran, **before}
@@ -164,15 +169,20 @@ def write_config(folder: Path, command: str, options: Mapping[str, Any], made_fr
             )
         if what := ", ".join(differing.values()):
             warnings.warn(f"the run may not end in the same bits: {what}", StackaeWarning, stacklevel=2)
-    atomic_write_text(path, to_toml({**plain, "ran": ran}))
-    return to_toml({**plain, "ran": made_from})
+    try:
+        atomic_write_text(path, to_toml({**plain, "ran": ran}))
+    except UnicodeEncodeError as error:
+        entry = error.object[: error.end].rpartition("\n")[2]
+        raise ParameterError(f"{path}: must be UTF-8, which {entry!a} is not; give it another name") from None
+    # Not as TOML: that may be laid out in another way by the next version of what writes it.
+    return json.dumps({**plain, "ran": made_from}, sort_keys=True)
 
 
-def with_checkpoints(folder: Path, key: str, every: float) -> AbstractContextManager[None]:
-    """Keep in a run's folder where training stands."""
-    from stackae.training.callbacks.checkpoints import Checkpoints, kept_by
+def checkpoints_in(folder: Path, key: str, every: float) -> Checkpoints:
+    """What keeps in a run's folder where training stands."""
+    from stackae.training.callbacks import Checkpoints
 
-    return kept_by(Checkpoints(folder / CHECKPOINTS, key, every=every))
+    return Checkpoints(folder / CHECKPOINTS, key, every=every)
 
 
 def _plain(value: Any) -> Any:

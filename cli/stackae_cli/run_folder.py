@@ -20,19 +20,21 @@ import os
 import re
 import shutil
 import stat
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import tomli_w
 from filelock import FileLock, Timeout
 
 from stackae.exceptions import ModelFileError
 from stackae.serialization.files import atomic_write_text
 
 if TYPE_CHECKING:
-    from stackae.estimators._base import BaseEncoder
+    from stackae.estimators import BaseEncoder
 
 MODEL = "model.safetensors"
 CONFIG = "config.toml"
@@ -64,10 +66,9 @@ def run_folder(path: Path, *, resume: bool = False) -> Iterator[Path]:
     OSError
         The folder cannot be made or written, or another process is at work in it.
     """
-    if path.is_symlink() or (path.exists() and not (resume and path.is_dir())):
-        go_on = "go on with it (--resume), " if has_checkpoint(path) else ""
-        raise FileExistsError(f"{path} exists; {go_on}choose another --out, or remove it")
+    refuse_existing(path, resume=resume)
     is_new = not path.exists()
+    parents = [folder for folder in path.parents if not folder.exists()]
     path.mkdir(parents=True, exist_ok=resume)
     checkpoints, lock = path / CHECKPOINTS, FileLock(path / _LOCK)
     for name in (CHECKPOINTS, _LOCK, *_FILES):
@@ -94,6 +95,16 @@ def run_folder(path: Path, *, resume: bool = False) -> Iterator[Path]:
         lock.release()
         if not any(path.iterdir()):
             path.rmdir()
+            for folder in parents:
+                with suppress(OSError):  # another run lies in it
+                    folder.rmdir()
+
+
+def refuse_existing(path: Path, *, resume: bool = False) -> None:
+    """Raise ``FileExistsError`` where something stands at a new run's folder, but for a run to go on with."""
+    if path.is_symlink() or (path.exists() and not (resume and path.is_dir())):
+        go_on = "go on with it (--resume), " if has_checkpoint(path) else ""
+        raise FileExistsError(f"{path} exists; {go_on}choose another --out, or remove it")
 
 
 def has_checkpoint(path: Path) -> bool:
@@ -167,12 +178,14 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def read_config(path: Path) -> dict[str, Any]:
+    """What a configuration says; ``ValueError`` where it is not TOML."""
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
 def to_toml(config: Mapping[str, Any]) -> str:
-    """A flat table, and tables in it, as TOML; None is left out, as TOML has no word for it."""
-    # A JSON string, number, bool or list of these is TOML as well.
-    plain = [f"{k} = {json.dumps(v)}" for k, v in config.items() if v is not None and not isinstance(v, dict)]
-    tables = [f"\n[{k}]\n{to_toml(v).rstrip()}" for k, v in config.items() if isinstance(v, dict)]
-    return "\n".join(plain + tables) + "\n"
+    """A configuration as TOML; an option that is None is left out, as TOML has no word for it."""
+    return tomli_w.dumps({name: value for name, value in config.items() if value is not None})
 
 
 def to_jsonl(records: Iterable[Mapping[str, Any]]) -> str:

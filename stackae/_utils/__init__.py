@@ -1,0 +1,1 @@
+"""What has no knowledge of autoencoders."""

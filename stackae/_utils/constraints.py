@@ -6,6 +6,7 @@ so that its estimator checks can read them.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -24,10 +25,35 @@ __all__ = [
     "Integral",
     "Interval",
     "InvalidParameterError",
+    "NamedIn",
     "Numbers",
     "Real",
     "StrOptions",
 ]
+
+
+class NamedIn(StrOptions):
+    """A name in a table, as the table is when it is asked, or another word.
+
+    Parameters
+    ----------
+    table : container of str
+    words : str
+        What is legal beside.
+    """
+
+    def __init__(self, table: Collection[str], *words: str) -> None:
+        self.table, self.words = table, words
+        super().__init__({*table, *words})
+
+    @property
+    def options(self) -> set[str]:
+        """All that is legal now."""
+        return {*self.table, *self.words}
+
+    @options.setter
+    def options(self, options: set[str]) -> None:
+        """The table says what they are."""
 
 
 class Numbers(Interval):  # as scikit-learn accepts only its own kinds of constraint
@@ -70,6 +96,10 @@ class Constrained(BaseEstimator):
         """
         parameters = self.get_params(deep=False)
         for name, value in parameters.items():
+            if name not in self._parameter_constraints:
+                raise TypeError(
+                    f"{type(self).__name__}._parameter_constraints must say what is legal for {name!r}"
+                )
             constraint = self._parameter_constraints[name]
             names = {c for c in constraint if isinstance(c, str)}
             if isinstance(value, bool) and not names & {"boolean", "verbose"}:

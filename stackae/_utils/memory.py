@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 from stackae.exceptions import ParameterError
 
@@ -75,3 +76,17 @@ def _physical_memory() -> int:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):  # a system that does not tell: assume a small machine
         return 2**33
+
+
+class MemoryBudget(NamedTuple):
+    """What samples and codes may take.
+
+    Parameters
+    ----------
+    n_bytes : int
+    folder : path-like or None
+        Where codes are kept that are too many for it; None: the system's temporary folder.
+    """
+
+    n_bytes: int
+    folder: str | os.PathLike[str] | None = None

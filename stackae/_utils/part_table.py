@@ -37,12 +37,29 @@ class PartTable(Mapping[str, type[T]], Generic[T]):
     def __init__(self, kind: str, package: str, entries: Mapping[str, str]) -> None:
         self.kind = kind
         self._package = package
-        self._entries = dict(entries)
+        self._entries: dict[str, str | type[T]] = dict(entries)
+
+    def register(self, name: str, variant: type[T]) -> None:
+        """Add a variant that is not stackae's own: its name then works wherever the others' do.
+
+        Raises
+        ------
+        ParameterError
+            The name is taken, or the variant is no class.
+        """
+        if not isinstance(variant, type):
+            raise ParameterError(f"register takes a class, got {variant!r}; leave the brackets out")
+        if name in self._entries:
+            raise ParameterError(f"the {self.kind} {name!r} is there already; choose another name")
+        self._entries[name] = variant
 
     def __getitem__(self, name: str) -> type[T]:
         if name not in self._entries:
             raise ParameterError(f"{self.kind} must be one of {', '.join(self._entries)}, got {name!r}")
-        module, _, attribute = self._entries[name].partition(":")
+        entry = self._entries[name]
+        if not isinstance(entry, str):
+            return entry
+        module, _, attribute = entry.partition(":")
         return cast("type[T]", getattr(import_module(f"{self._package}.{module}"), attribute))
 
     def __contains__(self, name: object) -> bool:

@@ -23,7 +23,7 @@ class CodeModule(nn.Module):
 
     @abstractmethod
     def forward(self, activations: Tensor, generator: Generator | None) -> Tensor:
-        """Return the code (rows × units); ``generator`` is given in training and None otherwise."""
+        """Return the code (samples × units); ``generator`` is given in training and None otherwise."""
 
     def backward(self, gradient: Tensor, code: Tensor) -> Tensor:
         """From the gradient with respect to the code, worked by hand, to that of the activations.
@@ -36,14 +36,15 @@ class CodeModule(nn.Module):
         """What the code adds to the objective of one batch, if anything."""
         return None
 
-    def sample(self, n_rows: int, n_units: int, generator: Generator) -> Tensor | None:
-        """Codes (rows × units) drawn from the prior, where there is one."""
+    def sample(self, n_samples: int, n_units: int, generator: Generator) -> Tensor | None:
+        """Codes (samples × units) drawn from the prior, where there is one."""
         return None
 
-    def advance(self, progress: float, network: NetworkModule, rows: Tensor | None) -> None:
-        """Take note that a share ``progress`` of the phase is trained, and of the rows that come next.
+    def advance(self, fraction: float, network: NetworkModule, network_input: Tensor | None) -> None:
+        """Take note that a share ``fraction`` of the phase is trained, and of what the network is
+        given next.
 
-        None come next where the layer is no longer trained by itself.
+        None comes next where the layer is no longer trained by itself.
         """
 
 

@@ -76,8 +76,8 @@ class _GaussianCodeModule(CodeModule):
         divergence = mean.square() + log_variance.exp() - log_variance - 1
         return divergence.sum().mul(0.5 * self.weight / len(activations))
 
-    def sample(self, n_rows: int, n_units: int, generator: Generator) -> Tensor:
-        return torch.randn(n_rows, n_units, generator=generator, device=generator.device)
+    def sample(self, n_samples: int, n_units: int, generator: Generator) -> Tensor:
+        return torch.randn(n_samples, n_units, generator=generator, device=generator.device)
 
 
 def _heads(activations: Tensor) -> tuple[Tensor, Tensor]:

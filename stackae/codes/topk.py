@@ -130,23 +130,23 @@ class _TopKModule(CodeModule):
         return gradient * (code != 0)
 
     @torch.no_grad()
-    def advance(self, progress: float, network: NetworkModule, rows: Tensor | None) -> None:
-        share = min(1.0, progress / _ANNEALED_WITHIN)
+    def advance(self, fraction: float, network: NetworkModule, network_input: Tensor | None) -> None:
+        share = min(1.0, fraction / _ANNEALED_WITHIN)
         self.k = round(self.start + (self.last - self.start) * share)
         bias = network.unit_bias
-        if rows is None or bias is None or self.k == len(self.best):
+        if network_input is None or bias is None or self.k == len(self.best):
             return
-        look = int(progress * _LOOKS)
+        look = int(fraction * _LOOKS)
         if look < self.look:  # a new phase
             self.look.zero_()
             self.best.fill_(-torch.inf)
         if look > self.look:
             self.look.fill_(look)
-            if 0 < progress <= _LAST_LOOK:
+            if 0 < fraction <= _LAST_LOOK:
                 # Raised by a little more than was missing; what was never looked at stays.
                 missing = _RAISED_BY * (-self.best).clamp(min=0)
                 bias.add_(torch.where(missing.isfinite(), missing, 0))
             self.best.fill_(-torch.inf)
-        activations = network.encode(rows[:_ROWS_LOOKED_AT])
+        activations = network.encode(network_input[:_ROWS_LOOKED_AT])
         least = activations.topk(self.k, dim=1).values[:, -1:]
         torch.maximum(self.best, (activations - least).amax(0).to(self.best.dtype), out=self.best)

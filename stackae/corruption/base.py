@@ -36,10 +36,10 @@ class Corruption(Constrained):
     hides: ClassVar[bool] = False
 
     @abstractmethod
-    def __call__(self, x: Tensor, generator: Generator, progress: float = 1.0) -> Tensor:
-        """Return a corrupted copy of ``x`` (rows × features); ``x`` itself is not written.
+    def __call__(self, x: Tensor, generator: Generator, fraction: float = 1.0) -> Tensor:
+        """Return a corrupted copy of ``x`` (samples × features); ``x`` itself is not written.
 
-        ``progress`` is the share of the phase that has been trained, from 0 to 1, for levels that change.
+        ``fraction`` is the share of the phase that has been trained, from 0 to 1, for levels that change.
         """
 
     def damages(self, place: str) -> bool:
@@ -76,10 +76,10 @@ class CellwiseCorruption(Corruption):
         self.on = on
 
 
-def at(level: Level, progress: float) -> float:
-    """The level when a share ``progress`` of the phase has been trained."""
+def at(level: Level, fraction: float) -> float:
+    """The level when a share ``fraction`` of the phase has been trained."""
     if isinstance(level, (tuple, list)):
-        return level[0] + (level[1] - level[0]) * progress
+        return level[0] + (level[1] - level[0]) * fraction
     return level
 
 

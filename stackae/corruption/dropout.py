@@ -32,16 +32,16 @@ class Dropout(CellwiseCorruption):
     --------
     >>> import torch
     >>> from stackae import Dropout
-    >>> seen = Dropout(0.5)(torch.ones(1000, 100), torch.Generator().manual_seed(0))
-    >>> sorted(set(seen.flatten().tolist())), round(float(seen.mean()), 1)
+    >>> corrupted = Dropout(0.5)(torch.ones(1000, 100), torch.Generator().manual_seed(0))
+    >>> sorted(set(corrupted.flatten().tolist())), round(float(corrupted.mean()), 1)
     ([0.0, 2.0], 1.0)
     """
 
     def __init__(self, level: Level = 0.25, on: str = "hidden") -> None:
         super().__init__(level, on)
 
-    def __call__(self, x: Tensor, generator: Generator, progress: float = 1.0) -> Tensor:
-        kept = 1 - at(self.level, progress)
+    def __call__(self, x: Tensor, generator: Generator, fraction: float = 1.0) -> Tensor:
+        kept = 1 - at(self.level, fraction)
         return x * choose_cells(x, kept, generator) / kept
 
     def moments(self, mean: Tensor, covariance: Tensor) -> Moments:

@@ -31,8 +31,8 @@ class GaussianNoise(Corruption):
     --------
     >>> import torch
     >>> from stackae import GaussianNoise
-    >>> seen = GaussianNoise(0.5)(torch.zeros(1000, 100), torch.Generator().manual_seed(0))
-    >>> round(float(seen.std()), 2)
+    >>> corrupted = GaussianNoise(0.5)(torch.zeros(1000, 100), torch.Generator().manual_seed(0))
+    >>> round(float(corrupted.std()), 2)
     0.5
     """
 
@@ -45,11 +45,11 @@ class GaussianNoise(Corruption):
         self.scale = scale
         self.on = on
 
-    def __call__(self, x: Tensor, generator: Generator, progress: float = 1.0) -> Tensor:
+    def __call__(self, x: Tensor, generator: Generator, fraction: float = 1.0) -> Tensor:
         import torch
 
         noise = torch.empty_like(x).normal_(0.0, 1.0, generator=generator)
-        return torch.add(x, noise, alpha=at(self.scale, progress))
+        return torch.add(x, noise, alpha=at(self.scale, fraction))
 
     def moments(self, mean: Tensor, covariance: Tensor) -> Moments:
         corrupted = covariance.clone()

@@ -33,15 +33,15 @@ class Masking(CellwiseCorruption):
     >>> import torch
     >>> from stackae import Masking
     >>> x = torch.ones(1000, 100)
-    >>> seen = Masking(0.25)(x, torch.Generator().manual_seed(0))
-    >>> round(float((seen == 0).float().mean()), 2), float(seen.max())
+    >>> corrupted = Masking(0.25)(x, torch.Generator().manual_seed(0))
+    >>> round(float((corrupted == 0).float().mean()), 2), float(corrupted.max())
     (0.25, 1.0)
     """
 
     hides = True
 
-    def __call__(self, x: Tensor, generator: Generator, progress: float = 1.0) -> Tensor:
-        return x * choose_cells(x, 1 - at(self.level, progress), generator)
+    def __call__(self, x: Tensor, generator: Generator, fraction: float = 1.0) -> Tensor:
+        return x * choose_cells(x, 1 - at(self.level, fraction), generator)
 
     def moments(self, mean: Tensor, covariance: Tensor) -> Moments:
         kept = 1 - at(self.level, 1.0)

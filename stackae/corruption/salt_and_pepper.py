@@ -32,18 +32,18 @@ class SaltAndPepper(CellwiseCorruption):
     --------
     >>> import torch
     >>> from stackae import SaltAndPepper
-    >>> seen = SaltAndPepper(0.2)(torch.full((1000, 100), 0.5), torch.Generator().manual_seed(0))
-    >>> [round(float((seen == value).float().mean()), 1) for value in (0.0, 0.5, 1.0)]
+    >>> corrupted = SaltAndPepper(0.2)(torch.full((1000, 100), 0.5), torch.Generator().manual_seed(0))
+    >>> [round(float((corrupted == value).float().mean()), 1) for value in (0.0, 0.5, 1.0)]
     [0.1, 0.8, 0.1]
     """
 
-    def __call__(self, x: Tensor, generator: Generator, progress: float = 1.0) -> Tensor:
+    def __call__(self, x: Tensor, generator: Generator, fraction: float = 1.0) -> Tensor:
         import torch
 
         # The bounds are chosen on the device, so that no value travels to the host within a step.
         in_unit_interval = (x.amin() >= 0) & (x.amax() <= 1)
         low = torch.where(in_unit_interval, torch.zeros_like(x[:1]), x.amin(0, keepdim=True))
         high = torch.where(in_unit_interval, torch.ones_like(x[:1]), x.amax(0, keepdim=True))
-        chosen = choose_cells(x, at(self.level, progress), generator).bool()
+        chosen = choose_cells(x, at(self.level, fraction), generator).bool()
         salt = choose_cells(x, 0.5, generator).bool()
         return torch.where(chosen, torch.where(salt, high, low), x)

@@ -34,26 +34,26 @@ class Swap(CellwiseCorruption):
     >>> import torch
     >>> from stackae import Swap
     >>> x = torch.tensor([[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]])
-    >>> seen = Swap(0.5)(x, torch.Generator().manual_seed(0))
-    >>> set(seen[:, 0].tolist()) <= {1.0, 2.0, 3.0}, set(seen[:, 1].tolist()) <= {10.0, 20.0, 30.0}
+    >>> corrupted = Swap(0.5)(x, torch.Generator().manual_seed(0))
+    >>> set(corrupted[:, 0].tolist()) <= {1.0, 2.0, 3.0}, set(corrupted[:, 1].tolist()) <= {10.0, 20.0, 30.0}
     (True, True)
     """
 
     def __init__(self, level: Level = 0.15, on: str = "input") -> None:
         super().__init__(level, on)
 
-    def __call__(self, x: Tensor, generator: Generator, progress: float = 1.0) -> Tensor:
+    def __call__(self, x: Tensor, generator: Generator, fraction: float = 1.0) -> Tensor:
         import torch
 
-        n_rows, width = x.shape
-        if n_rows < 2:
+        n_samples, width = x.shape
+        if n_samples < 2:
             return x.clone()
-        chosen = choose_cells(x, at(self.level, progress), generator).reshape(-1).nonzero().squeeze(1)
-        further = torch.randint(1, n_rows, chosen.shape, generator=generator, device=x.device)
+        chosen = choose_cells(x, at(self.level, fraction), generator).reshape(-1).nonzero().squeeze(1)
+        further = torch.randint(1, n_samples, chosen.shape, generator=generator, device=x.device)
         # So many rows further down, counted in cells and past the end from the top again.
         others = chosen + further * width
-        others = torch.where(others < n_rows * width, others, others - n_rows * width)
-        return x.flatten().index_copy(0, chosen, x.flatten()[others]).view(n_rows, width)
+        others = torch.where(others < n_samples * width, others, others - n_samples * width)
+        return x.flatten().index_copy(0, chosen, x.flatten()[others]).view(n_samples, width)
 
     def moments(self, mean: Tensor, covariance: Tensor) -> Moments:
         kept = 1 - at(self.level, 1.0)

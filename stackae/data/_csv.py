@@ -159,7 +159,9 @@ def _read_carefully(path: StrPath, file: IO[bytes], layout: _Layout) -> tuple[np
             raise refusal(path, f"{row[position][:50]!r} is not a number", where, mend) from None
         if layout.label is not None:
             if not row[layout.label].strip():
-                raise _missing(path, line, layout.column(layout.label))
+                mend = "write -1 for a row without a label, or nan where labels are numbers"
+                where = f"line {line}, {layout.column(layout.label)}"
+                raise refusal(path, "missing value: an empty cell", where, mend)
             cells.append(row[layout.label])
     warn_of_rounding(path, np.array([min(largest, 2**63 - 1)]))
     return np.frombuffer(numbers, np.float64).reshape(-1, len(layout.kept)), cells

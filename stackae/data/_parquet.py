@@ -30,7 +30,7 @@ class Columns(NamedTuple):
     features: list[str]
     label: str | None
     dtype: np.dtype[Any]  # of the table that the features make
-    n_rows: int
+    n_samples: int
 
 
 def read_parquet(path: StrPath, drop: Sequence[str], labels: str | None) -> Table:

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from stackae.data.mapped import MappedRows
+from stackae.data.mapped import MappedMatrix
 from stackae.exceptions import DataFileError, ParameterError, StackaeError, StackaeWarning
 
 StrPath = str | os.PathLike[str]
@@ -29,15 +29,15 @@ class Table:
 
     Attributes
     ----------
-    X : ndarray or MappedRows of shape (n_rows, n_columns), float32 or float64
+    X : ndarray or MappedMatrix of shape (n_samples, n_columns), float32 or float64
         An array is C-contiguous. A ``.npy`` file of such floats is a read-only memory map.
     feature_names : list of str or None
         The columns' names, None where the format or the file has none.
-    y : ndarray of shape (n_rows,) or None
+    y : ndarray of shape (n_samples,) or None
         The labels, if any were asked for: integers, floats, booleans or text.
     """
 
-    X: np.ndarray | MappedRows
+    X: np.ndarray | MappedMatrix
     feature_names: list[str] | None
     y: np.ndarray | None
 

@@ -13,11 +13,11 @@ import numpy as np
 
 from stackae._utils.memory import parse_memory
 from stackae.data._table import StrPath, refusal
-from stackae.data.mapped import MappedRows
-from stackae.data.named_rows import NamedRows
+from stackae.data.mapped import MappedMatrix
+from stackae.data.matrix import Matrix
+from stackae.data.named_matrix import NamedMatrix
 from stackae.data.readers import read_labels, read_table
-from stackae.data.shards import may_be_large, parts_of, read_parts
-from stackae.data.sparse import SparseRows
+from stackae.data.shards import may_be_large, read_shards, shards_of
 from stackae.exceptions import DataFileError, ParameterError
 
 __all__ = ["DATA_SETS", "DataSet", "fingerprint", "load_data"]
@@ -30,14 +30,14 @@ _TRAIN_ROWS = 60_000  # OpenML's copies of MNIST and Fashion-MNIST hold these fi
 
 @dataclass(frozen=True, eq=False)
 class DataSet:
-    """Rows, and what is known about them.
+    """Samples, and what is known about them.
 
     Attributes
     ----------
-    X : ndarray or MappedRows of shape (n_rows, n_features), float32 or float64
-        The rows, perhaps a read-only memory map; MappedRows where they come in parts, or are too large for
+    X : ndarray or MappedMatrix of shape (n_samples, n_features), float32 or float64
+        The rows, perhaps a read-only memory map; MappedMatrix where they come in shards, or are too large for
         the memory: what estimators read in blocks.
-    y : ndarray of shape (n_rows,) or None
+    y : ndarray of shape (n_samples,) or None
         The labels.
     feature_names : list of str or None
         The columns' names.
@@ -45,15 +45,15 @@ class DataSet:
         The data set's name as it was given, or the file's without its folder.
     """
 
-    X: np.ndarray | MappedRows
+    X: np.ndarray | MappedMatrix
     y: np.ndarray | None
     feature_names: list[str] | None
     name: str
 
     @property
-    def rows(self) -> np.ndarray | MappedRows | NamedRows:
+    def named_samples(self) -> np.ndarray | MappedMatrix | NamedMatrix:
         """``X``, with the columns' names where it has some: what an estimator is given."""
-        return self.X if self.feature_names is None else NamedRows(self.X, self.feature_names)
+        return self.X if self.feature_names is None else NamedMatrix(self.X, self.feature_names)
 
 
 def _digits(name: str, train: bool, data_home: StrPath | None) -> DataSet:
@@ -131,7 +131,7 @@ def load_data(
     Returns
     -------
     data : DataSet
-        ``X`` of shape (n_rows, n_features), ``y``, ``feature_names`` and ``name``.
+        ``X`` of shape (n_samples, n_features), ``y``, ``feature_names`` and ``name``.
 
     Raises
     ------
@@ -152,7 +152,7 @@ def load_data(
     """
     memory = parse_memory(max_memory)
     if not isinstance(source, (str, os.PathLike)):
-        return _in_parts(list(source), drop, labels, memory, cache_folder)
+        return _in_shards(list(source), drop, labels, memory, cache_folder)
     text = os.fspath(source)
     name, _, split = text.partition(":")
     named = name in DATA_SETS and text in (name, f"{name}:train", f"{name}:test")
@@ -161,23 +161,30 @@ def load_data(
         if drop or labels is not None:
             raise ParameterError(f"drop and labels are for files; {name!r} has its own columns and labels")
         return DATA_SETS[name](text, split != "test", data_home)
-    if not os.path.exists(text):
+    return _load_file(text, drop, labels, memory, cache_folder)
+
+
+def _load_file(
+    path: str, drop: Sequence[str], labels: StrPath | None, memory: int, cache_folder: StrPath | None
+) -> DataSet:
+    """Load a file, or the folder of a table's files."""
+    if not os.path.exists(path):
         known = ", ".join(DATA_SETS)
-        raise FileNotFoundError(f"{text}: neither a file nor a data set; the data sets are {known}")
-    if os.path.isdir(text):
-        return _in_parts(text, drop, labels, memory, cache_folder)
-    if labels is None and may_be_large(text) and _MOST_EXPANSION * os.path.getsize(text) > memory:
-        return _in_parts([text], drop, labels, memory, cache_folder)
+        raise FileNotFoundError(f"{path}: neither a file nor a data set; the data sets are {known}")
+    if os.path.isdir(path):
+        return _in_shards(path, drop, labels, memory, cache_folder)
+    if labels is None and may_be_large(path) and _MOST_EXPANSION * os.path.getsize(path) > memory:
+        return _in_shards([path], drop, labels, memory, cache_folder)
     if labels is None or not os.path.isfile(labels):
-        table = read_table(source, drop=drop, labels=None if labels is None else os.fspath(labels))
-        return DataSet(table.X, table.y, table.feature_names, os.path.basename(text))
-    table = read_table(source, drop=drop)
+        table = read_table(path, drop=drop, labels=None if labels is None else os.fspath(labels))
+        return DataSet(table.X, table.y, table.feature_names, os.path.basename(path))
+    table = read_table(path, drop=drop)
     y = read_labels(labels)
-    _check_lengths(labels, y, text, table.X)
-    return DataSet(table.X, y, table.feature_names, os.path.basename(text))
+    _check_lengths(labels, y, path, table.X)
+    return DataSet(table.X, y, table.feature_names, os.path.basename(path))
 
 
-def _in_parts(
+def _in_shards(
     source: str | list[StrPath],
     drop: Sequence[str],
     labels: StrPath | None,
@@ -185,26 +192,26 @@ def _in_parts(
     cache_folder: StrPath | None,
 ) -> DataSet:
     """Load the files of one table, or those in a folder."""
-    paths = [*parts_of(source)] if isinstance(source, str) else source
+    paths = [*shards_of(source)] if isinstance(source, str) else source
     if not paths:
         raise ParameterError("a table in parts needs at least one file, got none")
     name = os.path.basename(os.path.normpath(source if isinstance(source, str) else os.fspath(paths[0])))
     if labels is not None and not os.path.isfile(labels):
         what = f"the column {os.fspath(labels)!r} cannot be the labels of a table in parts"
         raise refusal(source if isinstance(source, str) else paths[0], what, mend="give a file of labels")
-    table = read_parts(paths, [drop] if isinstance(drop, str) else drop, memory, cache_folder)
+    table = read_shards(paths, [drop] if isinstance(drop, str) else drop, memory, cache_folder)
     y = None if labels is None else read_labels(labels)
     if labels is not None and y is not None:
         _check_lengths(labels, y, name, table.X)
     return DataSet(table.X, y, table.feature_names, name)
 
 
-def fingerprint(X: np.ndarray | MappedRows | SparseRows) -> str:
+def fingerprint(X: np.ndarray | Matrix) -> str:
     """Return the SHA-256 of an array: of its type, shape and numbers, however they lie in memory.
 
     Parameters
     ----------
-    X : ndarray of shape (n_rows, ...), of numbers
+    X : ndarray of shape (n_samples, ...), of numbers
         Read in blocks of rows, so that a memory map need not fit in memory.
 
     Returns
@@ -226,7 +233,7 @@ def fingerprint(X: np.ndarray | MappedRows | SparseRows) -> str:
     return digest.hexdigest()
 
 
-def _check_lengths(labels: StrPath, y: np.ndarray, source: str, X: np.ndarray | MappedRows) -> None:
+def _check_lengths(labels: StrPath, y: np.ndarray, source: str, X: np.ndarray | MappedMatrix) -> None:
     if len(y) != len(X):
         raise refusal(labels, f"{len(y):,} labels for the {len(X):,} rows of {source}")
 

@@ -1,4 +1,4 @@
-"""Rows that stay on the disk: read in blocks, as floats, and never held in memory as a whole."""
+"""Samples that stay on the disk: read in blocks, as floats, and never held in memory as a whole."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from stackae.data.matrix import Floats, Index, Matrix
 from stackae.exceptions import DataError
 
-Floats = npt.NDArray[np.floating]
-
-#: Single rows that are read before their pages are given back: the system maps 64 KB and more around each.
+#: Single samples that are read before their pages are given back: the system maps 64 KB and more around each.
 _VISITS = 128
 
 
-class MappedRows:
+class MappedMatrix(Matrix):
     """Memory maps laid end to end, as one matrix of floats that is read in blocks.
 
     A slice of it is a fresh array. The pages that were read for it are given back at once, so that reading
@@ -29,8 +28,10 @@ class MappedRows:
 
     Parameters
     ----------
-    pieces : sequence of ndarray of shape (n_rows, n_columns)
+    pieces : sequence of ndarray of shape (n_samples, n_features)
         Numbers or booleans, of one width; memory maps, as a rule. They are not written.
+    columns : ndarray of shape (n_samples, n_columns) or None, default=None
+        What stands behind them, in memory.
 
     Raises
     ------
@@ -38,31 +39,23 @@ class MappedRows:
         The pieces differ in width, or hold something else than numbers.
     """
 
-    ndim = 2
+    is_mapped = True
 
-    def __init__(self, pieces: Sequence[npt.NDArray[Any]]) -> None:
+    def __init__(self, pieces: Sequence[npt.NDArray[Any]], columns: Floats | None = None) -> None:
         self._pieces = list(pieces)
         widths = {piece.shape[1] for piece in self._pieces}
         if len(widths) != 1:
             raise DataError(f"pieces of one table must have one width, got widths {sorted(widths)}")
         if any(piece.dtype.kind not in "biuf" for piece in self._pieces):
             raise DataError("rows on the disk must be numbers or booleans")
+        self._width, self._columns = widths.pop(), columns
         self._starts = np.cumsum([0, *(len(piece) for piece in self._pieces)])
-        self.shape: tuple[int, int] = (int(self._starts[-1]), widths.pop())
+        self.shape = int(self._starts[-1]), self._width + (0 if columns is None else columns.shape[1])
         self.dtype = np.result_type(*(_float_type(piece.dtype) for piece in self._pieces))
-        #: Whether some are integers that a float may round.
         self.of_long_integers = any(p.dtype.kind in "iu" and p.dtype.itemsize == 8 for p in self._pieces)
 
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that all rows would take in memory."""
-        return self.shape[0] * self.shape[1] * self.dtype.itemsize
-
-    def __getitem__(self, rows: slice) -> Floats:
-        start, stop, step = rows.indices(len(self))
+    def __getitem__(self, samples: slice) -> Floats:
+        start, stop, step = samples.indices(len(self))
         if step != 1:
             raise IndexError("rows on the disk are read in order, without a step")
         block = np.empty((max(0, stop - start), self.shape[1]), self.dtype)
@@ -70,32 +63,35 @@ class MappedRows:
         return block
 
     def read(self, start: int, out: Floats) -> None:
-        """Fill ``out`` with the rows from one on."""
         stop = start + len(out)
         for piece, first in zip(self._pieces, self._starts[:-1], strict=True):
             low, high = max(start, int(first)), min(stop, int(first) + len(piece))
             if low < high:
                 part = piece[low - first : high - first]
-                out[low - start : high - start] = part
+                out[low - start : high - start, : self._width] = part
                 release(part)
+        if self._columns is not None:
+            out[:, self._width :] = self._columns[start:stop]
 
-    def take(self, rows: npt.NDArray[np.integer]) -> Floats:
-        """The rows of these numbers, in any order."""
-        block = np.empty((len(rows), self.shape[1]), self.dtype)
-        piece_of = np.searchsorted(self._starts, rows, side="right") - 1
+    def gather(self, index: Index) -> Floats:
+        block = np.empty((len(index), self.shape[1]), self.dtype)
+        piece_of = np.searchsorted(self._starts, index, side="right") - 1
         for k in np.unique(piece_of):
             places = np.flatnonzero(piece_of == k)
             for start in range(0, len(places), _VISITS):
                 chosen = places[start : start + _VISITS]
-                block[chosen] = self._pieces[k][rows[chosen] - self._starts[k]]
+                block[chosen, : self._width] = self._pieces[k][index[chosen] - self._starts[k]]
                 release(self._pieces[k])
+        if self._columns is not None:
+            block[:, self._width :] = self._columns[index]
         return block
 
-    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Floats:
-        return np.asarray(self[:], dtype)
+    def beside(self, columns: Floats) -> MappedMatrix:
+        before = [] if self._columns is None else [self._columns]
+        return MappedMatrix(self._pieces, np.hstack([*before, columns]))
 
 
-def is_mapped(X: Any) -> bool:
+def lies_in_a_file(X: Any) -> bool:
     """Whether an array lies in a file, as ``np.memmap`` and ``np.load(..., mmap_mode="r")`` make them."""
     return isinstance(X, np.ndarray) and _file_of(X) is not None
 
@@ -115,14 +111,14 @@ def release(part: npt.NDArray[Any]) -> None:
     mapped.madvise(mmap.MADV_DONTNEED, start, min(high - origin, len(mapped)) - start)
 
 
-def scratch_rows(
+def scratch_array(
     shape: tuple[int, int], dtype: npt.DTypeLike, folder: str | os.PathLike[str] | None
 ) -> Floats:
     """A matrix in a nameless file, which vanishes with it, whatever ends the process.
 
     Parameters
     ----------
-    shape : (n_rows, n_columns)
+    shape : (n_samples, n_columns)
     dtype : float32 or float64
     folder : path-like or None
         Where there is room for it; None: the system's folder for temporary files.
@@ -179,28 +175,3 @@ def _float_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Float32 where that is exact, else float64."""
     exact = dtype.itemsize <= 2 or (dtype.kind == "f" and dtype.itemsize == 4)
     return np.dtype(np.float32 if exact else np.float64)
-
-
-class LabelledRows(MappedRows):
-    """Rows on the disk with their targets behind, as one matrix.
-
-    Parameters
-    ----------
-    rows : MappedRows of shape (n_rows, n_columns)
-    targets : ndarray of shape (n_rows, n_targets)
-    """
-
-    def __init__(self, rows: MappedRows, targets: Floats) -> None:
-        self._rows = rows
-        self._targets = targets
-        self.shape = (len(rows), rows.shape[1] + targets.shape[1])
-        self.dtype = rows.dtype
-
-    def read(self, start: int, out: Floats) -> None:
-        width = self._rows.shape[1]
-        out[:, :width] = self._rows[start : start + len(out)]
-        out[:, width:] = self._targets[start : start + len(out)]
-
-    def take(self, rows: npt.NDArray[np.integer]) -> Floats:
-        block: Floats = np.hstack([self._rows.take(rows), self._targets[rows]]).astype(self.dtype)
-        return block

@@ -73,7 +73,7 @@ def read_table(path: StrPath, *, drop: Sequence[str] = (), labels: str | None = 
     Returns
     -------
     table : Table
-        ``X`` of shape (n_rows, n_columns), ``feature_names`` and ``y``.
+        ``X`` of shape (n_samples, n_columns), ``feature_names`` and ``y``.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def read_labels(path: StrPath) -> np.ndarray:
 
     Returns
     -------
-    labels : ndarray of shape (n_rows,)
+    labels : ndarray of shape (n_samples,)
         Integers, floats, booleans or text; integers stay integers.
 
     Raises

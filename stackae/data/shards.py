@@ -12,26 +12,26 @@ import numpy as np
 from stackae.data._npy import map_npy
 from stackae.data._parquet import choose_columns, copy_parquet, open_parquet
 from stackae.data._table import StrPath, Table, check_shape, refusal, refuse_names
-from stackae.data.mapped import MappedRows, scratch_rows
+from stackae.data.mapped import MappedMatrix, scratch_array
 
 _ENDINGS = (".npy", ".parquet")
 
 
-def parts_of(folder: StrPath) -> list[Path]:
-    """The files of a folder that are parts of a table, in the order of their names.
+def shards_of(folder: StrPath) -> list[Path]:
+    """The files of a folder that are shards of a table, in the order of their names.
 
     Raises
     ------
     DataFileError
         There are none.
     """
-    parts = sorted(
+    shards = sorted(
         path for path in Path(folder).iterdir() if _ending(path) and not path.name.startswith((".", "_"))
     )
-    if not parts:
+    if not shards:
         mend = "name a file, or a folder of them"
         raise refusal(folder, "a folder without .npy or .parquet files in it", mend=mend)
-    return parts
+    return shards
 
 
 def may_be_large(path: StrPath) -> bool:
@@ -39,7 +39,7 @@ def may_be_large(path: StrPath) -> bool:
     return bool(_ending(path))
 
 
-def read_parts(
+def read_shards(
     paths: Sequence[StrPath], drop: Sequence[str], memory: int, folder: str | os.PathLike[str] | None
 ) -> Table:
     """Read ``.npy`` or ``.parquet`` files as one table, one below the other.
@@ -78,7 +78,7 @@ def _read_npy(paths: Sequence[StrPath], drop: Sequence[str]) -> Table:
         if maps[-1].shape[1] != maps[0].shape[1]:
             what = f"{maps[-1].shape[1]} columns, where {os.fspath(paths[0])} has {maps[0].shape[1]}"
             raise refusal(path, what, mend="parts of one table have the same columns")
-    return Table(MappedRows(maps), None, None)
+    return Table(MappedMatrix(maps), None, None)
 
 
 def _read_parquet(
@@ -93,16 +93,16 @@ def _read_parquet(
                 other = next(name for name in {*chosen.features} ^ {*features} or features)
                 what = f"other columns than {os.fspath(paths[0])}, such as {other!r}"
                 raise refusal(path, what, mend="parts of one table have the same columns in the same order")
-        shape = (sum(chosen.n_rows for chosen in columns), len(features))
+        shape = (sum(chosen.n_samples for chosen in columns), len(features))
         check_shape(paths[0], shape)
         dtype = np.result_type(*(chosen.dtype for chosen in columns))
         large = shape[0] * shape[1] * dtype.itemsize > memory
-        X = scratch_rows(shape, dtype, folder) if large else np.empty(shape, dtype)
+        X = scratch_array(shape, dtype, folder) if large else np.empty(shape, dtype)
         start = 0
         for path, file, chosen in zip(paths, files, columns, strict=True):
-            copy_parquet(path, file, features, X[start : start + chosen.n_rows])
-            start += chosen.n_rows
-    return Table(MappedRows([X]) if large else X, features, None)
+            copy_parquet(path, file, features, X[start : start + chosen.n_samples])
+            start += chosen.n_samples
+    return Table(MappedMatrix([X]) if large else X, features, None)
 
 
 def _ending(path: StrPath) -> str:

@@ -28,7 +28,7 @@ def write_table(path: str | os.PathLike[str], array: np.ndarray, names: Sequence
     ----------
     path : str or path-like
         The file; the end of its name decides the format.
-    array : ndarray of shape (n_rows, n_columns) or (n_rows,)
+    array : ndarray of shape (n_samples, n_columns) or (n_samples,)
         Floats, integers, booleans or text. One dimension is one column; ``.npy`` keeps the dimension as it
         is.
     names : sequence of str, of length n_columns

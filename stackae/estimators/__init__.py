@@ -1,5 +1,6 @@
 """The scikit-learn estimators."""
 
+from stackae.estimators._base import BaseEncoder
 from stackae.estimators._loading import load
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.estimators.classifier import StackedAutoencoderClassifier
@@ -9,6 +10,7 @@ from stackae.estimators.stacked import StackedAutoencoder
 
 __all__ = [
     "Autoencoder",
+    "BaseEncoder",
     "StackedAutoencoder",
     "StackedAutoencoderClassifier",
     "StackedAutoencoderDetector",

@@ -1,13 +1,12 @@
-"""What every estimator shares: parameters, rows in, the fitted encoder applied to them, arrays out."""
+"""What every estimator shares: the context of its fits, the fitted encoder applied, its file."""
 
 from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from os import PathLike
-from types import NoneType
 from typing import Any, Self
 
 import numpy as np
@@ -17,36 +16,29 @@ from joblib import Memory
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor, nn
+from torch import Tensor
 
-from stackae._utils.constraints import Constrained, Integral, Interval, Real, StrOptions
-from stackae._utils.memory import parse_memory
-from stackae._utils.part_table import PartTable
+from stackae._utils.constraints import Integral, Interval, Real, StrOptions
+from stackae._utils.memory import MemoryBudget, parse_memory
+from stackae.data.matrix import Matrix
+from stackae.estimators._parameters import NestedParameters
 from stackae.estimators._saving import save
-from stackae.estimators._validation import check_rows
+from stackae.estimators._validation import Names, check_X
 from stackae.exceptions import ParameterError
-from stackae.fitting.greedy import Input, Machine
+from stackae.fitting.context import FitContext
+from stackae.modules.autoencoder import DeepEncoder
 from stackae.modules.health import Health
-from stackae.modules.layer import Composition, ShallowAutoencoder
-from stackae.modules.scaling import blocks
+from stackae.modules.layer import Layer
 from stackae.modules.shortcut import Shortcut
 from stackae.serialization.onnx import write_onnx
-from stackae.training.callbacks.history import EpochRecord
-from stackae.training.callbacks.progress import make_progress
-from stackae.training.distributed import agreed
+from stackae.training.callbacks import Callback, Callbacks, progress_bars
+from stackae.training.phase import EpochRecord
 from stackae.training.precision import computing, resolve_device, uses_bfloat16
-from stackae.training.streaming import Room
 
-Rows = npt.NDArray[np.floating]
-
-#: ``"auto"`` among training parameters, by its other spelling: ``training__max_epochs`` can be set on it.
-TRAININGS: PartTable[Any] = PartTable("training", "stackae.training", {"auto": "parameters:Training"})
+Floats = npt.NDArray[np.floating]
 
 #: Constraints of the parameters that every estimator has.
 COMMON_CONSTRAINTS: dict[str, Any] = {
-    "scale": [StrOptions({"auto", "standard", "minmax"}), None],
-    "missing_values": [Real, None],
-    "add_indicator": ["boolean"],
     "device": [str, torch.device],
     "precision": [StrOptions({"auto", "float32", "bfloat16"})],
     "random_state": ["random_state"],
@@ -54,19 +46,17 @@ COMMON_CONSTRAINTS: dict[str, Any] = {
     "max_memory": [Interval(Integral, 1, None, closed="left"), str, None],
     "cache_folder": [str, PathLike, None],
 }
+#: Constraints of the parameters that say what becomes of the columns.
+DATA_CONSTRAINTS: dict[str, Any] = {
+    "scale": [StrOptions({"auto", "standard", "minmax"}), None],
+    "missing_values": [Real, None],
+    "add_indicator": ["boolean"],
+}
 
 
-class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constrained):
+class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NestedParameters):
     """A fitted encoder as a transformer: what is common to all estimators."""
 
-    #: Parameters whose value may be a name, and the table of what the names mean.
-    _named_parts: Mapping[str, PartTable[Any]] = {}
-    #: Parameters whose value may be a sequence, into which ``name__0__...`` reaches.
-    _sequences: Sequence[str] = ()
-
-    scale: str | None
-    missing_values: float | None
-    add_indicator: bool
     device: str | torch.device
     precision: str
     random_state: Any
@@ -74,164 +64,97 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constrained
     max_memory: int | str | None
     cache_folder: str | PathLike[str] | None
     memory: Any = None
-    module_: nn.Module
+    module_: DeepEncoder
     history_: list[EpochRecord]
     n_iter_: int
     n_features_in_: int
     _health: list[Health]
     feature_names_in_: npt.NDArray[np.object_]
+    _callbacks: tuple[Callback, ...] = ()
+    #: Whether gradients may be analytic; if not, autograd is forced.
+    _analytic = True
 
-    # Parameters --------------------------------------------------------------------------------------
+    # Fitting -----------------------------------------------------------------------------------------
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The parameters; with ``deep``, those of parts and layers too: ``corruption__level``,
-        ``layers__0__corruption__level``, ``penalty__1__weight``.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-
-        Returns
-        -------
-        dict
-        """
-        params: dict[str, Any] = super().get_params(deep=deep)
-        for name in self._sequences if deep else ():
-            elements = getattr(self, name)
-            for k, element in enumerate(elements if isinstance(elements, (list, tuple)) else ()):
-                params[f"{name}__{k}"] = element
-                if hasattr(element, "get_params") and not isinstance(element, type):
-                    params.update({f"{name}__{k}__{inner}": v for inner, v in element.get_params().items()})
-        return params
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters; ``corruption__level`` reaches into a part, also where the part is given by name,
-        ``layers__0__n_components`` into a sequence.
+    def set_callbacks(self, *callbacks: Callback) -> Self:
+        """Let callbacks hear how the next fits go; they are no parameters, and ``clone`` leaves them behind.
 
         Parameters
         ----------
-        **params
-            Names and values, as :meth:`get_params` lists them.
+        *callbacks : Callback
+            Such as :class:`stackae.training.callbacks.Checkpoints`; none: those that were set are forgotten.
 
         Returns
         -------
         self
+
+        Raises
+        ------
+        TypeError
+            One of them is no :class:`stackae.training.callbacks.Callback`.
         """
-        super().set_params(**{name: value for name, value in params.items() if "__" not in name})
-        # Whole parts first, then what is inside them.
-        nested = [(name, value) for name, value in params.items() if "__" in name]
-        for name, value in sorted(nested, key=lambda item: item[0].count("__")):
-            parameter, _, inner = name.partition("__")
-            holder = getattr(self, parameter, None)
-            if parameter in self._sequences and not isinstance(holder, (str, Constrained, NoneType)):
-                self._set_element(parameter, holder, inner, value)
-                continue
-            if isinstance(holder, str) and (part := self._part_named(parameter, holder)) is not None:
-                setattr(self, parameter, part)
-            super().set_params(**{name: value})
+        for callback in callbacks:
+            if not isinstance(callback, Callback):
+                raise TypeError(
+                    f"callbacks are given one by one, each an instance of Callback, got {callback!r}"
+                )
+        self._callbacks = callbacks
         return self
 
-    def _set_element(self, parameter: str, holder: Any, name: str, value: Any) -> None:
-        """Set an element of a sequence, or a parameter of one; the sequence itself is not written."""
-        position, _, inner = name.partition("__")
-        elements = list(holder)
-        if not position.isdigit() or int(position) >= len(elements):
-            raise ParameterError(
-                f"'{parameter}__{name}' names no element; {parameter}__K or {parameter}__K__NAME, K from 0 to"
-                f" {len(elements) - 1}"
-            )
-        k = int(position)
-        elements[k] = self._element(parameter, elements[k]).set_params(**{inner: value}) if inner else value
-        setattr(self, parameter, type(holder)(elements) if isinstance(holder, (list, tuple)) else elements)
-
-    def _element(self, parameter: str, element: Any) -> Any:
-        """What an element of a sequence stands for."""
-        return self._part_named(parameter, element) if isinstance(element, str) else element
-
-    def _part_named(self, parameter: str, name: str) -> Any:
-        """What a parameter given by name stands for, or None where names mean nothing to it."""
-        table = self._named_parts.get(parameter)
-        return table[name]() if table is not None and name in table else None
-
-    def _part(self, parameter: str) -> Any:
-        value = getattr(self, parameter)
-        return self._part_named(parameter, value) if isinstance(value, str) else value
-
-    def _machine(self, random_state: Any = None) -> Machine:
-        """Device, number format and the one source of random draws: the estimator's, or another."""
+    def _context(self, random_state: Any = None) -> FitContext:
+        """Where a fit computes, what it draws from, who is told."""
         if self.cache_folder is not None and not os.path.isdir(self.cache_folder):
             raise ParameterError(f"cache_folder must be a folder that exists, got {self.cache_folder!r}")
         device = resolve_device(self.device)
         rng = check_random_state(self.random_state if random_state is None else random_state)
-        seed = int(agreed(rng.randint(2**31 - 1), device))
-        return Machine(
+        seed = int(rng.randint(2**31 - 1))
+        progress = progress_bars(int(self.verbose))
+        return FitContext(
             device,
             uses_bfloat16(self.precision, device),
             torch.Generator(device).manual_seed(seed),
-            make_progress(int(self.verbose)),
-            Room(parse_memory(self.max_memory), self.cache_folder),
-            memory=self._memory(),
+            MemoryBudget(parse_memory(self.max_memory), self.cache_folder),
+            Callbacks([*self._callbacks, *([] if progress is None else [progress])]),
+            self._layer_cache(),
         )
 
-    def _memory(self) -> Memory | None:
-        """The cache of fitted layers."""
+    def _layer_cache(self) -> Memory | None:
+        """Where fitted layers are kept."""
         memory = self.memory
         if memory is not None and not hasattr(memory, "cache"):
             memory = Memory(memory, verbose=0)
         # One without a place keeps nothing.
         return None if memory is None or memory.store_backend is None else memory
 
-    @abstractmethod
-    def _compositions(self) -> list[Composition]:
-        """The layers to be fitted, bottom first."""
-
-    @abstractmethod
-    def _join(self, layers: Sequence[ShallowAutoencoder], shortcut: Shortcut | None = None) -> Any:
-        """The module of which fitted layers, and what stands beside them, are part."""
-
-    def _kept_params(self) -> dict[str, Any]:
-        """The parameters of which the model file says what the estimator was made of."""
-        params: dict[str, Any] = self.get_params(deep=False)
-        return params
-
-    def _refuse_changed(self) -> None:
-        """Refuse parameters that describe another model than the fitted one."""
-        asked = [composition.n_components for composition in self._compositions()]
-        fitted = [layer.parts.n_components for layer in self._shallow]
-        if asked != fitted:
-            raise ParameterError(
-                f"the layers were changed after fit, from widths {fitted} to {asked};"
-                " set them back, or fit again"
-            )
-
-    def _fitted(self) -> dict[str, Any]:
-        """What was fitted beside tensors, history and names, as JSON, for the model file."""
-        return {}
-
-    def _take_fitted(self, fitted: Mapping[str, Any]) -> None:
-        """Set what :meth:`_fitted` said."""
-
-    def _set_fitted(self, module: nn.Module, history: list[EpochRecord], health: list[Health]) -> None:
+    def _set_fitted(self, module: DeepEncoder, history: list[EpochRecord], health: list[Health]) -> None:
         """Set the fitted attributes, from ``fit`` or from a file."""
         self.module_ = module.requires_grad_(False).eval()
         self._health = health
         self.history_ = history
         self.n_iter_ = len(history)
-        self.n_features_in_ = self._shallow[0].n_inputs
+        self.n_features_in_ = module.n_inputs
+
+    def _set_names(self, names: Names | None) -> Self:
+        """Set the columns' names, or none."""
+        if names is not None:
+            self.feature_names_in_ = names
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        return self
 
     # Applying ----------------------------------------------------------------------------------------
 
-    def transform(self, X: Any) -> Rows:
-        """Encode rows.
+    def transform(self, X: Any) -> Floats:
+        """Encode samples.
 
         Parameters
         ----------
-        X : array-like of shape (n_rows, n_features)
+        X : array-like of shape (n_samples, n_features)
             In the units of the data given to ``fit``.
 
         Returns
         -------
-        array of shape (n_rows, n_components)
+        array of shape (n_samples, n_components)
             Of the input's precision: float64 input is computed in float64 (on a processor, and unless
             ``precision`` says otherwise), anything narrower in float32.
 
@@ -242,52 +165,38 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constrained
         DataError, ValueError
             Rows of another width, other column names, or values that are not finite.
         """
-        return self._apply(self._rows(X), self._features, self._n_features_out)
+        return self._apply(self._checked(X), self._features, self._n_features_out)
 
     @property
-    def components_(self) -> Rows:
+    def health_(self) -> Any:
+        """The health reports of the encoder's layers, bottom first, as pretraining left them."""
+        check_is_fitted(self)
+        return self._health
+
+    @property
+    def components_(self) -> Floats:
         """The first layer's encoder weights, (units × features)."""
         check_is_fitted(self)
-        weights: Rows = self._first_layer.network.filters.detach().cpu().numpy()
+        weights: Floats = self.module_[0].network.filters.detach().cpu().numpy()
         return weights
 
     @property
     def _n_features_out(self) -> int:
-        return self._layer_widths[-1]
-
-    @property
-    def _shallow(self) -> list[ShallowAutoencoder]:
-        """The fitted layers, bottom first."""
-        module = self.module_
-        return [module] if isinstance(module, ShallowAutoencoder) else list(module.layers)  # type: ignore[arg-type]
-
-    @property
-    def _shortcut(self) -> Shortcut | None:
-        """What stands beside the fitted layers."""
-        shortcut: Shortcut | None = getattr(self.module_, "shortcut", None)
-        return shortcut
-
-    @property
-    def _first_layer(self) -> ShallowAutoencoder:
-        return self._shallow[0]
-
-    @property
-    def _layer_widths(self) -> list[int]:
-        return [layer.n_units for layer in self._shallow]
+        return self.module_.widths[-1]
 
     def _features(self, module: Any, x: Tensor) -> Tensor:
-        """What ``transform`` answers for a block of rows."""
+        """The features of a block of samples."""
         result: Tensor = module.encode(x)
         return result
 
-    def _rows(self, X: Any) -> Input:
+    def _checked(self, X: Any) -> Matrix:
         check_is_fitted(self)
-        return check_rows(self, X, reset=False, missing_values=self._missing)
+        return check_X(self, X, reset=False, missing_values=self._missing).X
 
     @property
+    @abstractmethod
     def _missing(self) -> float | None:
         """What stands for a missing cell."""
-        return self.missing_values
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -296,21 +205,21 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constrained
         return tags
 
     @torch.no_grad()
-    def _apply(self, rows: Input, function: Callable[[Any, Tensor], Tensor], width: int) -> Rows:
-        """A function of the module and a block of rows, over all blocks, in the rows' precision."""
+    def _apply(self, X: Matrix, function: Callable[[Any, Tensor], Tensor], width: int) -> Floats:
+        """A function of the module and a block of samples, over all blocks, in the samples' precision."""
         device = next(self.module_.parameters()).device
-        double = rows.dtype == np.float64 and device.type == "cpu" and self.precision == "auto"
+        double = X.dtype == np.float64 and device.type == "cpu" and self.precision == "auto"
         module: Any = deepcopy(self.module_).double() if double else self.module_
-        answer = np.empty((len(rows), width), rows.dtype)
+        result = np.empty((len(X), width), X.dtype)
         n_weights = sum(p.numel() for p in module.parameters())
-        with computing(device, work=n_weights * min(len(rows), 1024)):
+        with computing(device, work=n_weights * min(len(X), 1024)):
             start = 0
-            for block in blocks(rows, np.float64 if double else np.float32):
-                answer[start : start + len(block)] = (
-                    function(module, torch.from_numpy(block).to(device)).cpu().numpy()
-                )
+            for block in X.blocks(np.float64 if double else np.float32):
+                own = result[start : start + len(block)]
+                # No name for what is computed: its memory is free again for the next block.
+                own[:] = function(module, torch.from_numpy(block).to(device)).cpu().numpy()
                 start += len(block)
-        return answer
+        return result
 
     # Keeping -----------------------------------------------------------------------------------------
 
@@ -337,8 +246,8 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constrained
     def export_onnx(self, path: str | PathLike[str]) -> None:
         """Write :meth:`transform` as an ONNX file, for programs that have neither stackae nor torch.
 
-        The model's input ``rows`` (rows × features, float32, any number of rows) is in the units of the data
-        given to ``fit``: the scaling is in the file. Its output ``codes`` is what ``transform`` answers for
+        The model's input ``X`` (samples × features, float32, any number of rows) is in the units of the data
+        given to ``fit``: the scaling is in the file. Its output ``codes`` is what ``transform`` gives for
         float32 rows, to rounding (1e-5). Only where two units of a :class:`~stackae.TopK` code are equal to
         rounding may another one be kept. Rows are not checked for values that are not finite.
 
@@ -371,7 +280,7 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constrained
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     model.export_onnx(os.path.join(folder, "encoder.onnx"))
         ...     session = InferenceSession(os.path.join(folder, "encoder.onnx"))
-        >>> codes, = session.run(["codes"], {"rows": X})
+        >>> codes, = session.run(["codes"], {"X": X})
         >>> bool(np.allclose(codes, model.transform(X), atol=1e-5))
         True
         """
@@ -379,8 +288,37 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Constrained
         names = [str(name) for name in self.get_feature_names_out()]
         write_onnx(self, path, self._features, ["codes"], {"code_names": names})
 
+    @abstractmethod
+    def _asked_widths(self) -> list[int] | None:
+        """``n_components`` of each layer, as the parameters ask for them; None: as the fit chose."""
+
+    def _refuse_changed(self) -> None:
+        """Refuse parameters that describe another model than the fitted one."""
+        asked, fitted = self._asked_widths(), [layer.parts.n_components for layer in self.module_]
+        if asked is not None and asked != fitted:
+            raise ParameterError(
+                f"the layers were changed after fit, from widths {fitted} to {asked};"
+                " set them back, or fit again"
+            )
+
+    def _kept_params(self) -> dict[str, Any]:
+        """The parameters of which the model file says what the estimator was made of."""
+        params: dict[str, Any] = self.get_params(deep=False)
+        return params
+
+    def _kept(self) -> dict[str, Any]:
+        """What was fitted beside tensors, history and names, as JSON, for the model file."""
+        return {}
+
+    def _take_kept(self, kept: Mapping[str, Any]) -> None:
+        """Set what :meth:`_kept` said."""
+
+    @abstractmethod
+    def _join(self, layers: list[Layer], shortcut: Shortcut | None) -> DeepEncoder:
+        """The module of fitted layers, to receive a saved state."""
+
     def __getstate__(self) -> dict[str, Any]:
-        state: dict[str, Any] = super().__getstate__()
+        state: dict[str, Any] = {**super().__getstate__(), "_callbacks": ()}
         if "module_" in state and next(self.module_.parameters()).device.type != "cpu":
             # The optimizers of partial_fit stay behind: they belong to the weights on the device.
             state = {**state, "module_": deepcopy(self.module_).cpu(), "_stream": None}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +15,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 
-from stackae.estimators._weights import Floats, taken
-from stackae.fitting.greedy import Input
-
-if TYPE_CHECKING:
-    from stackae.estimators.stacked import StackedAutoencoder
+from stackae.data.matrix import Matrix
+from stackae.estimators._fitting import BaseAutoencoder
+from stackae.estimators._validation import Floats
+from stackae.exceptions import DataError
 
 #: Units of the code, and of every layer below it.
 _CODE, _BELOW = 64, 256
@@ -29,7 +28,13 @@ _HELD_OUT, _LEAST_HELD_OUT = 0.1, 20
 
 
 def choose_layers(
-    stack: StackedAutoencoder, rows: Input, weights: Floats | None, targets: Floats | None, *, classes: bool
+    stack: BaseAutoencoder,
+    X: Matrix,
+    weights: Floats | None,
+    targets: Floats | None,
+    *,
+    classes: bool,
+    tol: float,
 ) -> tuple[tuple[int, ...], list[float]]:
     """Widths of the shallowest stack that another layer would not improve, and the score of each depth tried.
 
@@ -42,19 +47,19 @@ def choose_layers(
     ----------
     stack : StackedAutoencoder
         Its other parameters hold for every depth.
-    rows : array, MappedRows or SparseRows of shape (n_rows, n_features)
-    weights : array of shape (n_rows,) or None
-    targets : array of shape (n_rows, n_targets) or None
+    X : Matrix of shape (n_samples, n_features)
+    weights : array of shape (n_samples,) or None
+    targets : array of shape (n_samples, n_targets) or None
         NaN where a row has none.
     classes : bool
         Whether the targets are classes.
     """
-    order = check_random_state(stack.random_state).permutation(len(rows))
-    n_held_out = min(max(int(_HELD_OUT * len(rows)), _LEAST_HELD_OUT), len(rows) // 2)
+    order = check_random_state(stack.random_state).permutation(len(X))
+    n_held_out = min(max(int(_HELD_OUT * len(X)), _LEAST_HELD_OUT), len(X) // 2)
     if n_held_out == 0:
         return (_CODE,), []
     held_out, others = np.sort(order[:n_held_out]), np.sort(order[n_held_out:])
-    pieces = taken(rows, others), taken(rows, held_out)
+    pieces = X.take(others), X.take(held_out)
     own = None if weights is None else weights[others]
     probed = targets is not None and _can_be_probed(targets[others], targets[held_out], classes)
     scores: list[float] = []
@@ -64,14 +69,15 @@ def choose_layers(
         for depth in range(1, _DEEPEST + 1):
             layers = (_BELOW,) * (depth - 1) + (_CODE,)
             candidate = clone(stack).set_params(layers=layers, memory=memory)
-            candidate._fit_rows(pieces[0], own)
+            candidate._analytic = stack._analytic
+            candidate.set_callbacks(*stack._callbacks)._fit_matrix(pieces[0], own)
             if probed and targets is not None:
                 codes = [_codes(candidate, piece) for piece in pieces]
                 score = _probe(codes, [targets[others], targets[held_out]], classes)
-                gains = not scores or score > scores[-1] + stack.tol
+                gains = not scores or score > scores[-1] + tol
             else:
                 score = candidate._r2(pieces[1])
-                gains = not scores or 1 - score < (1 - scores[-1]) * (1 - stack.tol)
+                gains = not scores or 1 - score < (1 - scores[-1]) * (1 - tol)
             scores.append(score)
             if not gains:
                 break
@@ -79,15 +85,15 @@ def choose_layers(
     return chosen, scores
 
 
-def _codes(stack: StackedAutoencoder, rows: Input) -> npt.NDArray[np.floating]:
-    return stack._apply(rows, stack._features, stack._n_features_out)
+def _codes(stack: BaseAutoencoder, X: Matrix) -> npt.NDArray[np.floating]:
+    return stack._apply(X, stack._features, stack._n_features_out)
 
 
 def _can_be_probed(train: Floats, held_out: Floats, classes: bool) -> bool:
     """Whether there are targets on both sides, and two classes to tell apart."""
-    seen = train[~np.isnan(train).any(1)]
-    return bool(len(seen) and (~np.isnan(held_out).any(1)).any()) and (
-        not classes or len(np.unique(seen)) > 1
+    known = train[~np.isnan(train).any(1)]
+    return bool(len(known) and (~np.isnan(held_out).any(1)).any()) and (
+        not classes or len(np.unique(known)) > 1
     )
 
 
@@ -100,3 +106,17 @@ def _probe(codes: Sequence[Any], targets: Sequence[Floats], classes: bool) -> fl
         for x, y, k in zip(codes, targets, known, strict=True)
     )
     return float(model.fit(*train).score(*test))
+
+
+def as_numbers(y: Any, n_samples: int) -> tuple[Floats, bool]:
+    """Labels or targets as numbers (samples × targets), NaN for none; and whether they are labels."""
+    targets = np.asarray(y)
+    if len(targets) != n_samples:
+        raise DataError(f"y must have one target a row, {n_samples}, got {len(targets)}")
+    if targets.dtype.kind == "f" and (np.isnan(targets).any() or (targets != np.round(targets)).any()):
+        return targets.reshape(n_samples, -1).astype(np.float64), False
+    if targets.ndim == 2 and targets.shape[1] > 1:
+        return targets.astype(np.float64), False
+    places = np.unique(targets.ravel(), return_inverse=True)[1].astype(np.float64)
+    places[np.equal(targets.ravel(), "-1" if targets.dtype.kind in "US" else -1)] = np.nan
+    return places[:, None], True

@@ -1,121 +1,171 @@
-"""Estimators that stand on an encoder: one that they fit themselves, or one that they are given."""
+"""Estimators that stand on an encoder: one that they fit, or one that was fitted and is frozen."""
 
 from __future__ import annotations
 
-from inspect import signature
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
+from sklearn.frozen import FrozenEstimator
 
-from stackae.estimators._base import BaseEncoder
-from stackae.estimators._validation import refuse_other_names
-from stackae.estimators._weights import Floats
-from stackae.estimators.autoencoder import Autoencoder
-from stackae.estimators.stacked import TAKEN_FROM_STACK, StackedAutoencoder, default_layer
+from stackae._utils.constraints import InvalidParameterError
+from stackae._utils.part_table import PartTable
+from stackae.data.matrix import Matrix
+from stackae.estimators._base import COMMON_CONSTRAINTS, BaseEncoder
+from stackae.estimators._fitting import BaseAutoencoder
+from stackae.estimators._parameters import TRAININGS
+from stackae.estimators._validation import Floats, Names, refuse_other_names
+from stackae.estimators.stacked import StackedAutoencoder
 from stackae.exceptions import DataError, ParameterError
-from stackae.fitting.greedy import Input
-from stackae.modules.layer import Composition
-from stackae.training.parameters import Training
+from stackae.fitting.context import FitContext
+from stackae.fitting.plan import Plan
+from stackae.fitting.planner import frozen_plan
+from stackae.fitting.summary import summarise
+
+#: Parameters of version 0.1.0, which are the encoder's now.
+_MOVED = ("layers", "pretrain", "scale", "missing_values", "add_indicator", "memory")
 
 
-class OnEncoder(BaseEncoder):
-    """An estimator on a :class:`StackedAutoencoder`, given as ``encoder`` or described by the rest."""
+class EncoderEstimator(BaseEncoder):
+    """An estimator on an autoencoder.
 
-    #: Parameters that say how the encoder is made, and so have no say where one is given.
-    _of_the_encoder: ClassVar[tuple[str, ...]]
-    _sequences = ("layers",)
+    ``encoder`` is a sequence of widths (or of :class:`~stackae.Autoencoder`), which stands for
+    ``StackedAutoencoder(widths, shortcut=None)``; or an unfitted :class:`~stackae.StackedAutoencoder`; or
+    ``FrozenEstimator(fitted)``, which is used as it is.
+    """
 
-    layers: Any
-    encoder: StackedAutoencoder | Autoencoder | None
-    pretrain: str | Training
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "encoder": ["array-like", BaseAutoencoder, FrozenEstimator],
+        **COMMON_CONSTRAINTS,
+    }
+    _named_parts: Mapping[str, PartTable[Any]] = {"finetune": TRAININGS}
+    _moved: ClassVar[tuple[str, ...]] = _MOVED
 
-    def _element(self, parameter: str, element: Any) -> Any:
-        return element if hasattr(element, "get_params") else default_layer(element)
+    encoder: Any
 
-    def set_params(self, **params: Any) -> Self:
-        if any(name.startswith("encoder__") for name in params) and self.encoder is not None:
-            self.encoder = clone(self.encoder)  # what was fitted is the user's, and stays as it is
-        return super().set_params(**params)
+    def __new__(cls, *args: Any, **parameters: Any) -> Self:
+        """Refuse the parameters that it had in version 0.1.0, with what to write now."""
+        cls._refuse_moved(parameters)
+        estimator: Self = super().__new__(cls)
+        return estimator
 
-    def __sklearn_clone__(self) -> Self:
-        again: Self = super().__sklearn_clone__()
-        if self._encoder_is_fitted:  # so that a search over fine-tuning does not pretrain again
-            again.encoder = self.encoder
-        return again
+    def set_params(self, **parameters: Any) -> Self:
+        self._refuse_moved({name.partition("__")[0]: value for name, value in parameters.items()})
+        inner = [name for name in parameters if name.startswith("encoder__")]
+        if inner and not isinstance(parameters.get("encoder", self.encoder), BaseEstimator):
+            raise ParameterError(
+                f"{inner[0]!r} reaches into an encoder that is given by its widths; set encoder= whole, or"
+                " give StackedAutoencoder(widths, shortcut=None)"
+            )
+        return super().set_params(**parameters)
 
-    @property
-    def _encoder_is_fitted(self) -> bool:
-        return self.encoder is not None and hasattr(self.encoder, "module_")
+    @classmethod
+    def _refuse_moved(cls, parameters: Mapping[str, Any]) -> None:
+        moved = [name for name in cls._moved if name in parameters]
+        others = "".join(f"{name}=..., " for name in moved if name != "layers")
+        if moved:
+            given = parameters.get("layers", parameters.get("encoder"))
+            widths = repr(given) if isinstance(given, tuple) and len(repr(given)) < 40 else "widths"
+            new = f"StackedAutoencoder({widths}, {others}shortcut=None)" if others else widths
+            raise ParameterError(
+                f"{cls.__name__} has no parameter {moved[0]!r}, its encoder has: write encoder={new}"
+            )
 
     def check_parameters(self) -> None:
-        """Raise for the first parameter, of the estimator or of a layer, that breaks its rule."""
+        """Raise for the first parameter, of the estimator or of its encoder, that breaks its rule."""
+        kinds = (BaseAutoencoder, FrozenEstimator)
+        if not isinstance(self.encoder, kinds) and (
+            isinstance(self.encoder, (str, BaseEstimator)) or not hasattr(self.encoder, "__len__")
+        ):
+            raise InvalidParameterError(
+                f"The 'encoder' parameter of {type(self).__name__} must be a sequence of widths, an unfitted"
+                f" StackedAutoencoder, or FrozenEstimator(fitted). Got {self.encoder!r} instead."
+            )
         super().check_parameters()
-        if self.encoder is None:
-            self._own_encoder().check_parameters()
-            return
-        defaults = signature(type(self)).parameters
-        for name in self._of_the_encoder:
-            if not _same(value := getattr(self, name), defaults[name].default):
+        if isinstance(self.encoder, FrozenEstimator):
+            given = type(self._given).__name__
+            if not isinstance(self._given, BaseAutoencoder):
                 raise ParameterError(
-                    f"encoder= brings its own {name}, got {name}={value!r} beside it; leave one of them out"
+                    "encoder=FrozenEstimator(...) must hold a fitted StackedAutoencoder or Autoencoder, got"
+                    f" {given}"
                 )
+            if not hasattr(self._given, "module_"):
+                raise ParameterError(
+                    f"encoder=FrozenEstimator(...) must hold a fitted {given}, got one that is not; fit it"
+                )
+        elif hasattr(self.encoder, "module_"):
+            raise ParameterError(
+                "encoder= is fitted already: give FrozenEstimator(encoder) (from sklearn.frozen) to use it as"
+                " it is, or clone(encoder) to fit it anew"
+            )
+        else:
+            self._new_encoder().check_parameters()
 
-    def _own_encoder(self) -> StackedAutoencoder:
-        """The encoder that the parameters describe, not fitted."""
-        given = {name: getattr(self, name) for name in self._of_the_encoder}
-        machine = ("device", "precision", "random_state", "verbose", "max_memory", "cache_folder")
-        return StackedAutoencoder(shortcut=None, **given, **{name: getattr(self, name) for name in machine})
+    @property
+    def _given(self) -> Any:
+        """The encoder that was given, out of the ice."""
+        return self.encoder.estimator if isinstance(self.encoder, FrozenEstimator) else self.encoder
 
-    def _compositions(self) -> list[Composition]:
-        return (self._own_encoder() if self.encoder is None else self.encoder)._compositions()
+    def _new_encoder(self) -> BaseAutoencoder:
+        """The encoder that is to be fitted."""
+        if isinstance(self.encoder, BaseEstimator):
+            encoder: BaseAutoencoder = clone(self._given)
+        else:
+            machine = ("device", "precision", "verbose", "max_memory", "cache_folder")
+            own = {name: getattr(self, name) for name in machine}
+            encoder = StackedAutoencoder(self.encoder, shortcut=None, **own)
+        if encoder.random_state is None:  # one seed decides everything
+            encoder.random_state = self.random_state
+        encoder._analytic = self._analytic
+        return encoder.set_callbacks(*self._callbacks)
+
+    def _fitted_encoder(
+        self,
+        names: Names | None,
+        X: Matrix,
+        weights: Floats | None,
+        targets: Floats | None = None,
+        *,
+        classes: bool = False,
+    ) -> BaseAutoencoder:
+        """The frozen encoder, or one that is fitted now."""
+        if not isinstance(self.encoder, FrozenEstimator):
+            encoder = self._new_encoder()
+            encoder._fit_matrix(X, weights, targets, classes=classes)
+            return encoder
+        frozen: BaseAutoencoder = self._given
+        if frozen.n_features_in_ != X.shape[1]:
+            raise DataError(
+                f"encoder= was fitted on {frozen.n_features_in_} features, got X with {X.shape[1]}; give"
+                " rows of the same columns"
+            )
+        if names is not None and hasattr(frozen, "feature_names_in_"):
+            refuse_other_names(names, frozen.feature_names_in_)
+        return frozen
+
+    def _encoder_plan(self, X: Matrix, weights: Floats | None, context: FitContext) -> Plan:
+        """How the encoder will be fitted; of a frozen one no phase is left."""
+        if not isinstance(self.encoder, FrozenEstimator):
+            encoder = self._new_encoder()
+            return encoder._make_plan(X, weights, encoder._context(0))
+        module = self._given.module_
+        return frozen_plan(module, summarise(X, weights), context)
 
     @property
     def _missing(self) -> float | None:
-        return self.missing_values if self.encoder is None else self.encoder.missing_values
+        missing: float | None = getattr(self._given, "missing_values", None)
+        return missing
 
-    def _fitted_encoder(
-        self, rows: Input, weights: Floats | None, targets: Floats | None = None, *, classes: bool = False
-    ) -> StackedAutoencoder | Autoencoder:
-        """The encoder that was given fitted, or one that is fitted to the rows now."""
-        given = self.encoder
-        if given is None or not self._encoder_is_fitted:
-            encoder: StackedAutoencoder | Autoencoder = self._own_encoder() if given is None else clone(given)
-            if encoder.random_state is None:  # one seed decides everything
-                encoder.random_state = self.random_state
-            encoder._fit_rows(rows, weights, targets, classes=classes)
-            return encoder
-        if given.n_features_in_ != rows.shape[1]:
-            raise DataError(
-                f"encoder= was fitted on {given.n_features_in_} features, got X with {rows.shape[1]}; give"
-                " rows of the same columns"
-            )
-        names = getattr(self, "feature_names_in_", None)
-        if names is not None and hasattr(given, "feature_names_in_"):
-            refuse_other_names(names, given.feature_names_in_)
-        return given
-
-    def _refuse_changed(self) -> None:
-        if self._encoders_layers != "auto":
-            super()._refuse_changed()
-
-    @property
-    def _encoders_layers(self) -> Any:
-        return getattr(self if self.encoder is None else self.encoder, "layers", None)
+    def _asked_widths(self) -> list[int] | None:
+        if isinstance(getattr(self._given, "layers", None), str):
+            return None
+        given = self._given if isinstance(self._given, BaseAutoencoder) else StackedAutoencoder(self.encoder)
+        return given._asked_widths()
 
     def _kept_params(self) -> dict[str, Any]:
         params = super()._kept_params()
-        if self.encoder is not None:
-            names = [name for name in self._of_the_encoder if hasattr(self.encoder, name)]
-            params = {**params, **{name: getattr(self.encoder, name) for name in names}, "encoder": None}
-            if isinstance(self.encoder, Autoencoder):
-                params["layers"] = (clone(self.encoder).set_params(**TAKEN_FROM_STACK),)
-        if self._encoders_layers == "auto":
-            params["layers"] = tuple(layer.parts.n_components for layer in self._shallow)
+        if isinstance(self.encoder, BaseEstimator):
+            params["encoder"] = clone(self._given)
+            if self._asked_widths() is None:
+                params["encoder"].layers = tuple(layer.parts.n_components for layer in self.module_)
         return params
-
-
-def _same(value: Any, default: Any) -> bool:
-    """Whether a parameter has its default, list or tuple."""
-    if isinstance(value, (list, tuple)) and isinstance(default, (list, tuple)):
-        return list(value) == list(default)
-    return value is default or (isinstance(value, str) and value == default)

@@ -10,21 +10,19 @@ import numpy as np
 import torch
 
 from stackae._utils.constraints import Constrained
-from stackae.codes import CODES
-from stackae.corruption import CORRUPTIONS
 from stackae.estimators._base import BaseEncoder
+from stackae.estimators._parameters import part_classes
+from stackae.estimators._upgrading import upgraded
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.estimators.classifier import StackedAutoencoderClassifier
 from stackae.estimators.detector import StackedAutoencoderDetector
 from stackae.estimators.regressor import StackedAutoencoderRegressor
 from stackae.estimators.stacked import StackedAutoencoder
 from stackae.exceptions import ModelFileError
-from stackae.losses import LOSSES
 from stackae.modules.health import Health
-from stackae.modules.layer import Composition, ShallowAutoencoder, build
+from stackae.modules.layer import Composition, Layer
 from stackae.modules.shortcut import Shortcut
-from stackae.networks import ACTIVATIONS, NETWORKS
-from stackae.penalties import PENALTIES
+from stackae.networks import ACTIVATIONS
 from stackae.serialization.model_file import read_model
 from stackae.training.parameters import Training
 from stackae.training.precision import resolve_device
@@ -84,7 +82,7 @@ def load(path: str | PathLike[str], *, device: str | torch.device | None = None)
         resolve_device(device)
     header, tensors = read_model(path)
     try:
-        estimator = _rebuild(header, tensors)
+        estimator = _rebuild(*upgraded(header, tensors))
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from None
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError) as error:
@@ -101,48 +99,50 @@ def _rebuild(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> BaseEn
     estimator = kind(**{name: _decode(value) for name, value in header["params"].items()})
     estimator.check_parameters()
     fitted = header["fitted"]
-    estimator._take_fitted(fitted)
-    shallow = [build(_decode_parts(layer["parts"]), int(layer["n_inputs"])) for layer in header["layers"]]
-    if len(shallow) != len(estimator._compositions()):
-        raise ModelFileError(
-            f"its parameters ask for {len(estimator._compositions())} layers, got {len(shallow)}"
-        )
-    _check_chain(shallow)
+    estimator._take_kept(fitted)
+    layers = [
+        Layer.without_memory(_decode_parts(layer["parts"]), int(layer["n_inputs"]))
+        for layer in header["layers"]
+    ]
+    asked = estimator._asked_widths()
+    if not layers or (asked is not None and len(layers) != len(asked)):
+        raise ModelFileError(f"its parameters ask for {len(asked or [0])} layers, got {len(layers)}")
+    _check_chain(layers)
     with torch.device("meta"):
-        module = estimator._join(shallow, _shortcut(header.get("shortcut"), shallow))
+        module = estimator._join(layers, _shortcut(header.get("shortcut"), layers))
     expected = module.state_dict()
     for name, tensor in tensors.items():
         if name in expected and expected[name].dtype != tensor.dtype:
             raise ModelFileError(f"tensor {name!r} must be {expected[name].dtype}, got {tensor.dtype}")
     module.load_state_dict(tensors, strict=True, assign=True)
 
-    if fitted["n_features_in_"] != shallow[0].n_inputs:
+    if fitted["n_features_in_"] != layers[0].n_inputs:
         raise ModelFileError("n_features_in_ is not the width of the first layer")
-    if fitted["feature_names_in_"] is not None:
-        estimator.feature_names_in_ = np.asarray(fitted["feature_names_in_"], dtype=object)
     health: list[Health] = [
         {name: report[name] for name in Health.__annotations__}  # type: ignore[misc]
         for report in fitted["health"]
     ]
-    if len(health) != len(shallow):
-        raise ModelFileError(f"it has {len(health)} health reports for {len(shallow)} layers")
+    if len(health) != len(layers):
+        raise ModelFileError(f"it has {len(health)} health reports for {len(layers)} layers")
     estimator._set_fitted(module, list(fitted["history_"]), health)
-    return estimator
+    names = fitted["feature_names_in_"]
+    own = None if names is None else np.asarray(names, dtype=object)
+    return estimator._set_names(own)
 
 
-def _shortcut(kept: dict[str, Any] | None, shallow: list[ShallowAutoencoder]) -> Shortcut | None:
+def _shortcut(kept: dict[str, Any] | None, layers: list[Layer]) -> Shortcut | None:
     """What stands beside the layers; files of before there were any do not name it."""
     if kept is None:
         return None
-    n_units, n_kept = shallow[-1].n_units, int(kept["n_kept"])
+    n_units, n_kept = layers[-1].n_units, int(kept["n_kept"])
     if not 0 <= n_kept <= n_units:
         raise ModelFileError(f"its shortcut keeps {n_kept} of {n_units} numbers")
     with torch.device("meta"):
-        return Shortcut(shallow[0].n_inputs, n_units, n_kept)
+        return Shortcut(layers[0].n_inputs, n_units, n_kept)
 
 
-def _check_chain(shallow: list[ShallowAutoencoder]) -> None:
-    for below, above in pairwise(shallow):
+def _check_chain(layers: list[Layer]) -> None:
+    for below, above in pairwise(layers):
         if below.n_units != above.scaling.shift.shape[0]:
             raise ModelFileError("a layer's width is not that of the codes below it")
 
@@ -165,15 +165,15 @@ def _decode(value: Any) -> Any:
 
 def known_classes() -> dict[str, type[Constrained]]:
     """Every class that a file may name."""
-    tables = (NETWORKS, CORRUPTIONS, CODES, PENALTIES, LOSSES)
-    parts = {kind.__name__: kind for table in tables for kind in table.values()}
-    return {**parts, "Training": Training, "Autoencoder": Autoencoder}
+    own: tuple[type[Constrained], ...] = (Training, Autoencoder, StackedAutoencoder)
+    return {**part_classes(), **{kind.__name__: kind for kind in own}}
 
 
 def _known(table: dict[str, T], name: Any, what: str) -> T:
     if name not in table:
         raise ModelFileError(
-            f"needs the {what} {str(name)[:80]!r}, which this stackae does not know; upgrade it"
+            f"needs the {what} {str(name)[:80]!r}, which this stackae does not know; upgrade it, or register"
+            " the part"
         )
     return table[name]
 

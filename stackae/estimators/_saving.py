@@ -2,58 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import fields
 from math import isfinite
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
 from stackae._utils.constraints import Constrained
+from stackae.estimators._parameters import part_classes
 from stackae.exceptions import ParameterError
 from stackae.modules.layer import Composition
 from stackae.serialization.model_file import write_model
 from stackae.serialization.provenance import versions
 
-if TYPE_CHECKING:
-    from stackae.estimators._base import BaseEncoder
+#: What a header means; 1, which had none: version 0.1.0.
+EDITION = 2
 
 
-def save(estimator: BaseEncoder, path: str | PathLike[str]) -> None:
+def save(estimator: Any, path: str | PathLike[str]) -> None:
     """Write a fitted estimator; see :meth:`stackae.Autoencoder.save`."""
-    from stackae.estimators._loading import ESTIMATORS
-
     estimator._refuse_changed()
-    _refuse_foreign(estimator, ESTIMATORS)
-    names = getattr(estimator, "feature_names_in_", None)
+    _refuse_foreign(estimator)
+    names, shortcut = getattr(estimator, "feature_names_in_", None), estimator.module_.shortcut
     header = {
+        "edition": EDITION,
         "estimator": type(estimator).__name__,
         "params": {name: _encode(value) for name, value in estimator._kept_params().items()},
         "layers": [
-            {"n_inputs": layer.n_inputs, "parts": _encode_parts(layer.parts)} for layer in estimator._shallow
+            {"n_inputs": layer.n_inputs, "parts": _encode_parts(layer.parts)} for layer in estimator.module_
         ],
-        "shortcut": None if estimator._shortcut is None else {"n_kept": estimator._shortcut.n_kept},
+        "shortcut": None if shortcut is None else {"n_kept": shortcut.n_kept},
         "fitted": {
             "n_features_in_": estimator.n_features_in_,
             "feature_names_in_": None if names is None else [str(name) for name in names],
             "history_": estimator.history_,
             "health": [dict(report) for report in estimator._health],
-            **estimator._fitted(),
+            **estimator._kept(),
         },
         "versions": versions(),
     }
     write_model(path, header, estimator.module_.state_dict())
 
 
-def _refuse_foreign(value: Constrained, known: Mapping[str, type[Constrained]]) -> None:
-    """Refuse what :func:`stackae.load` could not make again: a class that is not stackae's own."""
-    name = type(value).__name__
-    if type(value) is not known.get(name):
+def _refuse_foreign(value: Constrained) -> None:
+    """Refuse what :func:`stackae.load` could not make again: a class that no table knows."""
+    name, kind = type(value).__name__, type(value)
+    if kind.__module__.partition(".")[0] != "stackae" and part_classes().get(name) is not kind:
         raise ParameterError(
-            f"a model file holds no code, and cannot keep the class {name!r}; use a part of stackae's, or"
-            " pickle the estimator"
+            f"a model file holds no code, and cannot keep the class {name!r}; use a part of stackae's or one"
+            " that is registered, or pickle the estimator"
         )
 
 
@@ -64,9 +63,7 @@ def _encode_parts(parts: Composition) -> dict[str, Any]:
 def _encode(value: Any) -> Any:
     """A parameter as JSON; an object becomes its class's name and its parameters."""
     if isinstance(value, Constrained):
-        from stackae.estimators._loading import known_classes
-
-        _refuse_foreign(value, known_classes())
+        _refuse_foreign(value)
         params = {name: _encode(inner) for name, inner in value.get_params(deep=False).items()}
         return {"class": type(value).__name__, "params": params}
     if isinstance(value, tuple):

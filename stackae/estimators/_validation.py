@@ -1,51 +1,64 @@
-"""The rows that an estimator is given: refused with row and column, or returned as a float matrix."""
+"""What an estimator is given: refused with row and column, or returned as a matrix of floats."""
 
 from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from numbers import Integral
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from stackae.data.mapped import MappedRows, is_mapped, release
-from stackae.data.named_rows import NamedRows
-from stackae.data.sparse import SparseRows
+from stackae.data.mapped import MappedMatrix, lies_in_a_file, release
+from stackae.data.matrix import DenseMatrix, Matrix, SparseMatrix
+from stackae.data.named_matrix import NamedMatrix
 from stackae.exceptions import DataError, DataTypeError, StackaeWarning
-from stackae.fitting.greedy import Input
-from stackae.modules.scaling import blocks
 
 #: Half of float32's range, so that differences stay within it.
 _LARGEST = float(np.finfo(np.float32).max) / 2
 _EXACT_INTEGERS = 2**53
+#: Up to so many samples, weights counted in, a fit does not depend on their order.
+_FEW = 200
+
+Floats = npt.NDArray[np.float64]
 
 
-def check_rows(
+Names = npt.NDArray[np.object_]
+
+
+class Checked(NamedTuple):
+    """What was checked, and the columns' names where they have some."""
+
+    X: Matrix
+    names: Names | None
+
+
+def check_X(  # noqa: N802
     estimator: BaseEstimator, X: Any, *, reset: bool, missing_values: float | None = None
-) -> Input:
+) -> Checked:
     """Validate ``X`` as scikit-learn does, and refuse what scikit-learn would silently convert.
 
     Parameters
     ----------
     estimator : BaseEstimator
-        Its ``n_features_in_`` and ``feature_names_in_`` are set (``reset=True``) or compared.
-    X : array-like, sparse matrix, MappedRows or NamedRows of shape (n_rows, n_features)
+        It is not written; its ``n_features_in_`` and ``feature_names_in_`` are compared (``reset=False``).
+    X : array-like, sparse matrix, MappedMatrix or NamedMatrix of shape (n_samples, n_features)
     reset : bool
+        Whether it is for a new fit.
     missing_values : float or None, default=None
         What stands for a missing cell; NaN where it is another number, too. None: no cell may be missing.
 
     Returns
     -------
-    array, MappedRows or SparseRows of shape (n_rows, n_features)
+    Checked
         float32 or float64, the user's own memory where it was of that type already; never to be written.
-        Missing cells are NaN. Memory maps are not loaded: they come as MappedRows. Sparse matrices come as
-        SparseRows.
+        Missing cells are NaN. Memory maps are not loaded, sparse matrices stay sparse.
 
     Raises
     ------
@@ -55,25 +68,42 @@ def check_rows(
         Values that are infinite, missing, or over half of float32's range, with row and column; and whatever
         else scikit-learn refuses: shapes, complex values, other column names.
     """
-    names = X.names if isinstance(X, NamedRows) else None
+    names = X.names if isinstance(X, NamedMatrix) else None
     if names is not None:
-        X = X.rows
+        X = X.X
         if not reset:
             refuse_other_names(names, getattr(estimator, "feature_names_in_", names))
-    X = _detach(X)
-    if isinstance(X, SparseRows):
-        X = X.matrix
+    if reset:
+        estimator = _blank(estimator)
+    X = X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else X
     _refuse_silent_conversions(X)
-    if is_mapped(X) and X.ndim == 2 and X.size and X.dtype.kind in "biuf":
+    if lies_in_a_file(X) and X.ndim == 2 and X.size and X.dtype.kind in "biuf":
         release(X)
-        X = MappedRows([X])
+        X = MappedMatrix([X])
+    matrix = _as_matrix(estimator, X, reset=reset, names_are_known=names is not None)
+    own = getattr(estimator, "feature_names_in_", None) if names is None else np.asarray(names, dtype=object)
+    if missing_values is not None and not np.isnan(missing_values):
+        matrix = _with_gaps(matrix, missing_values)
+    _refuse_non_finite(matrix, own, may_be_nan=missing_values is not None)
+    return Checked(matrix, own)
+
+
+def _blank(estimator: BaseEstimator) -> BaseEstimator:
+    """The estimator as if it had never been fitted: its parameters alone."""
+    blank: BaseEstimator = object.__new__(type(estimator))
+    vars(blank).update({k: v for k, v in vars(estimator).items() if not (k[0] == "_" or k[-1] == "_")})
+    return blank
+
+
+def _as_matrix(estimator: BaseEstimator, X: Any, *, reset: bool, names_are_known: bool) -> Matrix:
+    """What scikit-learn lets pass."""
     try:
         with warnings.catch_warnings():
-            if names is not None:  # they were compared above
+            if names_are_known:  # they have been compared
                 warnings.filterwarnings("ignore", message="X does not have valid feature names")
-            rows: Any = validate_data(
+            valid: Any = validate_data(
                 estimator,
-                X[:1] if isinstance(X, MappedRows) else X,
+                X[:1] if isinstance(X, MappedMatrix) else X,
                 reset=reset,
                 accept_sparse="csr",
                 dtype=[np.float64, np.float32],
@@ -83,26 +113,26 @@ def check_rows(
         raise DataTypeError(str(error)) from None
     except ValueError as error:
         raise DataError(str(error)) from None
-    rows = X if isinstance(X, MappedRows) else SparseRows(rows) if issparse(rows) else rows
-    if names is not None and reset:
-        estimator.feature_names_in_ = np.asarray(names, dtype=object)
-    names = names if names is not None else getattr(estimator, "feature_names_in_", None)
-    if missing_values is not None and not isinstance(rows, np.ndarray) and not np.isnan(missing_values):
+    if isinstance(X, MappedMatrix):
+        return X
+    return SparseMatrix(valid) if issparse(valid) else DenseMatrix(valid)
+
+
+def _with_gaps(X: Matrix, missing_values: float) -> Matrix:
+    """The matrix with NaN where a number stood for a missing cell."""
+    if X.is_sparse or X.is_mapped:
         raise DataError(
             f"only np.nan can stand for missing values in rows that are sparse or on the disk, got"
             f" {missing_values:g}; load them, or replace it"
         )
-    if missing_values is not None and not np.isnan(missing_values):
-        rows = np.where(rows == missing_values, rows.dtype.type(np.nan), rows)
-    _refuse_non_finite(rows, names, may_be_nan=missing_values is not None)
-    checked: Input = rows
-    return checked
+    array = X[:]
+    return DenseMatrix(np.where(array == missing_values, array.dtype.type(np.nan), array))
 
 
-def refuse_other_names(given: Sequence[str], fitted: Iterable[str]) -> None:
+def refuse_other_names(given: Iterable[str], fitted: Iterable[str]) -> None:
     """As scikit-learn does where data frames are given."""
-    fitted = list(fitted)
-    if fitted == list(given):
+    given, fitted = list(given), list(fitted)
+    if fitted == given:
         return
     here, there = set(given), set(fitted)
     missing = [name for name in fitted if name not in here]
@@ -120,10 +150,6 @@ def refuse_other_names(given: Sequence[str], fitted: Iterable[str]) -> None:
 
 def _listed(names: list[str]) -> str:
     return ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-
-
-def _detach(X: Any) -> Any:
-    return X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else X
 
 
 def _refuse_silent_conversions(X: Any) -> None:
@@ -215,28 +241,23 @@ def _is_numeric(dtype: Any, X: Any, name: Any) -> bool:
     return kind in "biuf"
 
 
-def _refuse_non_finite(rows: Input, names: Sequence[str] | None, *, may_be_nan: bool) -> None:
-    if isinstance(rows, SparseRows):
-        if rows.stored.size and not np.abs(rows.stored).max() <= _LARGEST:
-            place = int(np.argmin(np.abs(rows.stored) <= _LARGEST))
-            row = int(np.searchsorted(rows.matrix.indptr, place, side="right")) - 1
-            column, value = int(rows.matrix.indices[place]), float(rows.stored[place])
-            raise _non_finite(value, row, str(column))
-        return
-    start = largest = 0
-    for block in blocks(rows, dtype=None):
-        low, high = torch.aminmax(torch.from_numpy(block))  # a NaN makes both NaN, and that compares false
+def _refuse_non_finite(X: Matrix, names: Names | None, *, may_be_nan: bool) -> None:
+    largest = 0
+    for values, before in X.stored():
+        # A NaN makes both NaN, and that compares false. What torch may not write it warns of.
+        can_be_shared = values.flags.writeable
+        low, high = torch.aminmax(torch.from_numpy(values)) if can_be_shared else (values.min(), values.max())
         if not (low >= -_LARGEST and high <= _LARGEST):
-            bad = ~(np.abs(block) <= _LARGEST)
+            bad = ~(np.abs(values) <= _LARGEST)
             if may_be_nan:
-                bad &= ~np.isnan(block)
+                bad &= ~np.isnan(values)
             if bad.any():
-                row, column = (int(i) for i in np.argwhere(bad)[0])
+                place = int(np.argmax(bad))
+                row, column = X.place(before + place)
                 label = repr(str(names[column])) if names is not None else str(column)
-                raise _non_finite(float(block[row, column]), start + row, label)
-        elif isinstance(rows, MappedRows) and rows.of_long_integers:
+                raise _non_finite(float(values[place]), row, label)
+        elif X.of_long_integers:
             largest = max(largest, -int(low), int(high))
-        start += len(block)
     _warn_of_rounding(0, largest)
 
 
@@ -252,3 +273,66 @@ def _non_finite(value: float, row: int, column: str) -> DataError:
     if np.isnan(value):
         mend = "impute the column, or set missing_values=np.nan"
     return DataError(f"Input X contains {what} in row {row}, column {column}; {mend}")
+
+
+def apply_sample_weight(
+    X: Matrix, sample_weight: Any, targets: Floats | None = None
+) -> tuple[Matrix, Floats | None, Floats | None]:
+    """The samples that count, how often an epoch visits each, and their targets.
+
+    Whole numbers are counts: a sample of weight 2 is the same as the sample twice. Other weights are
+    relative; they are divided by their mean over the samples that count. Where there are few samples they are
+    put into an order of their own and repeated, so that whole weights and repeated samples give the same
+    bits; where there are many they give the same expectation.
+
+    Parameters
+    ----------
+    X : Matrix of shape (n_samples, n_features)
+    sample_weight : array-like of shape (n_samples,) or None
+    targets : array of shape (n_samples, n_targets) or None, default=None
+
+    Returns
+    -------
+    X, weights, targets
+        ``weights`` is None where each sample counts once.
+
+    Raises
+    ------
+    DataError
+        Weights of another length, negative, not finite, or all zero.
+    """
+    weights = None if sample_weight is None else check_weights(sample_weight, len(X))
+    if weights is not None and not weights.all():
+        keep = np.flatnonzero(weights)
+        X, weights = X.take(keep), weights[keep]
+        targets = None if targets is None else targets[keep]
+    if weights is not None and not (weights == np.round(weights)).all():
+        weights = weights / weights.mean()
+    elif (len(X) if weights is None else weights.sum()) <= _FEW:
+        keys = X[:] if targets is None else np.hstack([X[:], targets])
+        order = np.lexsort(keys.T[::-1])
+        if weights is not None:
+            order = np.repeat(order, weights[order].astype(np.int64))
+        X, targets = X.take(order), None if targets is None else targets[order]
+        weights = None
+    elif weights is not None and (weights == 1).all():
+        weights = None
+    return X, weights, targets
+
+
+def check_weights(sample_weight: Any, n_samples: int) -> Floats:
+    """Weights as floats, one a sample, or refused with row and value."""
+    weights = np.asarray(sample_weight)
+    if weights.dtype.kind not in "biuf":
+        weights = weights.astype(np.float64)
+    if weights.ndim == 0:
+        weights = np.full(n_samples, weights)
+    if weights.shape != (n_samples,):
+        raise DataError(f"sample_weight must have one number a row, {n_samples}, got shape {weights.shape}")
+    weights = weights.astype(np.float64)
+    if not np.isfinite(weights).all() or (weights < 0).any():
+        row = int(np.argmin(np.isfinite(weights) & (weights >= 0)))
+        raise DataError(f"sample_weight must be finite and at least 0, got {weights[row]:g} in row {row}")
+    if not weights.any():
+        raise DataError("sample_weight must be above 0 for some row, got zeros only")
+    return weights

@@ -9,20 +9,20 @@ from typing import Any, ClassVar
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from stackae._utils.constraints import Integral, Interval, InvalidParameterError, StrOptions
+from stackae._utils.constraints import Integral, Interval, InvalidParameterError, NamedIn
 from stackae._utils.part_table import PartTable
 from stackae.codes import CODES
 from stackae.codes.base import Code
 from stackae.corruption import CORRUPTIONS
 from stackae.corruption.base import Corruption
-from stackae.estimators._base import COMMON_CONSTRAINTS, TRAININGS
-from stackae.estimators._reconstructing import BaseAutoencoder
-from stackae.exceptions import ParameterError
+from stackae.estimators._base import COMMON_CONSTRAINTS, DATA_CONSTRAINTS
+from stackae.estimators._fitting import BaseAutoencoder
+from stackae.estimators._parameters import TRAININGS
+from stackae.fitting.parameters import LayerParameters, StackParameters
 from stackae.losses import LOSSES
 from stackae.losses.base import Loss
 from stackae.modules.health import Health
-from stackae.modules.layer import Composition, ShallowAutoencoder
-from stackae.modules.shortcut import Shortcut
+from stackae.modules.layer import Composition
 from stackae.networks import ACTIVATIONS, NETWORKS
 from stackae.networks.base import Network
 from stackae.penalties import PENALTIES
@@ -34,11 +34,11 @@ MOST_UNITS = 2**40
 
 
 class Autoencoder(BaseAutoencoder):
-    """A shallow autoencoder: a code is learned from which the rows can be reconstructed.
+    """A shallow autoencoder: a code is learned from which the samples can be reconstructed.
 
-    The encoder computes h = a(W·s(x) + b), with s the scaling; the decoder answers x̂ from h; what is
+    The encoder computes h = a(W·s(x) + b), with s the scaling; the decoder computes x̂ from h; what is
     minimised is the loss of x̂ against x, plus the penalty, with the encoder shown a corrupted x. An epoch
-    over n rows of d features costs about 12·n·d·n_components floating-point operations.
+    over n samples of d features costs about 12·n·d·n_components floating-point operations.
 
     Parameters
     ----------
@@ -89,8 +89,8 @@ class Autoencoder(BaseAutoencoder):
 
     Attributes
     ----------
-    module_ : ShallowAutoencoder
-        The fitted ``torch.nn.Module``.
+    module_ : DeepAutoencoder
+        The fitted ``torch.nn.Module``, of one layer.
     components_ : ndarray of shape (n_components, n_features_in_)
         The encoder's weights.
     history_ : list of dict
@@ -128,14 +128,15 @@ class Autoencoder(BaseAutoencoder):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "n_components": [Interval(Integral, 1, MOST_UNITS, closed="both")],
-        "network": [Network, StrOptions(set(NETWORKS))],
-        "activation": [StrOptions({"auto", *ACTIVATIONS})],
+        "network": [Network, NamedIn(NETWORKS)],
+        "activation": [NamedIn(ACTIVATIONS, "auto")],
         "tied_weights": ["boolean"],
-        "corruption": [Corruption, StrOptions(set(CORRUPTIONS)), None],
-        "code": [Code, StrOptions(set(CODES)), None],
-        "penalty": [Penalty, StrOptions(set(PENALTIES)), list, tuple, None],
-        "loss": [Loss, StrOptions({"auto", *LOSSES})],
-        "training": [Training, StrOptions({"auto"})],
+        "corruption": [Corruption, NamedIn(CORRUPTIONS), None],
+        "code": [Code, NamedIn(CODES), None],
+        "penalty": [Penalty, NamedIn(PENALTIES), list, tuple, None],
+        "loss": [Loss, NamedIn(LOSSES, "auto")],
+        "training": [Training, NamedIn(TRAININGS)],
+        **DATA_CONSTRAINTS,
         **COMMON_CONSTRAINTS,
     }
     _named_parts: Mapping[str, PartTable[Any]] = {
@@ -192,8 +193,7 @@ class Autoencoder(BaseAutoencoder):
     def check_parameters(self) -> None:
         """Raise for the first parameter, of the layer or of a part, that breaks its rule."""
         super().check_parameters()
-        if self.add_indicator and self.missing_values is None:
-            raise ParameterError("add_indicator=True needs missing_values, got missing_values=None")
+        self._refuse_indicator_alone()
         for k, penalty in enumerate(self.penalty if isinstance(self.penalty, (list, tuple)) else ()):
             if not (isinstance(penalty, Penalty) or (isinstance(penalty, str) and penalty in PENALTIES)):
                 raise InvalidParameterError(
@@ -213,16 +213,12 @@ class Autoencoder(BaseAutoencoder):
         given = self.penalty if isinstance(self.penalty, (list, tuple)) else [self.penalty]
         return tuple(self._element("penalty", penalty) for penalty in given)
 
-    def _compositions(self) -> list[Composition]:
-        return [self._composition(self.scale, self.missing_values is not None, bool(self.add_indicator))]
+    def _stack_parameters(self) -> StackParameters:
+        parts = self._composition(self.scale, self.missing_values is not None, bool(self.add_indicator))
+        return StackParameters((LayerParameters(parts, self._part("training")),), analytic=self._analytic)
 
-    def _join(
-        self, layers: Sequence[ShallowAutoencoder], shortcut: Shortcut | None = None
-    ) -> ShallowAutoencoder:
-        return layers[0]
-
-    def _trainings(self) -> tuple[list[Training | None], Training | None]:
-        return [self._part("training")], None
+    def _asked_widths(self) -> list[int]:
+        return [int(self.n_components)]
 
     def _composition(self, scale: str | None, missing: bool = False, indicator: bool = False) -> Composition:
         """The five parts, names replaced by what they stand for."""

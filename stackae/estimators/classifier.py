@@ -11,22 +11,17 @@ import numpy.typing as npt
 import torch
 from scipy.special import log_softmax, softmax
 from sklearn.base import ClassifierMixin
-from sklearn.linear_model import LogisticRegression
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from stackae._utils.constraints import Interval, Real, StrOptions
-from stackae.estimators._base import Rows
+from stackae.estimators._base import Floats
+from stackae.estimators._fitting import BaseAutoencoder
 from stackae.estimators._supervised import BaseSupervised
-from stackae.estimators._weights import Floats
 from stackae.estimators.autoencoder import Autoencoder
-from stackae.estimators.stacked import StackedAutoencoder
 from stackae.exceptions import DataError, ModelFileError
-from stackae.modules.heads import ClassPredictor, Predictor
-from stackae.modules.layer import ShallowAutoencoder
-from stackae.modules.shortcut import Shortcut
-from stackae.training.batches import Rows as TrainingRows
-from stackae.training.batches import RowsInMemory
+from stackae.fitting.supervised import Classification
 from stackae.training.parameters import Training
 
 
@@ -41,15 +36,12 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
 
     Parameters
     ----------
-    layers : sequence of int or Autoencoder, or "auto", default=(256, 64)
-        Bottom first, as in :class:`~stackae.StackedAutoencoder`.
-    encoder : StackedAutoencoder, Autoencoder or None, default=None
-        Fitted: it is used as it is, instead of pretraining, and not changed, so that one pretraining serves
-        many fine-tunings; ``clone`` keeps it. Not fitted: it is fitted on all rows first, its own fine-tuning
-        included, and with this ``random_state`` if it has none. With it, ``layers``, ``pretrain``, ``scale``,
-        ``missing_values``, ``add_indicator`` and ``memory`` are its own.
-    pretrain : Training or "auto", default="auto"
-        For every layer that has no ``training`` of its own.
+    encoder : sequence of int or Autoencoder, StackedAutoencoder, Autoencoder or FrozenEstimator, \
+            default=(256, 64)
+        Widths (or layers), bottom first: ``StackedAutoencoder(widths, shortcut=None)``. An unfitted
+        autoencoder is cloned and fitted on all rows, its own fine-tuning included, with this
+        ``random_state`` if it has none. ``FrozenEstimator(fitted)``, from ``sklearn.frozen``, is used as it
+        is and not changed, so that one pretraining serves many fine-tunings, in searches too.
     finetune : Training or "auto", default="auto"
         Of encoders and head, on the labelled rows. Its ``corruption`` is what the first encoder sees and,
         with ``Dropout``, what becomes of the codes; its ``layerwise_rate`` lets lower layers learn slower.
@@ -64,14 +56,6 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
     class_weight : dict, "balanced" or None, default=None
         How often fine-tuning visits rows of each class, relative to each other: class to weight, 1 for those
         that are left out. ``"balanced"``: all classes as often.
-    scale : {"auto", "standard", "minmax"} or None, default="auto"
-        ``"auto"``: data already within [0, 1] stay, anything else is standardised column by column.
-    missing_values : float or None, default=None
-        What stands for a missing cell, as a rule ``np.nan``; None: rows with NaN are refused.
-    add_indicator : bool, default=False
-        Whether the first encoder is told which cells are missing.
-    memory : str, path-like, joblib.Memory or None, default=None
-        Where pretrained layers are kept; see :class:`~stackae.StackedAutoencoder`.
     device : str or torch.device, default="auto"
         ``"auto"``: a GPU where there is one.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -139,18 +123,12 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
 
     def __init__(
         self,
-        layers: Sequence[int | Autoencoder] | str = (256, 64),
+        encoder: Sequence[int | Autoencoder] | BaseAutoencoder | FrozenEstimator = (256, 64),
         *,
-        encoder: StackedAutoencoder | Autoencoder | None = None,
-        pretrain: str | Training = "auto",
         finetune: str | Training = "auto",
         adversarial: float = 0.0,
         label_smoothing: float = 0.0,
         class_weight: dict[Any, float] | str | None = None,
-        scale: str | None = "auto",
-        missing_values: float | None = None,
-        add_indicator: bool = False,
-        memory: Any = None,
         device: str | torch.device = "auto",
         precision: str = "auto",
         random_state: Any = None,
@@ -158,17 +136,11 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
         max_memory: int | str | None = None,
         cache_folder: str | PathLike[str] | None = None,
     ) -> None:
-        self.layers = layers
         self.encoder = encoder
-        self.pretrain = pretrain
         self.finetune = finetune
         self.adversarial = adversarial
         self.label_smoothing = label_smoothing
         self.class_weight = class_weight
-        self.scale = scale
-        self.missing_values = missing_values
-        self.add_indicator = add_indicator
-        self.memory = memory
         self.device = device
         self.precision = precision
         self.random_state = random_state
@@ -178,102 +150,65 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
 
     # Fitting -----------------------------------------------------------------------------------------
 
-    def _targets(self, y: Any, weights: Floats) -> Floats:
-        n_rows = len(weights)
+    def _read_targets(
+        self, y: Any, sample_weight: npt.NDArray[np.float64]
+    ) -> tuple[npt.NDArray[np.float64], dict[str, Any]]:
+        n_samples = len(sample_weight)
         if y is None:
             raise DataError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None; to learn without"
                 " labels use StackedAutoencoder"
             )
         labels = column_or_1d(y, warn=True)
-        if len(labels) != n_rows:
-            raise DataError(f"y must have one label a row, {n_rows}, got {len(labels)}")
+        if len(labels) != n_samples:
+            raise DataError(f"y must have one label a row, {n_samples}, got {len(labels)}")
         _refuse_missing_labels(labels)
         has_label = labels != ("-1" if labels.dtype.kind in "US" else -1)
         if not has_label.all() and set(np.unique(labels[has_label]).tolist()) == {1}:
             has_label[:] = True  # -1 and 1, the two classes of many binary problems
         check_classification_targets(labels[has_label])
-        targets = np.full((n_rows, 1), np.nan)
-        counted = has_label & (weights > 0)
+        targets = np.full((n_samples, 1), np.nan)
+        counted = has_label & (sample_weight > 0)
+        classes = np.unique(labels[counted])
         if has_label.any():
-            self.classes_ = np.unique(labels[counted])
-            if len(self.classes_) < 2:
-                only = f", {self.classes_.tolist()[0]!r}" if len(self.classes_) else ""
-                raise DataError(f"y must have at least 2 classes, got {len(self.classes_)} class{only}")
-            targets[counted, 0] = np.searchsorted(self.classes_, labels[counted])
-        return targets
+            if len(classes) < 2:
+                only = f", {classes.tolist()[0]!r}" if len(classes) else ""
+                raise DataError(f"y must have at least 2 classes, got {len(classes)} class{only}")
+            targets[counted, 0] = np.searchsorted(classes, labels[counted])
+        return targets, {"classes_": classes}
 
-    def _linear_model(self, n_units: int) -> LogisticRegression:
-        # The more units, the less each may weigh: about the same for codes of any width.
-        return LogisticRegression(C=10 / n_units)
+    def _task(self, named: Mapping[str, Any]) -> Classification:
+        classes = named["classes_"]
+        given = self.class_weight
+        weights = _weights_of(given, classes.tolist()) if isinstance(given, dict) else given
+        return Classification(len(classes), float(self.label_smoothing), weights)
 
-    def _take_start(self, module: Predictor, coef: Floats, intercept: Floats, model: Any) -> None:
-        if len(coef) == 1:  # of two classes: the second's logit less the first's
-            coef, intercept = np.vstack([-coef, coef]) / 2, np.concatenate([-intercept, intercept]) / 2
-        # A class may have no row among those that the model was fitted to.
-        seen = torch.from_numpy(model.classes_.astype(np.int64))
-        module.head.weight[seen] = torch.from_numpy(coef).to(module.head.weight)
-        module.head.bias[seen] = torch.from_numpy(intercept).to(module.head.bias)
-
-    def _join(self, layers: Sequence[ShallowAutoencoder], shortcut: Shortcut | None = None) -> ClassPredictor:
-        return ClassPredictor(
-            layers,
-            len(self.classes_),
-            float(self.adversarial),
-            float(self.label_smoothing),
-            shortcut=shortcut,
-        )
-
-    def _target_weights(self, targets: Floats, weights: Floats | None) -> Floats | None:
-        if self.class_weight is None:
-            return weights
-        own = np.ones(len(targets)) if weights is None else weights
-        places = targets[:, 0].astype(np.intp)
-        if isinstance(self.class_weight, dict):
-            unknown = [label for label in self.class_weight if label not in self.classes_.tolist()]
-            if unknown:
-                raise DataError(
-                    f"class_weight must name classes of y, {self.classes_.tolist()}, got {unknown[0]!r}"
-                )
-            of_class = np.array([float(self.class_weight.get(c, 1.0)) for c in self.classes_.tolist()])
-        else:
-            of_class = 1 / np.maximum(np.bincount(places, own, len(self.classes_)), np.finfo(float).tiny)
-        if not (np.isfinite(of_class).all() and (of_class > 0).all()):
-            raise DataError(f"class_weight must be finite and above 0, got {self.class_weight!r}")
-        own = own * of_class[places]
-        relative: Floats = own / own.mean()
-        return relative
-
-    def _arrange(self, rows: TrainingRows, targets: Floats) -> None:
-        if isinstance(rows, RowsInMemory):
-            rows.order = _stratified(rows.order, torch.from_numpy(targets[:, 0]).to(rows.device))
-
-    def _fitted(self) -> dict[str, Any]:
+    def _kept(self) -> dict[str, Any]:
         classes = [label.item() if hasattr(label, "item") else label for label in self.classes_.tolist()]
         return {"classes_": classes, "kind_of_classes": self.classes_.dtype.str}
 
-    def _take_fitted(self, fitted: Mapping[str, Any]) -> None:
-        kind = np.dtype(fitted["kind_of_classes"])
+    def _take_kept(self, kept: Mapping[str, Any]) -> None:
+        kind = np.dtype(kept["kind_of_classes"])
         if kind.kind not in "biufUO":
             raise ModelFileError(f"classes must be numbers or text, got the type {kind}")
         # Of text the width is that of the labels: a file's claim could take any amount of memory.
-        self.classes_ = np.asarray(fitted["classes_"], dtype=str if kind.kind == "U" else kind)
+        self.classes_ = np.asarray(kept["classes_"], dtype=str if kind.kind == "U" else kind)
 
     # Applying ----------------------------------------------------------------------------------------
 
-    def decision_function(self, X: Any) -> Rows:
+    def decision_function(self, X: Any) -> Floats:
         """The logits: how much each class is favoured.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_rows, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
 
         Returns
         -------
-        array of shape (n_rows, n_classes), or (n_rows,) for two classes
+        array of shape (n_samples, n_classes), or (n_samples,) for two classes
             For two classes: the second's logit less the first's.
         """
-        logits = self._outputs(X)
+        logits: Floats = self._outputs(X)
         return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
@@ -281,43 +216,54 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_rows, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
 
         Returns
         -------
-        ndarray of shape (n_rows,)
+        ndarray of shape (n_samples,)
         """
         places = self._outputs(X).argmax(1)
         labels: npt.NDArray[Any] = self.classes_[places]
         return labels
 
-    def predict_proba(self, X: Any) -> Rows:
+    def predict_proba(self, X: Any) -> Floats:
         """The probability of each class, in the order of ``classes_``.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_rows, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
 
         Returns
         -------
-        array of shape (n_rows, n_classes)
+        array of shape (n_samples, n_classes)
         """
-        probabilities: Rows = softmax(self._outputs(X), axis=1)
+        probabilities: Floats = softmax(self._outputs(X), axis=1)
         return probabilities
 
-    def predict_log_proba(self, X: Any) -> Rows:
+    def predict_log_proba(self, X: Any) -> Floats:
         """The logarithm of the probability of each class.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_rows, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
 
         Returns
         -------
-        array of shape (n_rows, n_classes)
+        array of shape (n_samples, n_classes)
         """
-        logarithms: Rows = log_softmax(self._outputs(X), axis=1)
+        logarithms: Floats = log_softmax(self._outputs(X), axis=1)
         return logarithms
+
+
+def _weights_of(given: Mapping[Any, float], classes: list[Any]) -> npt.NDArray[np.float64]:
+    """The weight of each class, 1 for those that are left out."""
+    unknown = [label for label in given if label not in classes]
+    if unknown:
+        raise DataError(f"class_weight must name classes of y, {classes}, got {unknown[0]!r}")
+    weights = np.array([float(given.get(label, 1.0)) for label in classes])
+    if not (np.isfinite(weights).all() and (weights > 0).all()):
+        raise DataError(f"class_weight must be finite and above 0, got {given!r}")
+    return weights
 
 
 def _refuse_missing_labels(labels: npt.NDArray[Any]) -> None:
@@ -331,14 +277,3 @@ def _refuse_missing_labels(labels: npt.NDArray[Any]) -> None:
         row = int(np.argmax(missing))
         what = "infinity" if labels.dtype.kind == "f" and np.isinf(labels[row]) else "NaN"
         raise DataError(f"Input y contains {what} in row {row}; mark rows without a label with -1")
-
-
-def _stratified(order: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
-    """The order, changed so that its first rows have a share of every class, and never all of one."""
-    own = classes[order]
-    keys = torch.empty(len(order), dtype=torch.float64, device=order.device)
-    for label in torch.unique(own):
-        places = torch.nonzero(own == label)[:, 0]
-        keys[places] = (torch.arange(len(places), device=order.device).double() + 0.5) / len(places)
-        keys[places[-1]] = 1.0
-    return order[torch.argsort(keys, stable=True)]

@@ -11,23 +11,20 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.base import OutlierMixin
+from sklearn.frozen import FrozenEstimator
 
-from stackae._utils.constraints import HasMethods, Interval, Real, StrOptions
-from stackae._utils.part_table import PartTable
-from stackae.estimators._base import COMMON_CONSTRAINTS, TRAININGS, Rows
-from stackae.estimators._encoder import OnEncoder
+from stackae._utils.constraints import Interval, Real
+from stackae.estimators._base import Floats
+from stackae.estimators._encoder import EncoderEstimator
+from stackae.estimators._fitting import BaseAutoencoder
 from stackae.estimators._reconstructing import Reconstructing
-from stackae.estimators._validation import check_rows
-from stackae.estimators._weights import weighed
+from stackae.estimators._validation import apply_sample_weight, check_X
 from stackae.estimators.autoencoder import Autoencoder
-from stackae.estimators.stacked import StackedAutoencoder
-from stackae.modules.autoencoder import UnrolledStack
-from stackae.modules.layer import ShallowAutoencoder
-from stackae.modules.shortcut import Shortcut
-from stackae.training.parameters import Training
+from stackae.fitting.plan import Plan
+from stackae.modules.autoencoder import DeepAutoencoder
 
 
-class StackedAutoencoderDetector(OutlierMixin, OnEncoder, Reconstructing):
+class StackedAutoencoderDetector(OutlierMixin, EncoderEstimator, Reconstructing):
     """Finds anomalies: rows whose reconstruction error is large, and the features that make it so.
 
     A stack is fitted to the rows, as :class:`~stackae.StackedAutoencoder` is; a row is an outlier where its
@@ -35,28 +32,14 @@ class StackedAutoencoderDetector(OutlierMixin, OnEncoder, Reconstructing):
 
     Parameters
     ----------
-    layers : sequence of int or Autoencoder, or "auto", default=(256, 64)
-        Bottom first, as in :class:`~stackae.StackedAutoencoder`.
-    encoder : StackedAutoencoder, Autoencoder or None, default=None
-        Fitted: it is used as it is, and ``fit`` only finds the threshold; ``clone`` keeps it. Not fitted: it
-        is fitted to the rows first, with this ``random_state`` if it has none. With it, ``layers``,
-        ``pretrain``, ``finetune``, ``scale``, ``missing_values``, ``add_indicator`` and ``memory`` are its
-        own.
+    encoder : sequence of int or Autoencoder, StackedAutoencoder, Autoencoder or FrozenEstimator, \
+            default=(256, 64)
+        Widths (or layers), bottom first: ``StackedAutoencoder(widths, shortcut=None)``. An unfitted
+        autoencoder is cloned and fitted on all rows, its own fine-tuning included, with this
+        ``random_state`` if it has none. ``FrozenEstimator(fitted)``, from ``sklearn.frozen``, is used as it
+        is and not changed: ``fit`` then only finds the threshold.
     contamination : float, default=0.1
         Share of the rows given to ``fit`` that are called outliers, in (0, 0.5].
-    pretrain : Training or "auto", default="auto"
-        For every layer that has no ``training`` of its own.
-    finetune : Training, "auto" or None, default="auto"
-        End to end, to reconstruct; None: none.
-    scale : {"auto", "standard", "minmax"} or None, default="auto"
-        ``"auto"``: data already within [0, 1] stay, anything else is standardised column by column.
-    missing_values : float or None, default=None
-        What stands for a missing cell, as a rule ``np.nan``; it has no error. None: rows with NaN are
-        refused.
-    add_indicator : bool, default=False
-        Whether the first encoder is told which cells are missing.
-    memory : str, path-like, joblib.Memory or None, default=None
-        Where pretrained layers are kept; see :class:`~stackae.StackedAutoencoder`.
     device : str or torch.device, default="auto"
         ``"auto"``: a GPU where there is one.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -74,7 +57,7 @@ class StackedAutoencoderDetector(OutlierMixin, OnEncoder, Reconstructing):
     ----------
     offset_ : float
         The threshold: ``decision_function`` is ``score_samples`` less the offset.
-    module_ : UnrolledStack
+    module_ : DeepAutoencoder
         The deep autoencoder, a ``torch.nn.Module``.
     components_ : ndarray of shape (units of the first layer, n_features_in_)
         The first layer's encoder weights.
@@ -108,39 +91,19 @@ class StackedAutoencoderDetector(OutlierMixin, OnEncoder, Reconstructing):
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "layers": ["array-like", StrOptions({"auto"})],
-        "encoder": [StackedAutoencoder, Autoencoder, None],
         "contamination": [Interval(Real, 0, 0.5, closed="right")],
-        "pretrain": [Training, StrOptions({"auto"})],
-        "finetune": [Training, StrOptions({"auto"}), None],
-        "memory": [str, PathLike, HasMethods("cache"), None],
-        **COMMON_CONSTRAINTS,
+        **EncoderEstimator._parameter_constraints,
     }
-    _named_parts: Mapping[str, PartTable[Any]] = {"pretrain": TRAININGS, "finetune": TRAININGS}
-    _of_the_encoder = (
-        "layers",
-        "pretrain",
-        "finetune",
-        "scale",
-        "missing_values",
-        "add_indicator",
-        "memory",
-    )
+    _moved = (*EncoderEstimator._moved, "finetune")
 
+    module_: DeepAutoencoder
     offset_: float
 
     def __init__(
         self,
-        layers: Sequence[int | Autoencoder] | str = (256, 64),
+        encoder: Sequence[int | Autoencoder] | BaseAutoencoder | FrozenEstimator = (256, 64),
         *,
-        encoder: StackedAutoencoder | Autoencoder | None = None,
         contamination: float = 0.1,
-        pretrain: str | Training = "auto",
-        finetune: str | Training | None = "auto",
-        scale: str | None = "auto",
-        missing_values: float | None = None,
-        add_indicator: bool = False,
-        memory: Any = None,
         device: str | torch.device = "auto",
         precision: str = "auto",
         random_state: Any = None,
@@ -148,15 +111,8 @@ class StackedAutoencoderDetector(OutlierMixin, OnEncoder, Reconstructing):
         max_memory: int | str | None = None,
         cache_folder: str | PathLike[str] | None = None,
     ) -> None:
-        self.layers = layers
         self.encoder = encoder
         self.contamination = contamination
-        self.pretrain = pretrain
-        self.finetune = finetune
-        self.scale = scale
-        self.missing_values = missing_values
-        self.add_indicator = add_indicator
-        self.memory = memory
         self.device = device
         self.precision = precision
         self.random_state = random_state
@@ -171,9 +127,9 @@ class StackedAutoencoderDetector(OutlierMixin, OnEncoder, Reconstructing):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_rows, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
         y : ignored
-        sample_weight : array-like of shape (n_rows,), default=None
+        sample_weight : array-like of shape (n_samples,), default=None
             How often each row counts, in fitting and for the threshold. Whole numbers are counts, other
             weights are relative.
 
@@ -182,13 +138,13 @@ class StackedAutoencoderDetector(OutlierMixin, OnEncoder, Reconstructing):
         self
         """
         self.check_parameters()
-        rows = check_rows(self, X, reset=True, missing_values=self._missing)
-        rows, weights, _ = weighed(rows, sample_weight)
-        encoder = self._fitted_encoder(rows, weights)
-        parts = encoder._shallow, encoder._shortcut
-        layers, shortcut = deepcopy(parts) if encoder is self.encoder else parts
-        self._set_fitted(self._join(layers, shortcut), list(encoder.history_), encoder._health)
-        scores = self._scores(rows).astype(np.float64)
+        checked = check_X(self, X, reset=True, missing_values=self._missing)
+        matrix, weights, _ = apply_sample_weight(checked.X, sample_weight)
+        encoder = self._fitted_encoder(checked.names, matrix, weights)
+        module = deepcopy(encoder.module_) if encoder is self._given else encoder.module_
+        self._set_fitted(module, list(encoder.history_), encoder._health)
+        self._set_names(checked.names)
+        scores = self._scores(matrix).astype(np.float64)
         # The greatest errors of which a share of the rows is left above.
         self.offset_ = float(
             np.percentile(scores, 100 * self.contamination)
@@ -197,27 +153,31 @@ class StackedAutoencoderDetector(OutlierMixin, OnEncoder, Reconstructing):
         )
         return self
 
-    def _join(self, layers: Sequence[ShallowAutoencoder], shortcut: Shortcut | None = None) -> UnrolledStack:
-        return UnrolledStack(layers, shortcut=shortcut)
+    def plan(self, X: Any, y: Any = None, sample_weight: Any = None) -> Plan:
+        """What :meth:`fit` would do, without doing it; see :meth:`stackae.StackedAutoencoder.plan`."""
+        self.check_parameters()
+        checked = check_X(self, X, reset=True, missing_values=self._missing)
+        matrix, weights, _ = apply_sample_weight(checked.X, sample_weight)
+        return self._encoder_plan(matrix, weights, self._context(0))
 
-    def _fitted(self) -> dict[str, Any]:
+    def _kept(self) -> dict[str, Any]:
         return {"offset_": self.offset_}
 
-    def _take_fitted(self, fitted: Mapping[str, Any]) -> None:
-        self.offset_ = float(fitted["offset_"])
+    def _take_kept(self, kept: Mapping[str, Any]) -> None:
+        self.offset_ = float(kept["offset_"])
 
     # Applying ----------------------------------------------------------------------------------------
 
-    def decision_function(self, X: Any) -> Rows:
+    def decision_function(self, X: Any) -> Floats:
         """How much better each row is reconstructed than the threshold asks; below 0 for outliers.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_rows, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
 
         Returns
         -------
-        array of shape (n_rows,)
+        array of shape (n_samples,)
         """
         return self.score_samples(X) - self.offset_
 
@@ -226,26 +186,26 @@ class StackedAutoencoderDetector(OutlierMixin, OnEncoder, Reconstructing):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_rows, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
 
         Returns
         -------
-        ndarray of shape (n_rows,)
+        ndarray of shape (n_samples,)
             -1 for outliers, 1 for the others.
         """
         return np.where(self.decision_function(X) < 0, -1, 1)
 
-    def explain(self, X: Any) -> Rows:
+    def explain(self, X: Any) -> Floats:
         """How much each feature has to do with a row's score: its squared error.
 
         Parameters
         ----------
-        X : array-like of shape (n_rows, n_features)
+        X : array-like of shape (n_samples, n_features)
 
         Returns
         -------
-        array of shape (n_rows, n_features)
+        array of shape (n_samples, n_features)
             In the units in which the model works; where no cell is missing, a row's sum is its negative
             score. NaN where a cell is missing.
         """
-        return self._apply(self._rows(X), self._squared_errors, self.n_features_in_)
+        return self._apply(self._checked(X), self._squared_errors, self.n_features_in_)

@@ -7,22 +7,19 @@ from os import PathLike
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from sklearn.base import RegressorMixin
-from sklearn.linear_model import Ridge
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, column_or_1d
 
-from stackae.estimators._base import Rows
+from stackae.estimators._base import Floats
+from stackae.estimators._fitting import BaseAutoencoder
 from stackae.estimators._supervised import BaseSupervised
-from stackae.estimators._weights import Floats
 from stackae.estimators.autoencoder import Autoencoder
-from stackae.estimators.stacked import StackedAutoencoder
 from stackae.exceptions import DataError
-from stackae.modules.heads import ValuePredictor
-from stackae.modules.layer import ShallowAutoencoder
-from stackae.modules.scaling import Scaling, fit_scaling
-from stackae.modules.shortcut import Shortcut
+from stackae.fitting.supervised import Regression
 from stackae.training.parameters import Training
 
 
@@ -37,15 +34,12 @@ class StackedAutoencoderRegressor(RegressorMixin, BaseSupervised):
 
     Parameters
     ----------
-    layers : sequence of int or Autoencoder, or "auto", default=(256, 64)
-        Bottom first, as in :class:`~stackae.StackedAutoencoder`.
-    encoder : StackedAutoencoder, Autoencoder or None, default=None
-        Fitted: it is used as it is, instead of pretraining, and not changed, so that one pretraining serves
-        many fine-tunings; ``clone`` keeps it. Not fitted: it is fitted on all rows first, its own fine-tuning
-        included, and with this ``random_state`` if it has none. With it, ``layers``, ``pretrain``, ``scale``,
-        ``missing_values``, ``add_indicator`` and ``memory`` are its own.
-    pretrain : Training or "auto", default="auto"
-        For every layer that has no ``training`` of its own.
+    encoder : sequence of int or Autoencoder, StackedAutoencoder, Autoencoder or FrozenEstimator, \
+            default=(256, 64)
+        Widths (or layers), bottom first: ``StackedAutoencoder(widths, shortcut=None)``. An unfitted
+        autoencoder is cloned and fitted on all rows, its own fine-tuning included, with this
+        ``random_state`` if it has none. ``FrozenEstimator(fitted)``, from ``sklearn.frozen``, is used as it
+        is and not changed, so that one pretraining serves many fine-tunings, in searches too.
     finetune : Training or "auto", default="auto"
         Of encoders and head, on the rows with a target. Its ``corruption`` is what the first encoder sees
         and, with ``Dropout``, what becomes of the codes; its ``layerwise_rate`` lets lower layers learn
@@ -55,14 +49,6 @@ class StackedAutoencoderRegressor(RegressorMixin, BaseSupervised):
         cost grows fastest: a Euclidean length in the units in which the model works, at least 0 (Miyato et
         al. 2017). About a tenth of a row's length does well where labels are many; it costs two thirds more
         time. 0: not at all.
-    scale : {"auto", "standard", "minmax"} or None, default="auto"
-        ``"auto"``: data already within [0, 1] stay, anything else is standardised column by column.
-    missing_values : float or None, default=None
-        What stands for a missing cell, as a rule ``np.nan``; None: rows with NaN are refused.
-    add_indicator : bool, default=False
-        Whether the first encoder is told which cells are missing.
-    memory : str, path-like, joblib.Memory or None, default=None
-        Where pretrained layers are kept; see :class:`~stackae.StackedAutoencoder`.
     device : str or torch.device, default="auto"
         ``"auto"``: a GPU where there is one.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -116,16 +102,10 @@ class StackedAutoencoderRegressor(RegressorMixin, BaseSupervised):
 
     def __init__(
         self,
-        layers: Sequence[int | Autoencoder] | str = (256, 64),
+        encoder: Sequence[int | Autoencoder] | BaseAutoencoder | FrozenEstimator = (256, 64),
         *,
-        encoder: StackedAutoencoder | Autoencoder | None = None,
-        pretrain: str | Training = "auto",
         finetune: str | Training = "auto",
         adversarial: float = 0.0,
-        scale: str | None = "auto",
-        missing_values: float | None = None,
-        add_indicator: bool = False,
-        memory: Any = None,
         device: str | torch.device = "auto",
         precision: str = "auto",
         random_state: Any = None,
@@ -133,15 +113,9 @@ class StackedAutoencoderRegressor(RegressorMixin, BaseSupervised):
         max_memory: int | str | None = None,
         cache_folder: str | PathLike[str] | None = None,
     ) -> None:
-        self.layers = layers
         self.encoder = encoder
-        self.pretrain = pretrain
         self.finetune = finetune
         self.adversarial = adversarial
-        self.scale = scale
-        self.missing_values = missing_values
-        self.add_indicator = add_indicator
-        self.memory = memory
         self.device = device
         self.precision = precision
         self.random_state = random_state
@@ -156,8 +130,10 @@ class StackedAutoencoderRegressor(RegressorMixin, BaseSupervised):
 
     # Fitting -----------------------------------------------------------------------------------------
 
-    def _targets(self, y: Any, weights: Floats) -> Floats:
-        n_rows = len(weights)
+    def _read_targets(
+        self, y: Any, sample_weight: npt.NDArray[np.float64]
+    ) -> tuple[npt.NDArray[np.float64], dict[str, Any]]:
+        n_samples = len(sample_weight)
         if y is None:
             raise DataError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None; to learn without"
@@ -174,44 +150,38 @@ class StackedAutoencoderRegressor(RegressorMixin, BaseSupervised):
             raise DataError(f"y is over float32's range in row {row}; rescale the targets")
         if targets.ndim == 2 and targets.shape[1] == 1:
             targets = column_or_1d(targets, warn=True)
-        self._n_outputs = None if targets.ndim == 1 else targets.shape[1]
-        if len(targets) != n_rows:
-            raise DataError(f"y must have one target a row, {n_rows}, got {len(targets)}")
-        columns: Floats = targets.reshape(n_rows, -1)
+        n_outputs = None if targets.ndim == 1 else targets.shape[1]
+        if len(targets) != n_samples:
+            raise DataError(f"y must have one target a row, {n_samples}, got {len(targets)}")
+        columns: npt.NDArray[np.float64] = targets.reshape(n_samples, -1)
         if (empty := np.isnan(columns).all(0)).any() and not empty.all():
             raise DataError(
                 f"y must have a target in every output, got none in output {int(np.argmax(empty))}"
             )
-        return columns
+        return columns, {"_n_outputs": n_outputs}
 
-    def _target_scaling(self, targets: Floats, weights: Floats | None) -> Scaling:
-        return fit_scaling("standard", targets, weights=weights)
+    def _task(self, named: Mapping[str, Any]) -> Regression:
+        return Regression(named["_n_outputs"] or 1)
 
-    def _linear_model(self, n_units: int) -> Ridge:
-        return Ridge(alpha=1.0)
-
-    def _join(self, layers: Sequence[ShallowAutoencoder], shortcut: Shortcut | None = None) -> ValuePredictor:
-        return ValuePredictor(layers, self._n_outputs or 1, float(self.adversarial), shortcut=shortcut)
-
-    def _fitted(self) -> dict[str, Any]:
+    def _kept(self) -> dict[str, Any]:
         return {"n_outputs": self._n_outputs}
 
-    def _take_fitted(self, fitted: Mapping[str, Any]) -> None:
-        self._n_outputs = None if fitted["n_outputs"] is None else int(fitted["n_outputs"])
+    def _take_kept(self, kept: Mapping[str, Any]) -> None:
+        self._n_outputs = None if kept["n_outputs"] is None else int(kept["n_outputs"])
 
     # Applying ----------------------------------------------------------------------------------------
 
-    def predict(self, X: Any) -> Rows:
+    def predict(self, X: Any) -> Floats:
         """The targets of rows.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_rows, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
 
         Returns
         -------
-        array of shape (n_rows,), or (n_rows, n_outputs) where ``y`` had several columns
+        array of shape (n_samples,), or (n_samples, n_outputs) where ``y`` had several columns
             In the units of ``y``.
         """
-        outputs = self._outputs(X)
+        outputs: Floats = self._outputs(X)
         return outputs[:, 0] if self._n_outputs is None else outputs

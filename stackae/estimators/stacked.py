@@ -3,65 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from os import PathLike
 from typing import Any, ClassVar, Self
 
-import numpy as np
 import torch
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor, nn
+from torch import Tensor
 
-from stackae._utils.constraints import HasMethods, Integral, Interval, InvalidParameterError, Real, StrOptions
+from stackae._utils.constraints import (
+    HasMethods,
+    Integral,
+    Interval,
+    InvalidParameterError,
+    NamedIn,
+    Real,
+    StrOptions,
+)
 from stackae._utils.part_table import PartTable
-from stackae.corruption.masking import Masking
-from stackae.estimators._base import COMMON_CONSTRAINTS, TRAININGS
-from stackae.estimators._depth import choose_layers
-from stackae.estimators._reconstructing import BaseAutoencoder
-from stackae.estimators._validation import check_rows
-from stackae.estimators._weights import Floats, taken, weighed
+from stackae.data.matrix import Matrix
+from stackae.estimators._base import COMMON_CONSTRAINTS, DATA_CONSTRAINTS
+from stackae.estimators._depth import as_numbers, choose_layers
+from stackae.estimators._fitting import BaseAutoencoder
+from stackae.estimators._parameters import TRAININGS
+from stackae.estimators._validation import Floats
 from stackae.estimators.autoencoder import MOST_UNITS, Autoencoder
-from stackae.exceptions import DataError, ParameterError
-from stackae.fitting.finetune import BRIEF, HIDDEN_SHARE, RECIPES, completed
-from stackae.fitting.greedy import Input, Machine
-from stackae.fitting.shortcut import finetune_from_pca, is_below_pca, is_pca, new_shortcut
-from stackae.modules.autoencoder import UnrolledStack
-from stackae.modules.health import Health
-from stackae.modules.layer import Composition, ShallowAutoencoder
-from stackae.modules.scaling import two_valuedness
-from stackae.modules.shortcut import Shortcut
-from stackae.training.batches import Rows as TrainingRows
-from stackae.training.callbacks.history import EpochRecord
+from stackae.exceptions import ParameterError
+from stackae.fitting.context import FitContext
+from stackae.fitting.defaults.trainings import RECIPES
+from stackae.fitting.parameters import LayerParameters, StackParameters
+from stackae.fitting.plan import Plan
+from stackae.modules.autoencoder import DeepAutoencoder
+from stackae.modules.layer import Layer
 from stackae.training.parameters import Training
 
 #: What a layer takes from its stack, and may therefore not set itself.
-TAKEN_FROM_STACK = {
-    "device": "auto",
-    "precision": "auto",
-    "scale": "auto",
-    "missing_values": None,
-    "add_indicator": False,
-    "verbose": 0,
-    "max_memory": None,
-    "cache_folder": None,
-}
-
-
-#: Data in [0, 1] are reconstructed by cross-entropy where they are so near to having two values only: see
-#: docs/defaults.md.
-_TWO_VALUED = 0.6
-#: Rows of so many values, at most, say how near they are.
-_VALUES_LOOKED_AT = 2**23
-
-
-def default_layer(n_components: int, *, shortcut: bool = False) -> Autoencoder:
-    """The layer that a bare int in ``layers`` stands for, with a shortcut beside the stack or without.
-
-    Cross-validated on digits, tied weights gave better linear probes than untied ones, and gaussian noise
-    gave better probes and reconstructions than masking, whose share of zeros the clean codes of the next
-    layer lack. Beside a shortcut encoder and decoder start small on one side only, so they are not tied.
-    """
-    return Autoencoder(n_components, corruption="gaussian", tied_weights=not shortcut)
+_OF_THE_STACK = (
+    *("device", "precision", "scale", "missing_values", "add_indicator", "verbose", "max_memory"),
+    "cache_folder",
+)
 
 
 class StackedAutoencoder(BaseAutoencoder):
@@ -71,7 +52,7 @@ class StackedAutoencoder(BaseAutoencoder):
     encoders 1 to n and decoders n to 1, and fine-tuned to reconstruct the input from a slightly noisy copy
     of it (see ``corruption`` of :class:`~stackae.Training`). Where layers are given by their widths, a linear
     shortcut that starts as PCA stands beside them in fine-tuning, so that the stack learns what PCA leaves
-    over, and does not reconstruct worse (see ``shortcut``).
+    over (see ``shortcut``).
 
     Parameters
     ----------
@@ -94,18 +75,16 @@ class StackedAutoencoder(BaseAutoencoder):
         ``updates`` have other defaults, and with ``"auto"`` optimizer and weight decay too.
     output : {"code", "all"}, default="code"
         What ``transform`` gives: the last layer's code, or the codes of all layers, concatenated.
-    shortcut : {"auto"} or None, default="auto"
-        ``"auto"``: where two layers or more are given by their widths, are fine-tuned, narrow the rows to
-        fewer numbers than they have columns (and than there are rows), and no values may be missing, a linear
-        autoencoder joins them from the input to the code, and from the code to the reconstruction. It starts
-        as PCA, and half of the code stays so; the layers start with a tenth of their pretrained share. The
-        loss is the squared error, and the first decoder is solved by ridge regression in the end. Where the
-        rows held out (of ``finetune``) show that PCA reconstructs better, by 0.004 of R², or where they would
-        be too few to tell, which is below 200 rows, or where the components that the layers would replace
-        are independent, code and reconstruction are PCA's. Data in [0, 1] that
-        are nearly two-valued get a shortcut only if the layers alone, reconstructing by cross-entropy, fall
-        so far behind PCA. ``partial_fit`` starts none, and goes on with the one that ``fit`` left.
-        None: the layers alone; fine-tuning starts from exactly what they computed.
+    shortcut : {"auto", "pca"} or None, default="auto"
+        ``"pca"``: a linear autoencoder joins the layers from the input to the code, and from the code to the
+        reconstruction. It starts as PCA, and half of the code stays so; the layers start with a tenth of
+        their pretrained share. The loss is the squared error, and the first decoder is solved by ridge
+        regression in the end, where rows are held out. It needs two layers or more, given by their widths and
+        fine-tuned, which narrow the rows to fewer numbers than they have columns (and than there are rows),
+        and no missing values. ``"auto"``: ``"pca"`` where that is so, and the data are not within [0, 1] and
+        nearly two-valued, which the layers alone reconstruct by cross-entropy. ``partial_fit`` starts none,
+        and goes on with the one that ``fit`` left. None: the layers alone; fine-tuning starts from exactly
+        what they computed.
     tol : float, default=0.01
         With ``layers="auto"``: the gain for which another layer is added, as a share of the error, or in
         accuracy (R²).
@@ -143,11 +122,10 @@ class StackedAutoencoder(BaseAutoencoder):
     layers_ : list of Autoencoder
         The fitted layers; they share the weights of ``module_``, so fine-tuning has moved them too. Each has
         its health report, ``layers_[k].health_``.
-    module_ : UnrolledStack
+    health_ : list of dict
+        The layers' health reports, bottom first: see :class:`stackae.modules.health.Health`.
+    module_ : DeepAutoencoder
         The deep autoencoder, a ``torch.nn.Module``.
-    is_pca_ : bool
-        Whether code and reconstruction are PCA's, since that was better on the rows held out, or since there
-        were too few rows to tell, or nothing else to find (see ``shortcut``).
     components_ : ndarray of shape (units of the first layer, n_features_in_)
         The first layer's encoder weights.
     depth_scores_ : list of float, only with ``layers="auto"``
@@ -190,22 +168,20 @@ class StackedAutoencoder(BaseAutoencoder):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "layers": ["array-like", StrOptions({"auto"})],
         "tol": [Interval(Real, 0, None, closed="left")],
-        "pretrain": [Training, StrOptions({"auto"}), None],
-        "finetune": [Training, StrOptions({"auto"}), None],
+        "pretrain": [Training, NamedIn(TRAININGS), None],
+        "finetune": [Training, NamedIn(TRAININGS), None],
         "output": [StrOptions({"code", "all"})],
-        "shortcut": [StrOptions({"auto"}), None],
+        "shortcut": [StrOptions({"auto", "pca"}), None],
         "memory": [str, PathLike, HasMethods("cache"), None],
+        **DATA_CONSTRAINTS,
         **COMMON_CONSTRAINTS,
     }
     _named_parts: Mapping[str, PartTable[Any]] = {"pretrain": TRAININGS, "finetune": TRAININGS}
     _sequences = ("layers",)
 
-    layers_: list[Autoencoder]
     depth_scores_: list[float]
+    #: The widths that ``layers="auto"`` chose.
     _auto_layers: tuple[int, ...]
-    #: How a stack of bare widths is fine-tuned: a name in ``RECIPES``; None: as any other.
-    _recipe: str | None = None
-    _below_pca = False
 
     def __init__(
         self,
@@ -247,13 +223,14 @@ class StackedAutoencoder(BaseAutoencoder):
     # Parameters --------------------------------------------------------------------------------------
 
     def _element(self, parameter: str, element: Any) -> Any:
-        return element if isinstance(element, Autoencoder) else default_layer(element)
+        if isinstance(element, Autoencoder):
+            return element
+        return Autoencoder(element, corruption="gaussian", tied_weights=True)
 
     def check_parameters(self) -> None:
         """Raise for the first parameter, of the stack or of a layer, that breaks its rule."""
         super().check_parameters()
-        if self.add_indicator and self.missing_values is None:
-            raise ParameterError("add_indicator=True needs missing_values, got missing_values=None")
+        self._refuse_indicator_alone()
         if isinstance(self.layers, str):
             return
         rule = (
@@ -264,8 +241,8 @@ class StackedAutoencoder(BaseAutoencoder):
         for k, layer in enumerate(self.layers):
             if isinstance(layer, Autoencoder):
                 layer.check_parameters()
-                for name, default in TAKEN_FROM_STACK.items():
-                    if getattr(layer, name) != default:
+                for name in _OF_THE_STACK:
+                    if getattr(layer, name) != signature(Autoencoder).parameters[name].default:
                         raise ParameterError(
                             f"a layer takes {name} from its stack, got {name}={getattr(layer, name)!r}"
                             f" in layers[{k}]; give it to StackedAutoencoder"
@@ -275,181 +252,99 @@ class StackedAutoencoder(BaseAutoencoder):
 
     # Fitting -----------------------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Learn from the rows, from a new start.
+    def _settle(
+        self, X: Matrix, y: Floats | None, weights: Floats | None, *, classes: bool
+    ) -> tuple[Self, dict[str, Any]]:
+        if not isinstance(self.layers, str):
+            return self, {}
+        layers, scores = choose_layers(self, X, weights, y, classes=classes, tol=self.tol)
+        chosen: Self = clone(self).set_params(layers=layers)
+        chosen._analytic = self._analytic
+        return chosen, {"_auto_layers": layers, "depth_scores_": scores}
 
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_rows, n_features)
-            A memory map, as ``np.load(path, mmap_mode="r")`` gives it, is not loaded where it takes more than
-            ``max_memory``, nor are the rows of :func:`stackae.data.load_data`. A sparse matrix is made dense
-            a batch at a time.
-        y : array-like of shape (n_rows,) or (n_rows, n_outputs), default=None
-            With ``layers="auto"``: labels or numbers by which depths are compared, -1 or NaN for rows without
-            one. Otherwise ignored.
-        sample_weight : array-like of shape (n_rows,), default=None
-            How often an epoch visits each row. Whole numbers are counts, so that 2 is the same as the row
-            twice and 0 as without it; other weights are relative, and divided by their mean.
+    def _numbers(self, y: Any, n_samples: int) -> tuple[Floats | None, bool]:
+        chooses = isinstance(self.layers, str) and y is not None
+        return as_numbers(y, n_samples) if chooses else (None, False)
 
-        Returns
-        -------
-        self
-        """
-        self.check_parameters()
-        rows = check_rows(self, X, reset=True, missing_values=self.missing_values)
-        targets, classes = (None, False) if self.layers != "auto" or y is None else _numbered(y, len(rows))
-        rows, weights, targets = weighed(rows, sample_weight, targets)
-        self._fit_rows(rows, weights, targets, classes=classes)
-        return self
+    def _make_plan(self, X: Matrix, weights: Floats | None, context: FitContext, **going_on: Any) -> Plan:
+        if isinstance(self.layers, str):
+            raise ParameterError("layers='auto' is settled by trying, which fit does; give the layers")
+        return super()._make_plan(X, weights, context, **going_on)
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        if self.layers == "auto":
+        self.check_parameters()
+        if isinstance(self.layers, str):
             raise ParameterError("partial_fit cannot compare depths on a piece of the rows; give the layers")
         return super().partial_fit(X, y, sample_weight)
 
-    def _fit_rows(
-        self, rows: Input, weights: Floats | None, targets: Floats | None = None, *, classes: bool = False
-    ) -> None:
-        if self.layers == "auto":
-            self._auto_layers, self.depth_scores_ = choose_layers(
-                self, rows, weights, targets, classes=classes
-            )
-        self._recipe, self._below_pca = self._recipe_for(rows), False
-        super()._fit_rows(rows, weights)
-        if self._below_pca:
-            self._recipe = "shortcut"
-            super()._fit_rows(rows, weights)
-
-    def _recipe_for(self, rows: Input) -> str | None:
-        """How the stack is fine-tuned to these rows."""
-        layers = self._auto_layers if isinstance(self.layers, str) else self.layers
-        if (
-            self.finetune is None
-            or self.missing_values is not None
-            or len(layers) < 2
-            or not all(isinstance(layer, Integral) for layer in layers)
-            or layers[-1] >= min(rows.shape)
-        ):
-            return None
-        shortcut = None if self.shortcut is None else "shortcut"
-        tuning = self._part("finetune")
-        if shortcut and tuning.validation_fraction > 0 and not tuning.n_held_out(len(rows)):
-            return shortcut  # as PCA
-        n_rows = min(len(rows), max(1, _VALUES_LOOKED_AT // rows.shape[1]))
-        some = taken(rows, np.linspace(0, len(rows) - 1, n_rows).astype(np.intp))
-        z = np.asarray(some[:], np.float64)
-        if self.scale == "minmax":
-            z = (z - z.min(0)) / np.where(np.ptp(z, 0) > 0, np.ptp(z, 0), 1)
-        in_unit = self.scale != "standard" and z.min() >= 0 and z.max() <= 1
-        return "two-valued" if in_unit and two_valuedness(z) >= _TWO_VALUED else shortcut
-
-    def _new_layers(self) -> list[Autoencoder]:
-        """The layers as unfitted estimators of their own."""
-        given = self._auto_layers if isinstance(self.layers, str) else self.layers
-        layers = [
-            clone(layer)
-            if isinstance(layer, Autoencoder)
-            else default_layer(int(layer), shortcut=self._recipe == "shortcut")
-            for layer in given
-        ]
-        if self._recipe == "shortcut":
-            layers[0].loss = "squared_error"
-        if self.missing_values is not None and not isinstance(given[0], Autoencoder):
-            layers[0].corruption = Masking(HIDDEN_SHARE)
-        return layers
-
-    def _compositions(self) -> list[Composition]:
+    def _stack_parameters(self) -> StackParameters:
         missing, indicator = self.missing_values is not None, bool(self.add_indicator)
-        first, *others = self._new_layers()
-        return [first._composition(self.scale, missing, indicator), *(o._composition("auto") for o in others)]
+        pretrain, own = self._part("pretrain"), (self.scale, missing, indicator)
+        layers: list[int | LayerParameters] = []
+        for k, layer in enumerate(self.layers):
+            if isinstance(layer, Autoencoder):
+                parts = layer._composition("auto") if k else layer._composition(*own)
+                training = layer.training if isinstance(layer.training, Training) else pretrain
+                layers.append(LayerParameters(parts, training))
+            else:
+                layers.append(int(layer))
+        return StackParameters(tuple(layers), pretrain, self.finetune, self.shortcut, *own, self._analytic)
 
-    def _trainings(self) -> tuple[list[Training | None], Training | None]:
-        own = [layer.training for layer in self._new_layers()]
-        pretraining = [t if isinstance(t, Training) else self._part("pretrain") for t in own]
-        if self._recipe is not None:
-            pretraining = [None if t is None else completed(t, BRIEF) for t in pretraining]
-        trained_already = self.finetune == "auto" and len(own) == 1 and pretraining[0] is not None
-        tuning = None if trained_already else self._part("finetune")
-        return pretraining, tuning
+    def _asked_widths(self) -> list[int]:
+        layers = self._auto_layers if isinstance(self.layers, str) else self.layers
+        return [int(layer.n_components if isinstance(layer, Autoencoder) else layer) for layer in layers]
 
-    def _join(self, layers: Sequence[ShallowAutoencoder], shortcut: Shortcut | None = None) -> UnrolledStack:
-        return UnrolledStack(layers, shortcut=shortcut)
+    def _kept(self) -> dict[str, Any]:
+        kept: dict[str, Any] = {"recipe": self._recipe}
+        if isinstance(self.layers, str):
+            kept |= {"layers": list(self._auto_layers), "depth_scores_": self.depth_scores_}
+        return kept
 
-    def _fine_tuned(
-        self, stack: UnrolledStack, rows: TrainingRows, tuning: Training, machine: Machine, *, started: bool
-    ) -> tuple[UnrolledStack, list[EpochRecord]]:
-        if self._recipe is not None:
-            whole = self.finetune == "auto" and not started
-            tuning = RECIPES[self._recipe] if whole else completed(tuning, RECIPES[self._recipe])
-        if self._recipe == "shortcut" and not started:
-            stack = self._join(stack.shallow, new_shortcut(stack.shallow))
-            return stack, finetune_from_pca(stack, rows, tuning, machine)
-        fine_tuned = super()._fine_tuned(stack, rows, tuning, machine, started=started)
-        if self._recipe is not None and self.shortcut is not None and not started:
-            self._below_pca = is_below_pca(stack, rows, tuning, machine)
-        return fine_tuned
-
-    def _fitted(self) -> dict[str, Any]:
-        depths = (
-            {}
-            if self.layers != "auto"
-            else {"layers": list(self._auto_layers), "depth_scores_": self.depth_scores_}
-        )
-        return {"recipe": self._recipe, **depths}
-
-    def _take_fitted(self, fitted: Mapping[str, Any]) -> None:
-        recipe = fitted.get("recipe")
+    def _take_kept(self, kept: Mapping[str, Any]) -> None:
+        recipe = kept.get("recipe")
         self._recipe = recipe if recipe in RECIPES else None
-        if self.layers == "auto":
-            self._auto_layers = tuple(int(width) for width in fitted["layers"])
-            self.depth_scores_ = [float(score) for score in fitted["depth_scores_"]]
+        if isinstance(self.layers, str):
+            self._auto_layers = tuple(int(width) for width in kept["layers"])
+            self.depth_scores_ = [float(score) for score in kept["depth_scores_"]]
 
-    def _set_fitted(self, module: nn.Module, history: list[EpochRecord], health: list[Health]) -> None:
-        super()._set_fitted(module, history, health)
-        self.layers_ = self._new_layers()
-        for k, (estimator, layer) in enumerate(zip(self.layers_, self._shallow, strict=True), 1):
-            own = [record for record in history if record["layer"] == k]
-            estimator._set_fitted(layer, own, [health[k - 1]])
-        first = self.layers_[0]
-        first.missing_values, first.add_indicator = self.missing_values, self.add_indicator
-        if hasattr(self, "feature_names_in_"):
-            self.layers_[0].feature_names_in_ = self.feature_names_in_
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        if "module_" in state:
-            for layer, module in zip(self.layers_, self._shallow, strict=True):
-                layer.module_ = module
+    @property
+    def layers_(self) -> list[Autoencoder]:
+        """The fitted layers, their parts settled; they share the weights of ``module_``."""
+        check_is_fitted(self)
+        layers = [_estimator_of(layer) for layer in self.module_]
+        for k, estimator in enumerate(layers):
+            own = [record for record in self.history_ if record["layer"] == k + 1]
+            estimator._set_fitted(DeepAutoencoder([self.module_[k]]), own, [self._health[k]])
+        layers[0].set_params(missing_values=self.missing_values, add_indicator=self.add_indicator)
+        layers[0]._set_names(getattr(self, "feature_names_in_", None))
+        return layers
 
     # Applying ----------------------------------------------------------------------------------------
 
     @property
-    def is_pca_(self) -> bool:
-        """Whether code and reconstruction are PCA's (see ``shortcut``)."""
-        check_is_fitted(self)
-        return isinstance(self.module_, UnrolledStack) and is_pca(self.module_)
-
-    @property
     def _n_features_out(self) -> int:
-        return sum(self._layer_widths) if self.output == "all" else self._layer_widths[-1]
+        widths = self.module_.widths
+        return sum(widths) if self.output == "all" else widths[-1]
 
-    def _features(self, module: UnrolledStack, x: Tensor) -> Tensor:
+    def _features(self, module: DeepAutoencoder, x: Tensor) -> Tensor:
         return torch.cat(module.codes(x), 1) if self.output == "all" else module.encode(x)
 
-    def _decode_features(self, module: UnrolledStack, features: Tensor) -> Tensor:
+    def _decode_features(self, module: DeepAutoencoder, features: Tensor) -> Tensor:
         # The last layer's code alone decides the reconstruction, wherever it stands.
-        return module.decode(features[:, -self._layer_widths[-1] :])
+        return module.decode(features[:, -self.module_.widths[-1] :])
 
 
-def _numbered(y: Any, n_rows: int) -> tuple[Floats, bool]:
-    """Labels or targets as numbers (rows × targets), NaN where there is none; and whether they are labels."""
-    targets = np.asarray(y)
-    if len(targets) != n_rows:
-        raise DataError(f"y must have one target a row, {n_rows}, got {len(targets)}")
-    if targets.dtype.kind == "f" and (np.isnan(targets).any() or (targets != np.round(targets)).any()):
-        return targets.reshape(n_rows, -1).astype(np.float64), False
-    if targets.ndim == 2 and targets.shape[1] > 1:
-        return targets.astype(np.float64), False
-    places = np.unique(targets.ravel(), return_inverse=True)[1].astype(np.float64)
-    places[np.equal(targets.ravel(), "-1" if targets.dtype.kind in "US" else -1)] = np.nan
-    return places[:, None], True
+def _estimator_of(layer: Layer) -> Autoencoder:
+    """A layer as an estimator of its own."""
+    parts = layer.parts
+    asked = Autoencoder(
+        parts.n_components,
+        network=parts.network,
+        activation=parts.activation,
+        tied_weights=parts.tied_weights,
+        corruption=parts.corruption,
+        code=parts.code,
+        penalty=list(parts.penalties) or None,
+        loss=parts.loss or "auto",
+    )
+    return clone(asked)  # type: ignore[no-any-return]

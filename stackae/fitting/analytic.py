@@ -1,61 +1,66 @@
-"""The gradient of dense autoencoders worked by hand: the same as autograd's, in a third of the time where
-layers are small.
+"""The analytic gradient of dense autoencoders: the same as autograd's, in a third of the time where layers
+are small.
 
-It serves the shallow autoencoder and the unrolled stack alike, as one chain of dense maps. Each part brings
-its own derivative, next to its formula; where one of them has none, :func:`by_hand` answers None and the
-engine falls back on autograd. The engine's loop is the same either way.
+An autoencoder of n layers is one chain of dense maps. Each part brings its own derivative, next to its
+formula; where one of them has none, :func:`why_autograd` names it. The loop is the same either way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
 import torch
 from torch import Generator, Tensor
 
 from stackae.codes.base import CodeModule
+from stackae.corruption.base import Corruption
 from stackae.losses.base import Loss
-from stackae.modules.autoencoder import Encoders, UnrolledStack
-from stackae.modules.layer import ShallowAutoencoder
-from stackae.modules.shortcut import Shortcut, ShortcutByHand
+from stackae.modules.autoencoder import DeepEncoder
+from stackae.modules.layer import Layer
+from stackae.modules.shortcut import AnalyticShortcut
 from stackae.networks.activations import Activation
-from stackae.networks.dense import DenseByHand, DenseModule
+from stackae.networks.dense import AnalyticDense, DenseModule
 from stackae.penalties.base import CodePenalty, Penalty
 from stackae.training.gradients import Gradient, trainable_parameters
 
 
-def by_hand(module: ShallowAutoencoder | Encoders) -> Gradient | None:
-    """The gradient of the module's objective, or None where some part has no derivative by hand."""
-    if isinstance(module, ShallowAutoencoder):
-        layers, shortcut = [module], None
-    elif isinstance(module, UnrolledStack):
-        layers, shortcut = module.shallow, module.shortcut
-    else:
-        return None
-    damaged = any(corruption.damages("hidden") for corruption in module.corruptions)
-    if damaged or not all(map(_is_differentiated, layers)):
-        return None
-    return _Chain(layers, shortcut, trainable_parameters(module))
+def analytic_gradient(module: DeepEncoder) -> Gradient:
+    """The gradient of an autoencoder's objective, where :func:`why_autograd` has found nothing."""
+    return _Chain(module)
 
 
-def _is_differentiated(layer: ShallowAutoencoder) -> bool:
-    """Whether every part of a layer brings its derivative."""
-    network = layer.network
-    return (
-        isinstance(network, DenseModule)
-        and type(network).encode is DenseModule.encode
-        and type(network).decode is DenseModule.decode
-        and network.activation.backward is not None
-        and layer.output.backward is not None
-        and (layer.code is None or _brings(layer.code, "backward"))
-        and all(_brings(penalty, "gradient") for penalty in layer.penalties)
-        and _brings(layer.loss, "with_gradient")
-    )
+def why_autograd(layers: Iterable[Layer], corruptions: Sequence[Corruption]) -> str | None:
+    """The first part that brings no derivative, so that autograd is needed; None where there is none."""
+    if any(corruption.damages("hidden") for corruption in corruptions):
+        return "a damaged code"
+    for layer in layers:
+        network = layer.network
+        if not (
+            isinstance(network, DenseModule)
+            and type(network).encode is DenseModule.encode
+            and type(network).decode is DenseModule.decode
+        ):
+            return type(layer.parts.network).__name__
+        for name, activation in (
+            (layer.parts.activation, network.activation),
+            (layer.parts.output, layer.output),
+        ):
+            if activation.backward is None:
+                return name
+        code = layer.code
+        if code is not None and not (_brings(code, "backward") and type(code).cost is CodeModule.cost):
+            return type(layer.parts.code).__name__
+        for penalty, part in zip(layer.penalties, layer.parts.penalties, strict=True):
+            if not _brings(penalty, "gradient"):
+                return type(part).__name__
+        if not _brings(layer.loss, "with_gradient"):
+            return type(layer.loss).__name__
+    return None
 
 
 #: What the formula of a part may be called.
-_FORMULAS = {"__call__", "cells", "value", "forward", "answer", "cost"}
+_FORMULAS = {"__call__", "cells", "value", "forward", "reconstruction", "cost"}
 
 
 def _brings(part: object, derivative: str) -> bool:
@@ -73,14 +78,13 @@ def _brings(part: object, derivative: str) -> bool:
 class _Chain:
     """Encoders 1 to n and decoders n to 1, forward and back."""
 
-    def __init__(
-        self, layers: Sequence[ShallowAutoencoder], shortcut: Shortcut | None, parameters: Sequence[Tensor]
-    ) -> None:
+    def __init__(self, module: DeepEncoder) -> None:
+        layers, parameters = list(module), trainable_parameters(module)
         into: dict[Tensor, Tensor] = {p: torch.empty_like(p, requires_grad=False) for p in parameters}
         self.gradients = list(into.values())
-        self.networks = [DenseByHand(cast(DenseModule, layer.network), into) for layer in layers]
-        self.shortcut = None if shortcut is None else ShortcutByHand(shortcut, into)
-        self.layers = list(layers)
+        self.networks = [AnalyticDense(cast(DenseModule, layer.network), into) for layer in layers]
+        self.shortcut = None if module.shortcut is None else AnalyticShortcut(module.shortcut, into)
+        self.layers = layers
         self.loss = layers[0].loss
         self.outputs = [layer.output for layer in layers]
         self.codes = [layer.code for layer in layers]
@@ -89,14 +93,14 @@ class _Chain:
         self.shifts = [layer.scaling.shift.float() for layer in layers]
         self.factors = [layer.scaling.factor.float() for layer in layers]
 
-    def __call__(self, z: Tensor, seen: Tensor, generator: Generator) -> tuple[Tensor, Sequence[Tensor]]:
+    def __call__(self, z: Tensor, corrupted: Tensor, generator: Generator) -> tuple[Tensor, Sequence[Tensor]]:
         networks, outputs, last = self.networks, self.outputs, len(self.networks) - 1
         shortcut = self.shortcut
 
         # Forward. inputs[k] is what encoder k is given, codes[k] what becomes of its activations.
-        weights = self.layers[0].weights(z, seen)
-        z, seen = self.layers[0].presented(z), self.layers[0].presented(seen)
-        inputs = [seen]
+        weights = self.layers[0].cell_weights(z, corrupted)
+        z, corrupted = self.layers[0].network_input(z), self.layers[0].network_input(corrupted)
+        inputs = [corrupted]
         activations: list[Tensor] = []
         codes: list[Tensor] = []
         for k in range(last + 1):
@@ -105,28 +109,28 @@ class _Chain:
             activations.append(networks[k].encode(inputs[k]))
             code = self.codes[k]
             codes.append(activations[k] if code is None else code(activations[k], generator))
-        joint = codes[-1] if shortcut is None else shortcut.code(seen, codes[-1])
-        # answers[k] is what decoder k is given, reconstructions[k] what it makes of that.
-        answers, reconstructions = [joint] * (last + 1), [z] * (last + 1)
+        joint = codes[-1] if shortcut is None else shortcut.code(corrupted, codes[-1])
+        # hidden[k] is what decoder k is given, reconstructions[k] what it makes of that.
+        hidden, reconstructions = [joint] * (last + 1), [z] * (last + 1)
         for k in range(last, 0, -1):
-            reconstructions[k] = outputs[k](networks[k].decode(answers[k]))
-            answers[k - 1] = torch.addcmul(self.shifts[k], reconstructions[k], self.factors[k])
-        preactivation = networks[0].decode(answers[0])
+            reconstructions[k] = outputs[k](networks[k].decode(hidden[k]))
+            hidden[k - 1] = torch.addcmul(self.shifts[k], reconstructions[k], self.factors[k])
+        preactivation = networks[0].decode(hidden[0])
         if shortcut is not None:
-            preactivation = shortcut.answer(joint, preactivation)
+            preactivation = shortcut.add_offset(joint, preactivation)
         reconstruction = reconstructions[0] = outputs[0](preactivation)
 
         # Back through the decoders, bottom first.
         loss, delta = self.loss.with_gradient(preactivation, reconstruction, z, weights)
         if self.loss.output is None:
             delta = _back(outputs[0], delta, reconstruction)
-        beside = None if shortcut is None else shortcut.answer_backward(delta, joint)
+        of_offset = None if shortcut is None else shortcut.offset_backward(delta, joint)
         for k in range(last):
-            delta = networks[k].decode_backward(delta, answers[k]) * self.factors[k + 1]
+            delta = networks[k].decode_backward(delta, hidden[k]) * self.factors[k + 1]
             delta = _back(outputs[k + 1], delta, reconstructions[k + 1])
-        delta = networks[last].decode_backward(delta, answers[last])
-        if beside is not None:
-            delta = delta + beside
+        delta = networks[last].decode_backward(delta, hidden[last])
+        if of_offset is not None:
+            delta = delta + of_offset
 
         # Back through the encoders, top first; each code has its penalty.
         for k in range(last, -1, -1):

@@ -64,11 +64,11 @@ class Loss(Constrained):
 
         Parameters
         ----------
-        preactivation : Tensor of shape (rows, features)
+        preactivation : Tensor of shape (samples, features)
             The decoder's output before its activation, for losses that are stabler there.
-        reconstruction : Tensor of shape (rows, features)
+        reconstruction : Tensor of shape (samples, features)
             The same after the activation.
-        target : Tensor of shape (rows, features)
+        target : Tensor of shape (samples, features)
             What should have come out.
         """
 
@@ -82,22 +82,22 @@ class Loss(Constrained):
     def with_gradient(
         self, preactivation: Tensor, reconstruction: Tensor, target: Tensor, weights: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Return the loss and its derivative, worked by hand (rows × features).
+        """Return the loss and its derivative, worked by hand (samples × features).
 
         The derivative is with respect to the reconstruction or, where ``output`` says which activation the
         loss implies, to the preactivation. A loss that does not override this is left to autograd.
         """
         raise NotImplementedError
 
-    def answer(self, preactivation: Tensor, activation: Activation) -> Tensor:
+    def reconstruction(self, preactivation: Tensor, activation: Activation) -> Tensor:
         """The reconstruction, from the decoder's output before its activation."""
         return activation(preactivation)
 
-    def emphasis(self, target: Tensor, seen: Tensor) -> Tensor | None:
-        """The weight of each cell, where ``seen`` is what corruption made of it; None: each counts once."""
+    def emphasis(self, target: Tensor, corrupted: Tensor) -> Tensor | None:
+        """The weight of each cell, where ``corrupted`` is what became of it; None: each counts once."""
         if self.corrupted == self.intact == 1:
             return None
-        changed = (seen != target).to(target.dtype)
+        changed = (corrupted != target).to(target.dtype)
         return changed.mul_(self.corrupted - self.intact).add_(self.intact)
 
 

@@ -27,7 +27,7 @@ _CONTINUOUS: dict[str, type[Loss]] = {"squared_error": SquaredError, "huber": Hu
 class PerFeature(Loss):
     """Each column is judged by what it is: a binary one by cross-entropy, any other by an error.
 
-    The decoder answers binary columns with a sigmoid, and they are scaled onto [0, 1], whatever becomes of
+    The decoder gives binary columns by a sigmoid, and they are scaled onto [0, 1], whatever becomes of
     the others.
 
     Parameters
@@ -45,8 +45,8 @@ class PerFeature(Loss):
     >>> import torch
     >>> from stackae import PerFeature
     >>> loss = PerFeature(binary=[1])
-    >>> answer = torch.zeros(1, 2)  # half a probability in the second column
-    >>> round(float(loss(answer, answer, torch.tensor([[2.0, 1.0]]))), 4)  # 2² + log 2
+    >>> output = torch.zeros(1, 2)  # half a probability in the second column
+    >>> round(float(loss(output, output, torch.tensor([[2.0, 1.0]]))), 4)  # 2² + log 2
     4.6931
     """
 
@@ -97,7 +97,7 @@ class PerFeature(Loss):
         binary = binary_cross_entropy_with_logits(preactivation, target, reduction="none")
         return torch.where(self._is_binary(target), binary, continuous)
 
-    def answer(self, preactivation: Tensor, activation: Activation) -> Tensor:
+    def reconstruction(self, preactivation: Tensor, activation: Activation) -> Tensor:
         return torch.where(self._is_binary(preactivation), preactivation.sigmoid(), activation(preactivation))
 
     def _is_binary(self, rows: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""What is trained, as torch modules: layers, the autoencoder that they make, heads, the shortcut."""

@@ -1,144 +1,192 @@
-"""Shallow autoencoders joined: their encoders in a row, and the deep autoencoder that they unroll to."""
+"""The autoencoder of n layers: encoders 1 to n, then decoders n to 1. A shallow one has one layer."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Iterator, Sequence
 
+import torch
 from torch import Generator, Tensor, nn
 
 from stackae.corruption.base import Corruption
-from stackae.modules.layer import ShallowAutoencoder, corrupted, shown
+from stackae.modules.layer import Layer
 from stackae.modules.shortcut import Shortcut
 
 
-class Encoders(nn.Module):
-    """The encoders of shallow autoencoders, each on the codes of the one before; it shares their parameters.
+class DeepEncoder(nn.Module):
+    """The encoders of layers, each on the codes of the one before; it shares their parameters.
 
     The maps between layers are part of it, so that before fine-tuning it is exactly the function that the
     layers computed one after the other.
 
     Parameters
     ----------
-    layers : sequence of ShallowAutoencoder
+    layers : sequence of Layer
         Bottom first; each takes the codes of the one before.
-    corruptions : sequence of Corruption, default=()
-        In fine-tuning: what the first encoder sees instead of the scaled input; and, of those that damage
-        hidden units, what each layer's code becomes before it goes on.
     shortcut : Shortcut or None, default=None
         What joins the last code, and the reconstruction, past the layers.
+
+    Attributes
+    ----------
+    corruptions : tuple of Corruption
+        In training: what the first encoder is given instead of the scaled input and, of those that damage
+        hidden units, what each layer's code becomes before it goes on.
     """
 
-    def __init__(
-        self,
-        layers: Sequence[ShallowAutoencoder],
-        corruptions: Sequence[Corruption] = (),
-        shortcut: Shortcut | None = None,
-    ) -> None:
+    def __init__(self, layers: Sequence[Layer], *, shortcut: Shortcut | None = None) -> None:
         super().__init__()
-        self.corruptions = tuple(corruptions)
-        self.progress = 1.0
+        self.corruptions: tuple[Corruption, ...] = ()
+        #: The fraction of the phase that has been trained.
+        self.fraction = 1.0
         self.layers = nn.ModuleList(layers)
+        self._chain = tuple(layers)  # the same, found without torch's look-up, which a small step would feel
         self.shortcut = shortcut
 
+    def __getitem__(self, k: int) -> Layer:
+        """A layer, by its place from the bottom."""
+        return self._chain[k]
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self._chain)
+
+    def __len__(self) -> int:
+        return len(self._chain)
+
     @property
-    def shallow(self) -> list[ShallowAutoencoder]:
-        """The layers, bottom first."""
-        return [cast(ShallowAutoencoder, layer) for layer in self.layers]
+    def n_inputs(self) -> int:
+        """Columns of the data."""
+        return self[0].n_inputs
+
+    @property
+    def widths(self) -> list[int]:
+        """Units of each layer's code, bottom first."""
+        return [layer.n_units for layer in self]
 
     def codes(self, x: Tensor) -> list[Tensor]:
-        """The codes of every layer, bottom first, of rows in the user's units."""
+        """The codes of every layer, bottom first, of samples in the user's units."""
         codes = []
         code = x
-        for layer in self.shallow:
+        for layer in self:
             code = layer.encode(code)
             codes.append(code)
         if self.shortcut is not None:
-            codes[-1] = self.shortcut.code(self.shallow[0].scaling(x), codes[-1])
+            codes[-1] = self.shortcut.code(self[0].scaling(x), codes[-1])
         return codes
 
     def encode(self, x: Tensor) -> Tensor:
-        """(rows × features) to (rows × units of the last layer)."""
+        """(samples × features) to (samples × units of the last layer)."""
         return self.codes(x)[-1]
 
     def encode_scaled(self, z: Tensor, generator: Generator | None = None) -> Tensor:
-        """The last code of scaled rows; in training (a generator is given) as the corruptions leave it."""
-        code, last = z, len(self.layers) - 1
-        for k, layer in enumerate(self.shallow):
+        """The last code of scaled samples; in training (a generator is given) as the corruptions leave it."""
+        code, last = z, len(self) - 1
+        for k, layer in enumerate(self):
             code = layer.encode_scaled(layer.scaling(code) if k else code)
             if k == last and self.shortcut is not None:
                 code = self.shortcut.code(z, code)
             code = self.corrupt_code(code, generator)
         return code
 
-    def advance(self, progress: float, z: Tensor) -> None:
-        """Take note that a share of fine-tuning is done; the layers' own schedules are at their end."""
-        self.progress = progress
-        for layer in self.shallow:
+    def advance(self, fraction: float, z: Tensor) -> None:
+        """Take note that a fraction of fine-tuning is done; the layers' own schedules are at their end."""
+        self.fraction = fraction
+        for layer in self:
             layer.advance(1.0, None)
 
     def corrupt(self, z: Tensor, generator: Generator) -> Tensor:
-        """What the first encoder sees of scaled rows in fine-tuning."""
-        return self.shallow[0].corrupt_by(self.corruptions, z, generator, self.progress)
+        """Scaled samples as the first encoder is given them in training."""
+        return self[0].corrupt(self.corruptions, z, generator, self.fraction)
 
     def corrupt_code(self, code: Tensor, generator: Generator | None) -> Tensor:
-        """What goes on of a layer's code in fine-tuning."""
-        return corrupted(self.corruptions, "hidden", code, generator, self.progress)
+        """What goes on of a layer's code in training; outside of it (no generator) all of it."""
+        if generator is not None:
+            for corruption in self.corruptions:
+                if corruption.damages("hidden"):
+                    code = corruption(code, generator, self.fraction)
+        return code
 
 
-class UnrolledStack(Encoders):
-    """The deep autoencoder that a stack of shallow ones computes: encoders 1 to n, then decoders n to 1."""
+class DeepAutoencoder(DeepEncoder):
+    """The deep autoencoder that layers unroll to: encoders 1 to n, then decoders n to 1."""
 
     def decode(self, code: Tensor) -> Tensor:
-        """(rows × units of the last layer) to (rows × features)."""
-        return self.shallow[0].decode(self.hidden(code), self.beside(code))
+        """(samples × units of the last layer) to (samples × features)."""
+        return self[0].decode(self.hidden(code), self.offset(code))
 
     def hidden(self, code: Tensor) -> Tensor:
         """What the first layer's decoder is given of a code."""
-        for layer in reversed(self.shallow[1:]):
+        for layer in reversed(list(self)[1:]):
             code = layer.decode(code)
         return code
 
-    def beside(self, code: Tensor) -> Tensor | None:
-        """What the shortcut adds to the first decoder's answer."""
-        return None if self.shortcut is None else self.shortcut.answer(code)
+    def offset(self, code: Tensor) -> Tensor | None:
+        """What the shortcut adds to the first decoder's preactivation."""
+        return None if self.shortcut is None else self.shortcut.offset(code)
 
     def forward(self, x: Tensor) -> Tensor:
         """The reconstruction of ``x``."""
         return self.decode(self.encode(x))
 
-    def reconstruct_scaled(self, z: Tensor) -> Tensor:
-        """The reconstruction of scaled rows, scaled."""
-        code = self.encode_scaled(z)
-        return self.shallow[0].decode_scaled(self.hidden(code), self.beside(code))[1]
+    def objective(
+        self, z: Tensor, corrupted: Tensor | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        """The first layer's loss of the reconstruction of scaled samples, plus every layer's penalties.
 
-    def objective(self, z: Tensor, seen: Tensor | None = None, generator: Generator | None = None) -> Tensor:
-        """The first layer's loss of the whole stack's reconstruction, plus every layer's penalties.
-
-        Its parameters are those of :meth:`ShallowAutoencoder.objective`.
+        Parameters
+        ----------
+        z : Tensor of shape (samples, features)
+            What is to be reconstructed.
+        corrupted : Tensor of shape (samples, features) or None
+            What the first encoder is given: what :meth:`corrupt` made of ``z``. None: ``z`` itself or, where
+            cells may be missing, what one fixed draw of the corruption leaves, since gaps are what it will
+            meet.
+        generator : Generator or None
+            Given in training, for what draws or is damaged inside.
         """
-        layers = self.shallow
-        passes: list[tuple[Tensor, Tensor, Tensor]] = []
-        answer = seen = shown(self, z) if seen is None else seen
+        layers, last, shortcut = self._chain, len(self._chain) - 1, self.shortcut
+        if corrupted is None:
+            corrupted = z if layers[0].fill is None else self.corrupt(z, _fixed_draw(z))
+        passes = []
+        code = corrupted
         for k, layer in enumerate(layers):
-            inputs = layer.scaling(answer) if k else answer
+            inputs = layer.scaling(code) if k else code
             activations = layer.activate(inputs)
-            code = layer.judged_code_of(activations, generator)
-            if k == len(layers) - 1 and self.shortcut is not None:
-                code = self.shortcut.code(seen, code)
+            code = layer.code_in_objective(activations, generator)
+            if k == last and shortcut is not None:
+                code = shortcut.code(corrupted, code)
             passes.append((inputs, activations, code))
-            answer = self.corrupt_code(code, generator)
+            code = self.corrupt_code(code, generator)
 
+        offset = self.offset(code)
         costs = []
-        beside = self.beside(answer)
-        for k, layer in reversed(list(enumerate(layers))):
-            preactivation, reconstruction = layer.decode_scaled(answer, None if k else beside)
-            inputs, activations, code = passes[k]
-            target = inputs if k else layer.presented(z)
-            costs += layer.penalise(target, inputs, activations, code, reconstruction, generator)
-            answer = layer.scaling.inverse(reconstruction) if k else reconstruction
-        weights = layer.weights(z, seen)
-        total = layer.loss(preactivation, reconstruction, target, weights)
+        for k in range(last, -1, -1):
+            layer, (inputs, activations, own) = layers[k], passes[k]
+            preactivation, reconstruction = layer.decode_scaled(code, None if k else offset)
+            target = inputs if k else layer.network_input(z)
+            if k == 0:
+                total = layer.loss(preactivation, reconstruction, target, layer.cell_weights(z, corrupted))
+            costs += layer.penalise(target, inputs, activations, own, reconstruction, generator)
+            code = layer.scaling.inverse(reconstruction) if k else reconstruction
         for cost in costs:
             total = total + cost
         return total
+
+
+class GreedyAutoencoder(DeepAutoencoder):
+    """One layer while it is pretrained: its own corruption and schedules are those that advance.
+
+    Parameters
+    ----------
+    layer : Layer
+    """
+
+    def __init__(self, layer: Layer) -> None:
+        super().__init__([layer])
+        self.corruptions = () if layer.parts.corruption is None else (layer.parts.corruption,)
+
+    def advance(self, fraction: float, z: Tensor) -> None:
+        self.fraction = fraction
+        self[0].advance(fraction, z)
+
+
+def _fixed_draw(z: Tensor) -> Generator:
+    return torch.Generator(z.device).manual_seed(0)

@@ -9,32 +9,32 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
-from stackae.modules.autoencoder import Encoders
-from stackae.modules.layer import ShallowAutoencoder
+from stackae.modules.autoencoder import DeepEncoder
+from stackae.modules.layer import Layer
 from stackae.modules.scaling import Scaling
 from stackae.modules.shortcut import Shortcut
 
 
-class Predictor(Encoders):
+class Predictor(DeepEncoder):
     """Encoders 1 to n and, on the last code, an affine head that starts at zero.
 
-    The engine trains it on rows whose last columns are the targets.
+    It is trained on samples whose last columns are the targets.
 
     Parameters
     ----------
-    layers : sequence of ShallowAutoencoder
+    layers : sequence of Layer
         Bottom first. Their weights are changed by training.
     n_outputs : int
-        Answers of the head.
+        Numbers that the head gives.
     adversarial : float, default=0.0
-        In training, how far each row is moved, in the layer's own units, to where its cost is larger.
+        In training, how far each sample is moved, in the layer's own units, to where its cost is larger.
     shortcut : Shortcut or None, default=None
-        As that of :class:`~stackae.modules.autoencoder.Encoders`.
+        As that of :class:`~stackae.modules.autoencoder.DeepEncoder`.
     """
 
     def __init__(
         self,
-        layers: Sequence[ShallowAutoencoder],
+        layers: Sequence[Layer],
         n_outputs: int,
         adversarial: float = 0.0,
         *,
@@ -42,7 +42,6 @@ class Predictor(Encoders):
     ) -> None:
         super().__init__(layers, shortcut=shortcut)
         self.adversarial = adversarial
-        self.n_inputs = layers[0].n_inputs
         self.n_outputs = n_outputs
         #: Brings the code to mean 0 and about standard deviation 1, as it was before fine-tuning.
         self.code_scaling = Scaling.identity(layers[-1].n_units)
@@ -52,45 +51,45 @@ class Predictor(Encoders):
 
     @abstractmethod
     def cost(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The mean cost a row of answers (rows × outputs) where the targets were meant."""
+        """The mean cost of outputs (samples × outputs) where the targets were meant."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Rows in the user's units to the head's answers (rows × outputs)."""
+        """Samples in the user's units to the head's outputs (samples × outputs)."""
         outputs: Tensor = self.head(self.code_scaling(self.encode(x)))
         return outputs
 
-    def corrupt(self, rows: Tensor, generator: Generator) -> Tensor:
-        """What the first encoder sees of scaled rows, their targets left out."""
-        return super().corrupt(rows[:, : self.n_inputs], generator)
+    def corrupt(self, z: Tensor, generator: Generator) -> Tensor:
+        """What the first encoder is given of scaled samples, their targets left out."""
+        return super().corrupt(z[:, : self.n_inputs], generator)
 
     def objective(
-        self, rows: Tensor, seen: Tensor | None = None, generator: Generator | None = None
+        self, z: Tensor, corrupted: Tensor | None = None, generator: Generator | None = None
     ) -> Tensor:
         """The cost of one batch.
 
         Parameters
         ----------
-        rows : Tensor of shape (rows, features + targets)
-            Scaled rows, and their targets behind.
-        seen : Tensor of shape (rows, features) or None
-            What :meth:`corrupt` made of them, or None for the rows themselves.
+        z : Tensor of shape (samples, features + targets)
+            Scaled samples, and their targets behind.
+        corrupted : Tensor of shape (samples, features) or None
+            What :meth:`corrupt` made of them, or None for the samples themselves.
         generator : Generator or None
             Given in training, for what is damaged inside.
         """
-        targets = rows[:, self.n_inputs :]
-        seen = rows[:, : self.n_inputs] if seen is None else seen
+        targets = z[:, self.n_inputs :]
+        corrupted = z[:, : self.n_inputs] if corrupted is None else corrupted
         if generator is not None and self.adversarial > 0:
-            seen = seen + self.adversarial * self._worst_direction(seen, targets)
-        code = self.encode_scaled(seen, generator)
+            corrupted = corrupted + self.adversarial * self._worst_direction(corrupted, targets)
+        code = self.encode_scaled(corrupted, generator)
         return self.cost(self.head(self.code_scaling(code)), targets)
 
-    def _worst_direction(self, seen: Tensor, targets: Tensor) -> Tensor:
-        """The direction of length one in which each row's cost grows fastest."""
+    def _worst_direction(self, z: Tensor, targets: Tensor) -> Tensor:
+        """The direction of length one in which each sample's cost grows fastest."""
         moved = [parameter for parameter in self.parameters() if parameter.requires_grad]
         for parameter in moved:  # their gradients, half of the products, are not asked for
             parameter.requires_grad_(False)
         try:
-            inputs = seen.detach().requires_grad_()
+            inputs = z.detach().requires_grad_()
             outputs = self.head(self.code_scaling(self.encode_scaled(inputs)))
             (slope,) = torch.autograd.grad(self.cost(outputs, targets), inputs)
         finally:
@@ -122,7 +121,7 @@ class ClassPredictor(Predictor):
 
     def __init__(
         self,
-        layers: Sequence[ShallowAutoencoder],
+        layers: Sequence[Layer],
         n_outputs: int,
         adversarial: float = 0.0,
         label_smoothing: float = 0.0,
@@ -149,7 +148,7 @@ class ValuePredictor(Predictor):
 
     def __init__(
         self,
-        layers: Sequence[ShallowAutoencoder],
+        layers: Sequence[Layer],
         n_outputs: int,
         adversarial: float = 0.0,
         *,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypedDict
 
 import torch
 from torch import Tensor
 
-from stackae.modules.layer import ShallowAutoencoder
+from stackae.modules.autoencoder import DeepAutoencoder
+from stackae.modules.layer import Layer
+from stackae.networks import ACTIVATIONS
 
 #: So many rows are looked at, at least and at most, where there are so many; between, a twentieth of the rows
 #: that training has passed through, so that the report costs a few percent of it.
@@ -44,29 +47,33 @@ class Health(TypedDict):
     variance_reconstructed: float
 
 
-#: The ends of the range of bounded activations.
-_BOUNDS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
-
-
-def rows_to_look_at(n_rows: int, n_epochs: int) -> int:
-    """How many of the rows the report is taken on, after so many epochs."""
-    return min(n_rows, _MOST_ROWS, max(_LEAST_ROWS, n_rows * n_epochs // _SHARE))
-
-
 @torch.no_grad()
-def health_of(
-    layer: ShallowAutoencoder, z: Tensor, joint: Callable[[Tensor], Tensor] | None = None
-) -> Health:
-    """The health report of a layer, or of what its code becomes beside a shortcut.
+def health_of(module: DeepAutoencoder, z: Tensor) -> list[Health]:
+    """The health report of each layer, bottom first, on what the layers below encode.
 
     Parameters
     ----------
-    layer : ShallowAutoencoder
-    z : Tensor of shape (rows, features)
-        Scaled rows, without corruption.
-    joint : callable or None, default=None
-        From the layer's code to the code that is handed out.
+    module : DeepAutoencoder
+    z : Tensor of shape (samples, features)
+        Scaled samples, without corruption.
     """
+    reports, inputs, shortcut = [], z, module.shortcut
+    for k, layer in enumerate(module):
+        inputs = layer.scaling(inputs) if k else inputs
+        joint = partial(shortcut.code, z) if shortcut is not None and k == len(module) - 1 else None
+        reports.append(_health_of(layer, inputs, joint))
+        inputs = layer.encode_scaled(inputs)
+    return reports
+
+
+def n_samples_looked_at(n_samples: int, n_epochs: int) -> int:
+    """How many of the rows the report is taken on, after so many epochs."""
+    return min(n_samples, _MOST_ROWS, max(_LEAST_ROWS, n_samples * n_epochs // _SHARE))
+
+
+@torch.no_grad()
+def _health_of(layer: Layer, z: Tensor, joint: Callable[[Tensor], Tensor] | None = None) -> Health:
+    """The report of one layer; ``joint``: from its code to the code that is handed out, beside a shortcut."""
     own = layer.encode_scaled(z)
     code = own if joint is None else joint(own)
     low, high = torch.aminmax(code, dim=0)
@@ -87,9 +94,9 @@ def health_of(
 
 
 def _saturated(activation: str, code: Tensor) -> Tensor:
-    if activation not in _BOUNDS:
+    if not ACTIVATIONS[activation].bounded:
         return torch.zeros(code.shape[1], dtype=torch.bool, device=code.device)
-    low, high = _BOUNDS[activation]
+    low, high = ACTIVATIONS[activation].low, ACTIVATIONS[activation].high
     margin = _NEAR * (high - low)
     near = (code < low + margin) | (code > high - margin)
     return near.float().mean(0) >= _MOST

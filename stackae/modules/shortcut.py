@@ -1,4 +1,4 @@
-"""A linear way past the network, from the input to the code and from there to the answer."""
+"""A linear way past the layers, from the input to the code and from there to the reconstruction."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from stackae.networks.dense import product
 class Shortcut(nn.Module):
     """A linear autoencoder beside a stack; with it the stack learns what a linear map leaves over.
 
-    The code is P·(z - m) plus the last encoder's answer; what the first decoder gives, before its activation,
-    is added to Q·code + b. Such a shortcut (He et al. 2016) starts as PCA (:meth:`start`), so that the stack
+    The code is P·(z - m) plus the last encoder's; Q·code + b is added to what the first decoder gives, before
+    its activation. Such a shortcut (He et al. 2016) starts as PCA (:meth:`initialise`), so that the stack
     need not learn first what has a closed form. The first ``n_kept`` numbers of the code are the shortcut's
     alone, and stay the leading principal components: whatever a linear map of these says of the rows, the
     code goes on saying.
@@ -45,7 +45,7 @@ class Shortcut(nn.Module):
         self.decoder_bias = nn.Parameter(torch.zeros(n_inputs))
 
     @torch.no_grad()
-    def start(self, mean: Tensor, axes: Tensor) -> None:
+    def initialise(self, mean: Tensor, axes: Tensor) -> None:
         """Become PCA.
 
         Parameters
@@ -61,17 +61,17 @@ class Shortcut(nn.Module):
         self.decoder_bias.copy_(mean)
 
     def code(self, z: Tensor, own: Tensor) -> Tensor:
-        """The joint code of scaled rows (rows × features) and what the last encoder made of them."""
+        """The joint code of scaled samples (samples × features) and what the last encoder made of them."""
         centred = z - self.mean.to(z.dtype)
         trained = linear(centred, self.encoder_weight) + own[:, self.n_kept :]
         return torch.cat([linear(centred, self.kept), trained], 1) if self.n_kept else trained
 
-    def answer(self, code: Tensor) -> Tensor:
-        """What is added to the first decoder's answer, before its activation."""
+    def offset(self, code: Tensor) -> Tensor:
+        """What is added to the first decoder's preactivation."""
         return linear(code, self.decoder_weight, self.decoder_bias)
 
 
-class ShortcutByHand:
+class AnalyticShortcut:
     """A shortcut and its derivatives worked by hand, on its own weights but outside autograd.
 
     Parameters
@@ -93,12 +93,12 @@ class ShortcutByHand:
         trained = torch.addmm(own[:, self._n_kept :], self._centred, self._p.t())
         return torch.cat([linear(self._centred, self._kept), trained], 1) if self._n_kept else trained
 
-    def answer(self, code: Tensor, own: Tensor) -> Tensor:
-        """What the first decoder gave, and the module's answer added."""
+    def add_offset(self, code: Tensor, own: Tensor) -> Tensor:
+        """What the first decoder gave, and the module's offset added."""
         return torch.addmm(own + self._b, code, self._q.t())
 
-    def answer_backward(self, delta: Tensor, code: Tensor) -> Tensor:
-        """Back through :meth:`answer`: the gradient with respect to the code, from that of the sum."""
+    def offset_backward(self, delta: Tensor, code: Tensor) -> Tensor:
+        """Back through :meth:`add_offset`: the gradient with respect to the code, from that of the sum."""
         product(delta.t(), code, self._grad_q)
         torch.sum(delta, 0, out=self._grad_b)
         return torch.mm(delta, self._q)

@@ -1,10 +1,11 @@
-"""The activations: one line each."""
+"""The activations: one entry each, and all that the rest needs to know of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf, isfinite
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,8 +23,12 @@ class Activation:
     gain : float
         Standard deviation of the encoder's weights times √(number of inputs) that keeps the variance of
         the signal (He et al. 2015, Glorot & Bengio 2010).
-    bounded : bool
-        Whether its values stay in an interval of length 2 or less, so that the next layer need not rescale.
+    low, high : float
+        Bounds of its values. Where both are finite the next layer need not rescale, and a unit near one of
+        them is saturated.
+    projects : bool
+        Whether a decoder that was linear may be given it: it brings no reconstruction further from codes
+        that it made.
     backward : callable or None
         From the gradient with respect to its output, and that output, to the gradient with respect to its
         input; None where the output does not tell the derivative.
@@ -31,8 +36,15 @@ class Activation:
 
     function: str
     gain: float
-    bounded: bool = False
+    low: float = -inf
+    high: float = inf
+    projects: bool = False
     backward: Callable[[Tensor, Tensor], Tensor] | None = None
+
+    @property
+    def bounded(self) -> bool:
+        """Whether its values stay in an interval."""
+        return isfinite(self.low) and isfinite(self.high)
 
     def __call__(self, x: Tensor) -> Tensor:
         return self._apply(x) if self.function else x
@@ -94,11 +106,11 @@ def _softplus_backward(gradient: Tensor, output: Tensor) -> Tensor:
 
 
 ACTIVATIONS: dict[str, Activation] = {
-    "identity": Activation("", 1.0, backward=_identity_backward),
-    "sigmoid": Activation("sigmoid", 1.0, bounded=True, backward=_sigmoid_backward),
-    "tanh": Activation("tanh", 1.0, bounded=True, backward=_tanh_backward),
-    "relu": Activation("relu", 2**0.5, backward=_relu_backward),
-    "gelu": Activation("gelu", 2**0.5),
-    "silu": Activation("silu", 2**0.5),
-    "softplus": Activation("softplus", 1.0, backward=_softplus_backward),
+    "identity": Activation("", 1.0, projects=True, backward=_identity_backward),
+    "sigmoid": Activation("sigmoid", 1.0, low=0.0, high=1.0, backward=_sigmoid_backward),
+    "tanh": Activation("tanh", 1.0, low=-1.0, high=1.0, backward=_tanh_backward),
+    "relu": Activation("relu", 2**0.5, low=0.0, projects=True, backward=_relu_backward),
+    "gelu": Activation("gelu", 2**0.5, low=-0.17),
+    "silu": Activation("silu", 2**0.5, low=-0.279),
+    "softplus": Activation("softplus", 1.0, low=0.0, backward=_softplus_backward),
 }

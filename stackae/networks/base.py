@@ -11,7 +11,7 @@ from torch import Generator, Tensor, nn
 from stackae._utils.constraints import Constrained
 from stackae.corruption.base import Corruption
 
-#: Gives the rows on which a network starts, block after block, as often as it is called.
+#: Gives the rows from which a network is initialised, block after block, as often as it is called.
 Blocks = Callable[[], Iterable[Tensor]]
 
 
@@ -32,16 +32,17 @@ class NetworkModule(nn.Module):
     def initialise(self, generator: Generator) -> None:
         """Draw every weight from ``generator``; biases start at zero."""
 
-    def start(self, blocks: Blocks, corruption: Corruption | None, *, afresh: bool) -> None:
-        """Take weights from the rows, where they have a closed form; ``afresh``: forget earlier rows."""
+    def initialise_from(self, blocks: Blocks, corruption: Corruption | None, *, warm_start: bool) -> None:
+        """Take weights from the rows, where they have a closed form;
+        ``warm_start``: earlier rows count too."""
 
     @abstractmethod
     def encode(self, x: Tensor) -> Tensor:
-        """Map (rows × features) to activations (rows × units, or twice as many: see ``heads``)."""
+        """Map (samples × features) to activations (samples × units, or twice as many: see ``heads``)."""
 
     @abstractmethod
     def decode(self, code: Tensor) -> Tensor:
-        """Map a code (rows × units) to the reconstruction before its activation (rows × features)."""
+        """Map a code (samples × units) to the reconstruction before its activation (samples × features)."""
 
     def squared_jacobian(self, activations: Tensor) -> Tensor | None:
         """Each row's squared Frobenius norm of the encoder's Jacobian; None where it has no closed form."""
@@ -51,7 +52,7 @@ class NetworkModule(nn.Module):
         """Be told of the map from the outer units to those in which the network works."""
 
     def observed(self, x: Tensor) -> Tensor | None:
-        """Which cells of clean rows are data and not filling (rows × features); None: all."""
+        """Which cells of clean rows are data and not filling (samples × features); None: all."""
         return None
 
 
@@ -66,9 +67,9 @@ class Network(Constrained):
     takes_indicators: ClassVar[bool] = False
     #: What the loss must be, by its name; None: any.
     loss: ClassVar[str | None] = None
-    #: Whether its weights start from the rows, by ``start`` of its module.
-    starts_from_rows: ClassVar[bool] = False
-    #: Whether they are trained; if not, ``start`` has found them already.
+    #: Whether its weights are initialised from the data, by ``initialise_from`` of its module.
+    initialised_from_data: ClassVar[bool] = False
+    #: Whether they are trained; if not, ``initialise_from`` has found them already.
     is_trained: ClassVar[bool] = True
 
     def fitted_to(self, shape: tuple[int, ...]) -> Network:

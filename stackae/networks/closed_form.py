@@ -44,7 +44,7 @@ class PCAStart(Dense):
 
     activations = ("identity",)
     loss = "squared_error"
-    starts_from_rows = True
+    initialised_from_data = True
 
     def refuse(self, corruption: Corruption | None, others: Iterable[Constrained]) -> None:
         for part in others:
@@ -91,7 +91,7 @@ class Marginalised(Dense):
     activations = ("tanh", "identity", "sigmoid", "relu", "gelu", "silu", "softplus")
     can_tie = False
     loss = "squared_error"
-    starts_from_rows = True
+    initialised_from_data = True
     is_trained = False
 
     def refuse(self, corruption: Corruption | None, others: Iterable[Constrained]) -> None:
@@ -128,8 +128,8 @@ def _refuse_wider(name: str, n_inputs: int, n_components: int) -> None:
 class _StartedModule(DenseModule):
     """Starts as PCA."""
 
-    def start(self, blocks: Blocks, corruption: Corruption | None, *, afresh: bool) -> None:
-        if not afresh:
+    def initialise_from(self, blocks: Blocks, corruption: Corruption | None, *, warm_start: bool) -> None:
+        if warm_start:
             return
         _, mean, scatter = _moments(blocks, self.encoder_weight.shape[1])
         axes = _leading(scatter, self.n_components)
@@ -155,8 +155,8 @@ class _MarginalisedModule(DenseModule):
         self.register_buffer("covariance", torch.zeros(n_inputs, n_inputs, dtype=torch.float64))
 
     @torch.no_grad()
-    def start(self, blocks: Blocks, corruption: Corruption | None, *, afresh: bool) -> None:
-        self._take_in(*_moments(blocks, len(self.mean)), afresh=afresh)
+    def initialise_from(self, blocks: Blocks, corruption: Corruption | None, *, warm_start: bool) -> None:
+        self._take_in(*_moments(blocks, len(self.mean)), warm_start=warm_start)
         mean, covariance = self.mean, self.covariance
         corrupted_mean, cross, corrupted = (
             (mean, 1.0, covariance) if corruption is None else corruption.moments(mean, covariance)
@@ -178,15 +178,15 @@ class _MarginalisedModule(DenseModule):
         self.decoder_weight.copy_(decoder)  # type: ignore[union-attr]
         self.decoder_bias.copy_(bias)
 
-    def _take_in(self, n_rows: int, mean: Tensor, covariance: Tensor, *, afresh: bool) -> None:
+    def _take_in(self, n_samples: int, mean: Tensor, covariance: Tensor, *, warm_start: bool) -> None:
         """Add the moments of a piece to those of the pieces before."""
-        before = 0 if afresh else int(self.n_rows)
-        total = before + n_rows
+        before = int(self.n_rows) if warm_start else 0
+        total = before + n_samples
         difference = mean - self.mean
         if before:
-            spread = torch.outer(difference, difference) * (before * n_rows / total**2)
-            covariance = (before * self.covariance + n_rows * covariance) / total + spread
-            mean = self.mean + difference * (n_rows / total)
+            spread = torch.outer(difference, difference) * (before * n_samples / total**2)
+            covariance = (before * self.covariance + n_samples * covariance) / total + spread
+            mean = self.mean + difference * (n_samples / total)
         self.n_rows.fill_(total)
         self.mean.copy_(mean)
         self.covariance.copy_(covariance)
@@ -216,14 +216,14 @@ def _ridge(covariance: Tensor) -> Tensor:
 def _moments(blocks: Blocks, width: int) -> tuple[int, Tensor, Tensor]:
     """Number, mean and covariance of the rows, in float64, in one pass."""
     origin = next(iter(blocks()))[:1].double()  # so that a mean far from zero costs no digits
-    n_rows, total, products = 0, torch.zeros_like(origin[0]), origin.new_zeros(width, width)
+    n_samples, total, products = 0, torch.zeros_like(origin[0]), origin.new_zeros(width, width)
     for block in blocks():
         rows = block.double() - origin
-        n_rows += len(rows)
+        n_samples += len(rows)
         total += rows.sum(0)
         products.addmm_(rows.t(), rows)
-    mean = total / n_rows
-    return n_rows, mean + origin[0], products / n_rows - torch.outer(mean, mean)
+    mean = total / n_samples
+    return n_samples, mean + origin[0], products / n_samples - torch.outer(mean, mean)
 
 
 def _leading(covariance: Tensor, n_components: int) -> Tensor:

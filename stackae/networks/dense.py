@@ -89,7 +89,7 @@ class DenseModule(NetworkModule):
         return self.decoder_weight
 
 
-class DenseByHand:
+class AnalyticDense:
     """A dense module and its derivatives worked by hand, on its own weights but outside autograd.
 
     The weights are looked up once, here, and not in every step: of a small layer's step that is a good part.
@@ -126,14 +126,14 @@ class DenseByHand:
 
         Parameters
         ----------
-        delta : Tensor of shape (rows, features)
+        delta : Tensor of shape (samples, features)
             The gradient with respect to what ``decode`` gave.
-        code : Tensor of shape (rows, units)
+        code : Tensor of shape (samples, units)
             What ``decode`` was given.
 
         Returns
         -------
-        Tensor of shape (rows, units)
+        Tensor of shape (samples, units)
             The gradient with respect to the code.
         """
         if self._tied:
@@ -148,16 +148,16 @@ class DenseByHand:
 
         Parameters
         ----------
-        delta : Tensor of shape (rows, units)
+        delta : Tensor of shape (samples, units)
             The gradient with respect to the encoder's preactivation.
-        x : Tensor of shape (rows, features)
+        x : Tensor of shape (samples, features)
             What ``encode`` was given.
         """
         product(delta.t(), x, self._grad_w, add=self._tied)  # decode_backward has begun a tied one
         torch.sum(delta, 0, out=self._grad_b)
 
     def input_gradient(self, delta: Tensor) -> Tensor:
-        """The gradient with respect to the encoder's input (rows × features), from the same ``delta``."""
+        """The gradient with respect to the encoder's input (samples × features), from the same ``delta``."""
         return torch.mm(delta, self._w)
 
 

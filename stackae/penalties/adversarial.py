@@ -22,12 +22,12 @@ _HELD_BY = 0.2
 Prior = Callable[[int, int, Generator], Tensor]
 
 
-def _gaussian(n_rows: int, n_units: int, generator: Generator) -> Tensor:
-    return torch.randn(n_rows, n_units, generator=generator, device=generator.device)
+def _gaussian(n_samples: int, n_units: int, generator: Generator) -> Tensor:
+    return torch.randn(n_samples, n_units, generator=generator, device=generator.device)
 
 
-def _uniform(n_rows: int, n_units: int, generator: Generator) -> Tensor:
-    return 2 * torch.rand(n_rows, n_units, generator=generator, device=generator.device) - 1
+def _uniform(n_samples: int, n_units: int, generator: Generator) -> Tensor:
+    return 2 * torch.rand(n_samples, n_units, generator=generator, device=generator.device) - 1
 
 
 PRIORS: dict[str, Prior] = {"gaussian": _gaussian, "uniform": _uniform}
@@ -89,12 +89,12 @@ class Adversarial(Penalty):
     def build(self, n_units: int) -> PenaltyFunction:
         return _Discriminator(self, n_units)
 
-    def sample(self, n_rows: int, n_units: int, generator: Generator) -> Tensor:
+    def sample(self, n_samples: int, n_units: int, generator: Generator) -> Tensor:
         prior = PRIORS[self.prior] if isinstance(self.prior, str) else self.prior
-        codes = prior(n_rows, n_units, generator)
-        if not isinstance(codes, Tensor) or codes.shape != (n_rows, n_units):
+        codes = prior(n_samples, n_units, generator)
+        if not isinstance(codes, Tensor) or codes.shape != (n_samples, n_units):
             got = tuple(codes.shape) if isinstance(codes, Tensor) else type(codes).__name__
-            raise ParameterError(f"prior must return a tensor of shape ({n_rows}, {n_units}), got {got}")
+            raise ParameterError(f"prior must return a tensor of shape ({n_samples}, {n_units}), got {got}")
         return codes
 
 
@@ -116,12 +116,12 @@ class _Discriminator(nn.Module):
         self, batch: Tensor, code: Tensor, *_: Any, generator: Generator | None = None, **__: Any
     ) -> Tensor:
         """What the penalty is for a batch's code; see :class:`Adversarial`."""
-        n_rows, n_units = code.shape
+        n_samples, n_units = code.shape
         weight = self.penalty.weight
         if generator is None:  # the same batch must have one answer
-            drawn = self.penalty.sample(n_rows, n_units, torch.Generator(code.device).manual_seed(0))
+            drawn = self.penalty.sample(n_samples, n_units, torch.Generator(code.device).manual_seed(0))
             return weight * _energy_distance(code, drawn.to(code.dtype))
-        prior = self.penalty.sample(n_rows, n_units, generator).to(code.dtype)
+        prior = self.penalty.sample(n_samples, n_units, generator).to(code.dtype)
         # -log D for what is of the prior, -log(1 - D) for what is not, each half of the cases.
         entropy = 0.5 * (softplus(-self.judge(prior)).mean() + softplus(self.judge(_reverse(code))).mean())
         steepness = self.squared_slope(torch.cat([prior, code.detach()])).mean()

@@ -29,22 +29,22 @@ class Penalty(Constrained):
         reconstruction: Tensor,
         module: nn.Module,
         *,
-        seen: Tensor | None = None,
+        corrupted: Tensor | None = None,
         generator: Generator | None = None,
     ) -> Tensor:
         """Return the penalty of one batch.
 
         Parameters
         ----------
-        batch : Tensor of shape (rows, features)
+        batch : Tensor of shape (samples, features)
             What the layer reconstructs, uncorrupted.
-        code : Tensor of shape (rows, units)
+        code : Tensor of shape (samples, units)
             The code of the corrupted batch.
-        reconstruction : Tensor of shape (rows, features)
-            The decoder's answer.
+        reconstruction : Tensor of shape (samples, features)
+            What the decoder makes of the code.
         module : Module
             The layer itself, for penalties on weights or derivatives.
-        seen : Tensor of shape (rows, features) or None
+        corrupted : Tensor of shape (samples, features) or None
             The corrupted batch; None where it is the batch itself.
         generator : Generator or None
             For penalties that draw; None outside of training, where the same batch must have one answer.
@@ -54,8 +54,8 @@ class Penalty(Constrained):
         """What a layer with a code of so many units calls: a module, where the penalty owns parameters."""
         return self
 
-    def sample(self, n_rows: int, n_units: int, generator: Generator) -> Tensor | None:
-        """Codes (rows × units) drawn from the prior, where the penalty has one."""
+    def sample(self, n_samples: int, n_units: int, generator: Generator) -> Tensor | None:
+        """Codes (samples × units) drawn from the prior, where the penalty has one."""
         return None
 
 
@@ -64,10 +64,10 @@ class CodePenalty(Penalty):
 
     @abstractmethod
     def value(self, code: Tensor) -> Tensor:
-        """Return the penalty of a batch's code (rows × units)."""
+        """Return the penalty of a batch's code (samples × units)."""
 
     def gradient(self, code: Tensor) -> Tensor:
-        """Return the derivative with respect to the code, worked by hand (rows × units).
+        """Return the derivative with respect to the code, worked by hand (samples × units).
 
         A penalty that does not override this is left to autograd.
         """
@@ -80,7 +80,7 @@ class CodePenalty(Penalty):
         reconstruction: Tensor,
         module: nn.Module,
         *,
-        seen: Tensor | None = None,
+        corrupted: Tensor | None = None,
         generator: Generator | None = None,
     ) -> Tensor:
         return self.value(code)

@@ -52,25 +52,25 @@ class Contractive(Penalty):
         reconstruction: Tensor,
         module: nn.Module,
         *,
-        seen: Tensor | None = None,
+        corrupted: Tensor | None = None,
         generator: Generator | None = None,
     ) -> Tensor:
         squared_norms = module.squared_jacobian(code)  # type: ignore[operator]
         if squared_norms is None:
-            seen = batch if seen is None else seen
-            squared_norms = _estimate(module, seen, generator)
+            corrupted = batch if corrupted is None else corrupted
+            squared_norms = _estimate(module, corrupted, generator)
         mean: Tensor = squared_norms.mean()
         return mean * self.weight
 
 
-def _estimate(module: nn.Module, seen: Tensor, generator: Generator | None) -> Tensor:
+def _estimate(module: nn.Module, corrupted: Tensor, generator: Generator | None) -> Tensor:
     """An unbiased estimate of each row's ‖J‖²."""
     import torch
 
     if generator is None:
-        generator = torch.Generator(seen.device).manual_seed(0)
+        generator = torch.Generator(corrupted.device).manual_seed(0)
     with torch.enable_grad():
-        inputs = seen.detach().requires_grad_()
+        inputs = corrupted.detach().requires_grad_()
         code: Tensor = module.encode_scaled(inputs)  # type: ignore[operator]
         signs = torch.randint(0, 2, code.shape, generator=generator, device=code.device)
         projected = (code * (2 * signs - 1)).sum()

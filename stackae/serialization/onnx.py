@@ -50,7 +50,7 @@ def write_onnx(
         From the module and a block of rows (float32, in the user's units) to a tensor, or a tuple of tensors,
         each with one entry a row.
     outputs : sequence of str
-        A name for each of these tensors. The input is called ``rows``.
+        A name for each of these tensors. The input is called ``X``.
     metadata : mapping of str to JSON value
         Written into the model, beside the estimator's class, its features and the versions of what made it.
         Texts are written as they are, all else as JSON.
@@ -70,28 +70,7 @@ def write_onnx(
             f"{os.fspath(path)}: writing ONNX needs onnx; pip install 'stackae[onnx]'"
         ) from error
     applied = _Applied(estimator.module_, function)
-    rows = torch.zeros(2, estimator.n_features_in_, dtype=torch.float32, device="cpu")
-    recorded = io.BytesIO()
-    with _exporter, torch.no_grad(), warnings.catch_warnings():
-        # Branches on constants, the age of the exporter: all of it is meant, or held by the tests.
-        warnings.simplefilter("ignore")
-        try:
-            torch.onnx.export(
-                applied,
-                (rows,),
-                recorded,  # type: ignore[arg-type]  # which the older exporter takes
-                input_names=["rows"],
-                output_names=list(outputs),
-                dynamic_axes={name: {0: "n_rows"} for name in ("rows", *outputs)},
-                opset_version=OPSET,
-                dynamo=False,
-            )
-        except RuntimeError as error:
-            raise ParameterError(
-                f"{os.fspath(path)}: the model cannot be written as ONNX, which has a limit of 2 GiB and"
-                f" fewer operators than torch ({str(error).splitlines()[0]})"
-            ) from error
-    model = onnx.load_model_from_string(recorded.getvalue())
+    model = onnx.load_model_from_string(_recorded(applied, estimator.n_features_in_, outputs, path))
     made_with = versions()
     model.producer_name, model.producer_version = "stackae", made_with["stackae"]
     properties = {
@@ -109,6 +88,33 @@ def write_onnx(
         file.write(model.SerializeToString(deterministic=True))
 
 
+def _recorded(
+    applied: _Applied, n_features: int, outputs: Sequence[str], path: str | os.PathLike[str]
+) -> bytes:
+    """What a function computes, as torch's exporter records it."""
+    recorded = io.BytesIO()
+    with _exporter, torch.no_grad(), warnings.catch_warnings():
+        # Branches on constants, the age of the exporter: all of it is meant, or held by the tests.
+        warnings.simplefilter("ignore")
+        try:
+            torch.onnx.export(
+                applied,
+                (torch.zeros(2, n_features, dtype=torch.float32, device="cpu"),),
+                recorded,  # type: ignore[arg-type]  # which the older exporter takes
+                input_names=["X"],
+                output_names=list(outputs),
+                dynamic_axes={name: {0: "n_samples"} for name in ("X", *outputs)},
+                opset_version=OPSET,
+                dynamo=False,
+            )
+        except RuntimeError as error:
+            raise ParameterError(
+                f"{os.fspath(path)}: the model cannot be written as ONNX, which has a limit of 2 GiB and"
+                f" fewer operators than torch ({str(error).splitlines()[0]})"
+            ) from error
+    return recorded.getvalue()
+
+
 class _Applied(nn.Module):
     """A function of a module and its input, as a module of its own: a float32 copy on the processor."""
 
@@ -118,5 +124,5 @@ class _Applied(nn.Module):
         self.function = function
         self.eval()
 
-    def forward(self, rows: Tensor) -> Any:
-        return self.function(self.module, rows)
+    def forward(self, X: Tensor) -> Any:
+        return self.function(self.module, X)

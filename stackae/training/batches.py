@@ -1,4 +1,4 @@
-"""The rows that a phase trains on: what the engine asks of them, and the kind that lies in memory."""
+"""The samples that a phase trains on, in batches: what the loop asks of them, and the kinds in memory."""
 
 from __future__ import annotations
 
@@ -10,61 +10,98 @@ import numpy.typing as npt
 import torch
 from torch import Generator, Tensor
 
-from stackae.data.mapped import MappedRows
-from stackae.data.sparse import SparseRows
-from stackae.modules.scaling import BlockScaling, Matrix, Scaling, apply_scaling
+from stackae.data.matrix import Floats, Index, Matrix
+from stackae.modules.scaling import BlockScaling, Scaling, apply_scaling
 
-#: Rows that pass through a function at once.
+#: Samples that pass through a function at once.
 BLOCK = 8192
-#: Values of sparse rows that are dense at once.
+#: Values of sparse samples that are dense at once.
 _DENSE_AT_ONCE = 2**24
 
 
-class Rows(ABC):
-    """Scaled rows, wherever they lie; they come as float32 tensors on the device."""
+def most_held_out(n_features: int) -> int:
+    """How many sparse samples, at most, are made dense to be held out."""
+    return max(1, _DENSE_AT_ONCE // n_features)
+
+
+class Samples(ABC):
+    """Scaled samples, wherever they lie; they come as float32 tensors on the device."""
 
     device: torch.device
     n_features: int
 
     @abstractmethod
     def __len__(self) -> int:
-        """How many an epoch visits: those set aside are not counted."""
+        """How many an epoch visits: those held out are not counted."""
 
     @abstractmethod
-    def set_aside(self, n_rows: int) -> tuple[Tensor, Rows]:
-        """So many rows, and the others; the same ones from all rows that follow one another."""
+    def hold_out(self, n_samples: int) -> tuple[Tensor, Samples]:
+        """So many samples, and the others; the same ones for all codes that follow one another."""
 
     @abstractmethod
     def shuffled(self, size: int, generator: Generator) -> Iterator[Tensor]:
-        """One epoch: every row once, or as often as its weight says, in random order.
+        """One epoch: every sample once, or as often as its weight says, in random order.
 
         In pieces of ``size``; the last may be smaller.
         """
 
     @abstractmethod
     def blocks(self) -> Iterator[Tensor]:
-        """All rows, those set aside too, in their own order, in blocks."""
+        """All samples, those held out too, in their own order, in blocks."""
 
     @abstractmethod
     def map(self, function: Callable[[Tensor], Tensor], width: int) -> Matrix:
-        """What a function makes of all rows, in their own order, as a matrix of that width."""
+        """What a function makes of all samples, in their own order, as a matrix of that width."""
 
     @abstractmethod
-    def followed_by(self, matrix: Matrix, scaling: Scaling) -> Rows:
-        """A matrix that :meth:`map` made, scaled, as rows in the place of these."""
+    def followed_by(self, codes: Matrix, scaling: Scaling) -> Samples:
+        """A matrix that :meth:`map` made, scaled, in the place of these samples."""
+
+    def stratify(self, classes: Tensor) -> None:  # noqa: B027
+        """Let those that are held out have a share of every class, and never all of one.
+
+        Parameters
+        ----------
+        classes : Tensor of shape (n_samples,)
+
+        Where samples are read from the disk, chance alone decides.
+        """
 
 
-class RowsInMemory(Rows):
-    """All rows as one tensor on the device.
+class TensorMatrix(Matrix):
+    """A tensor on a device as a matrix.
 
     Parameters
     ----------
-    tensor : Tensor of shape (n_rows, n_features)
+    tensor : Tensor of shape (n_samples, n_features), float32
+    """
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+        self.shape = tensor.shape[0], tensor.shape[1]
+        self.dtype = np.dtype(np.float32)
+
+    def __getitem__(self, samples: slice) -> Floats:
+        return self.tensor[samples].cpu().numpy()
+
+    def gather(self, index: Index) -> Floats:
+        return self.tensor[torch.from_numpy(index).to(self.tensor.device)].cpu().numpy()
+
+    def beside(self, columns: Floats) -> TensorMatrix:
+        return TensorMatrix(torch.cat([self.tensor, torch.from_numpy(columns).to(self.tensor)], 1))
+
+
+class SamplesInMemory(Samples):
+    """All samples as one tensor on the device.
+
+    Parameters
+    ----------
+    tensor : Tensor of shape (n_samples, n_features)
         Scaled.
-    order : Tensor of shape (n_rows,), int64
-        A random order, drawn once: its first are those that are set aside.
-    weights : Tensor of shape (n_rows,), float64, or None, default=None
-        How often an epoch visits each row of the tensor, on average; None: once.
+    order : Tensor of shape (n_samples,), int64
+        A random order, drawn once: its first are those that are held out.
+    weights : Tensor of shape (n_samples,), float64, or None, default=None
+        How often an epoch visits each sample of the tensor, on average; None: once.
     """
 
     def __init__(self, tensor: Tensor, order: Tensor, weights: Tensor | None = None) -> None:
@@ -72,34 +109,36 @@ class RowsInMemory(Rows):
         self.order = order
         self.weights = weights
         self.device = order.device
-        self.n_features = tensor.shape[1]
+        self.n_all, self.n_features = tensor.shape
 
     @classmethod
-    def scaled(
+    def drawn(
         cls,
-        X: npt.NDArray[np.floating] | MappedRows | SparseRows,
+        X: Matrix,
         scaling: Scaling,
         device: torch.device,
         generator: Generator,
         weights: npt.NDArray[np.float64] | None = None,
-    ) -> RowsInMemory:
-        """The rows of a matrix in the user's units, which is not written."""
+    ) -> SamplesInMemory:
+        """The samples of a matrix in the user's units, which is not written, in an order that is drawn."""
         order = torch.randperm(len(X), generator=generator, device=device)
-        often = None if weights is None else torch.from_numpy(weights).to(device)
-        return cls(apply_scaling(scaling, X).to(device), order, often)
+        visits = None if weights is None else torch.from_numpy(weights).to(device)
+        if X.is_sparse:
+            return SparseSamples(X, scaling, order, visits)
+        return cls(apply_scaling(scaling, X).to(device), order, visits)
 
     def __len__(self) -> int:
         if self.weights is None:
             return len(self.order)
         return max(1, round(float(self.weights[self.order].sum())))
 
-    def set_aside(self, n_rows: int) -> tuple[Tensor, RowsInMemory]:
+    def hold_out(self, n_samples: int) -> tuple[Tensor, SamplesInMemory]:
         if self.weights is None:
-            aside, n_aside = self.order[:n_rows], n_rows
+            held_out, n_held_out = self.order[:n_samples], n_samples
         else:
-            n_aside = max(1, round(n_rows * len(self.order) / len(self)))
-            aside = self._by_weight(self.order[:n_aside], n_rows, 0.5)
-        return self._gather(aside), self._of(self.order[n_aside:])
+            n_held_out = max(1, round(n_samples * len(self.order) / len(self)))
+            held_out = self._by_weight(self.order[:n_held_out], n_samples, 0.5)
+        return self._gather(held_out), self._of(self.order[n_held_out:])
 
     def shuffled(self, size: int, generator: Generator) -> Iterator[Tensor]:
         order = self.order
@@ -114,56 +153,67 @@ class RowsInMemory(Rows):
     def blocks(self) -> Iterator[Tensor]:
         yield from torch.split(self.tensor, BLOCK)
 
-    def map(self, function: Callable[[Tensor], Tensor], width: int) -> Tensor:
-        result = torch.empty(len(self.tensor), width, device=self.device)
-        for part, block in zip(torch.split(result, BLOCK), self.blocks(), strict=True):
-            part.copy_(function(block))
-        return result
+    def map(self, function: Callable[[Tensor], Tensor], width: int) -> TensorMatrix:
+        result = torch.empty(self.n_all, width, device=self.device)
+        start = 0
+        for block in self.blocks():
+            result[start : start + len(block)] = function(block)
+            start += len(block)
+        return TensorMatrix(result)
 
-    def followed_by(self, matrix: Matrix, scaling: Scaling) -> RowsInMemory:
-        if not isinstance(matrix, Tensor):
-            raise TypeError("rows in memory are followed by a tensor")
-        return RowsInMemory(scaling.to(self.device)(matrix), self.order, self.weights)
+    def followed_by(self, codes: Matrix, scaling: Scaling) -> SamplesInMemory:
+        if not isinstance(codes, TensorMatrix):
+            raise TypeError("samples in memory are followed by a tensor")
+        return SamplesInMemory(scaling.to(self.device)(codes.tensor), self.order, self.weights)
 
-    def _of(self, order: Tensor) -> RowsInMemory:
-        """Some of the same rows."""
-        return RowsInMemory(self.tensor, order, self.weights)
+    def stratify(self, classes: Tensor) -> None:
+        own = classes.to(self.device)[self.order]
+        keys = torch.empty(len(own), dtype=torch.float64, device=self.device)
+        for label in torch.unique(own):
+            places = torch.nonzero(own == label)[:, 0]
+            keys[places] = (torch.arange(len(places), device=self.device).double() + 0.5) / len(places)
+            keys[places[-1]] = 1.0
+        self.order = self.order[torch.argsort(keys, stable=True)]
+
+    def _of(self, order: Tensor) -> SamplesInMemory:
+        """Some of the same samples."""
+        return SamplesInMemory(self.tensor, order, self.weights)
 
     def _gather(self, index: Tensor) -> Tensor:
         return self.tensor.index_select(0, index)
 
-    def _by_weight(self, order: Tensor, n_rows: int, offset: float) -> Tensor:
-        """So many of the rows, each as often as its weight says: systematic sampling.
+    def _by_weight(self, order: Tensor, n_samples: int, offset: float) -> Tensor:
+        """So many of the samples, each as often as its weight says: systematic sampling.
 
         Each comes as often as its weight, rounded up or down, so that whole weights are exact.
         """
         assert self.weights is not None
         ends = self.weights[order].cumsum(0)
-        points = (torch.arange(n_rows, dtype=torch.float64, device=self.device) + offset) / n_rows
+        points = (torch.arange(n_samples, dtype=torch.float64, device=self.device) + offset) / n_samples
         return order[torch.searchsorted(ends, points * ends[-1], right=True).clamp(max=len(order) - 1)]
 
 
-class SparseRowsInMemory(RowsInMemory):
-    """Rows of a sparse matrix, made dense and scaled a piece at a time; their codes are one tensor.
+class SparseSamples(SamplesInMemory):
+    """Samples of a sparse matrix, made dense and scaled a piece at a time; their codes are one tensor.
 
     Parameters
     ----------
-    source : SparseRows
+    source : Matrix
         Before scaling.
     scaling : Scaling
     order, weights
-        As those of :class:`RowsInMemory`.
+        As those of :class:`SamplesInMemory`.
     """
 
     def __init__(
-        self, source: SparseRows, scaling: Scaling, order: Tensor, weights: Tensor | None = None
+        self, source: Matrix, scaling: Scaling, order: Tensor, weights: Tensor | None = None
     ) -> None:
         self.source = source
         self.scaling = scaling
         self.order = order
         self.weights = weights
         self.device = order.device
-        self.n_features = source.shape[1]
+        self.n_all, self.n_features = source.shape
         self._scale = BlockScaling(scaling, source.dtype)
 
     def blocks(self) -> Iterator[Tensor]:
@@ -171,24 +221,16 @@ class SparseRowsInMemory(RowsInMemory):
         for start in range(0, len(self.source), size):
             yield self._dense(self.source[start : start + size])
 
-    def map(self, function: Callable[[Tensor], Tensor], width: int) -> Tensor:
-        result = torch.empty(len(self.source), width, device=self.device)
-        start = 0
-        for block in self.blocks():
-            result[start : start + len(block)] = function(block)
-            start += len(block)
-        return result
+    def hold_out(self, n_samples: int) -> tuple[Tensor, SamplesInMemory]:
+        return super().hold_out(min(n_samples, most_held_out(self.n_features)))
 
-    def set_aside(self, n_rows: int) -> tuple[Tensor, RowsInMemory]:
-        return super().set_aside(max(1, min(n_rows, _DENSE_AT_ONCE // self.n_features)))
-
-    def _of(self, order: Tensor) -> RowsInMemory:
-        return SparseRowsInMemory(self.source, self.scaling, order, self.weights)
+    def _of(self, order: Tensor) -> SamplesInMemory:
+        return SparseSamples(self.source, self.scaling, order, self.weights)
 
     def _gather(self, index: Tensor) -> Tensor:
-        return self._dense(self.source.take(index.cpu().numpy()))
+        return self._dense(self.source.gather(index.cpu().numpy()))
 
-    def _dense(self, rows: npt.NDArray[np.floating]) -> Tensor:
-        scaled = np.empty(rows.shape, np.float32)
-        self._scale(rows, scaled)
+    def _dense(self, x: Floats) -> Tensor:
+        scaled = np.empty(x.shape, np.float32)
+        self._scale(x, scaled)
         return torch.from_numpy(scaled).to(self.device)

@@ -3,27 +3,91 @@
 Every process draws the same batches and the same corruption from the same seed, computes the gradient of its
 share of each batch, and the gradients are averaged. So the result does not depend on the number of processes,
 but for the order in which float32 sums are taken; and for penalties on means over a batch (KL sparsity),
-which are then taken over shares. Each process holds or reads all rows; memory limits are for each.
+which are then taken over shares. Each process holds or reads all samples; memory limits are for each.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import Generator, Tensor
-from torch import distributed as processes
+from torch import distributed as torch_distributed
 
-from stackae.training.gradients import Gradient
+from stackae.training.callbacks.base import Callback
+from stackae.training.gradients import Gradient, trainable_parameters
+from stackae.training.phase import Phase, PhaseRun
 
-_together = False
+
+class Processes(Callback):
+    """Lets the fits of all processes be one.
+
+    Parameters
+    ----------
+    device : torch.device
+    rank, size : int
+        Which process this is, of how many.
+    """
+
+    def __init__(self, device: torch.device, rank: int, size: int) -> None:
+        self.device = device
+        self.rank = rank
+        self.size = size
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the process that reports and writes."""
+        return self.rank == 0
+
+    def begin_fit(self, n_phases: int, n_bytes: int, generator: Generator) -> None:
+        if self.size > 1:  # where no seed was given, each has drawn its own
+            state = generator.get_state().to(self.device)
+            torch_distributed.broadcast(state, 0)
+            generator.set_state(state.cpu())
+
+    def begin_phase(self, phase: Phase, run: PhaseRun | None) -> None:
+        if self.size > 1 and run is not None:
+            run.gradient = self._averaged(run.gradient, trainable_parameters(run.module))
+            run.watch = self._first(run.watch)
+
+    def _first(self, watch: Callable[[Tensor], float]) -> Callable[[Tensor], float]:
+        """The first process's loss in all of them, so that they stop in the same epoch."""
+
+        def watched(z: Tensor) -> float:
+            loss = torch.tensor(watch(z), dtype=torch.float64, device=self.device)
+            torch_distributed.broadcast(loss, 0)
+            return float(loss)
+
+        return watched
+
+    def _averaged(self, gradient: Gradient, parameters: Sequence[Tensor]) -> Gradient:
+        """The gradient of a batch, of which every process computes its share."""
+        # What is drawn within a share must not move the generator that all processes have in common.
+        own = Generator(parameters[0].device).manual_seed(self.rank)
+        sizes = [parameter.numel() for parameter in parameters]
+        mine = slice(self.rank, None, self.size)
+
+        def averaged(
+            batch: Tensor, corrupted: Tensor, generator: Generator
+        ) -> tuple[Tensor, Sequence[Tensor]]:
+            n_samples = len(batch[mine])
+            flat = parameters[0].new_zeros(sum(sizes) + 1)
+            if n_samples:
+                loss, gradients = gradient(batch[mine], corrupted[mine], own)
+                torch.cat([loss.view(1), *(g.reshape(-1) for g in gradients)], out=flat)
+                flat *= n_samples / len(batch)
+            torch_distributed.all_reduce(flat)
+            loss, *parts = torch.split(flat, [1, *sizes])
+            return loss.view(()), [part.view_as(p) for part, p in zip(parts, parameters, strict=True)]
+
+        return averaged
 
 
 @contextmanager
-def together(device: torch.device) -> Iterator[None]:
-    """Within it, the processes that torchrun started train one model; elsewhere, or alone, nothing changes.
+def together(device: torch.device) -> Iterator[Processes]:
+    """The processes that torchrun started, as a callback that makes their fits one; alone it does nothing.
 
     Parameters
     ----------
@@ -37,69 +101,20 @@ def together(device: torch.device) -> Iterator[None]:
     >>> import torch
     >>> from sklearn.datasets import load_iris
     >>> from stackae import Autoencoder
-    >>> from stackae.training.distributed import is_first, together
-    >>> with together(torch.device("cpu")):
-    ...     model = Autoencoder(2, random_state=0).fit(load_iris().data)
-    ...     if is_first():
+    >>> from stackae.training.distributed import together
+    >>> with together(torch.device("cpu")) as processes:
+    ...     model = Autoencoder(2, random_state=0).set_callbacks(processes).fit(load_iris().data)
+    ...     if processes.is_first:
     ...         codes = model.transform(load_iris().data)
     """
-    global _together
-    if _together or int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield Processes(device, 0, 1)
         return
     on_gpu = device.type == "cuda"
     if on_gpu:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    processes.init_process_group("nccl" if on_gpu else "gloo")
-    _together = True
+    torch_distributed.init_process_group("nccl" if on_gpu else "gloo")
     try:
-        yield
+        yield Processes(device, torch_distributed.get_rank(), torch_distributed.get_world_size())
     finally:
-        _together = False
-        processes.destroy_process_group()
-
-
-def is_first() -> bool:
-    """Whether this is the process that reports and writes: the only one, or the first of several."""
-    return not _together or processes.get_rank() == 0
-
-
-def agreed(number: float, device: torch.device) -> float:
-    """The first process's number, in all of them."""
-    if not _together:
-        return number
-    tensor = torch.tensor(number, dtype=torch.float64, device=device)
-    processes.broadcast(tensor, 0)
-    return float(tensor)
-
-
-def shared(gradient: Gradient, parameters: Sequence[Tensor]) -> Gradient:
-    """The gradient of a batch, of which every process computes its share.
-
-    Parameters
-    ----------
-    gradient : Gradient
-        Of the rows that it is given.
-    parameters : sequence of Tensor
-        With respect to which it is.
-    """
-    if not _together:
-        return gradient
-    rank, n_processes = processes.get_rank(), processes.get_world_size()
-    # What is drawn within a share must not move the generator that all processes have in common.
-    own = Generator(parameters[0].device).manual_seed(rank)
-    sizes = [parameter.numel() for parameter in parameters]
-
-    def averaged(batch: Tensor, seen: Tensor, generator: Generator) -> tuple[Tensor, Sequence[Tensor]]:
-        mine = slice(rank, None, n_processes)
-        n_rows = len(batch[mine])
-        flat = parameters[0].new_zeros(sum(sizes) + 1)
-        if n_rows:
-            loss, gradients = gradient(batch[mine], seen[mine], own)
-            torch.cat([loss.view(1), *(g.reshape(-1) for g in gradients)], out=flat)
-            flat *= n_rows / len(batch)
-        processes.all_reduce(flat)
-        loss, *parts = torch.split(flat, [1, *sizes])
-        return loss.view(()), [part.view_as(p) for part, p in zip(parts, parameters, strict=True)]
-
-    return averaged
+        torch_distributed.destroy_process_group()

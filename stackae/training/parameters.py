@@ -1,4 +1,4 @@
-"""One phase's training parameters, and what ``"auto"`` means for the phase and the data at hand."""
+"""One phase's training parameters, as a user gives them and as the phase takes them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from stackae._utils.constraints import (
     Integral,
     Interval,
     InvalidParameterError,
+    NamedIn,
     Real,
     StrOptions,
 )
@@ -21,29 +22,10 @@ from stackae.training.optimizers import OPTIMIZERS
 from stackae.training.schedules import SCHEDULES
 
 #: Greedy pretraining of a layer, fine-tuning to reconstruct, fine-tuning to predict.
-Phase = Literal["pretrain", "finetune", "supervised"]
+PhaseName = Literal["pretrain", "finetune", "supervised"]
 
 
-@dataclass(frozen=True)
-class _PhaseDefaults:
-    updates: int
-    learning_rate: float
-    batch_size: tuple[int, int] = (32, 256)
-    #: Updates grow with this power of the number of rows, and are as given for 100.
-    growth: float = 0.0
-
-
-#: Budgets are counted in updates, so that tiny data fits in well under a second and large data ends.
-_DEFAULTS: dict[str, _PhaseDefaults] = {
-    "pretrain": _PhaseDefaults(updates=2000, learning_rate=2e-3),
-    "finetune": _PhaseDefaults(updates=2500, learning_rate=2e-3),
-    "supervised": _PhaseDefaults(updates=400, learning_rate=1e-3, batch_size=(64, 256), growth=0.4),
-}
-#: Rates for optimizers whose scale is another.
-_RATE_FACTORS = {"sgd": 0.1}
-_MIN_AUTO_EPOCHS = 4
-_MIN_AUTO_PATIENCE = 10
-#: Below this many held-out rows their loss is too noisy to decide anything, so none are held out.
+#: Below this many held-out samples their loss is too noisy to decide anything, so none are held out.
 _MIN_HELD_OUT = 20
 
 
@@ -111,14 +93,14 @@ class Training(Constrained):
         "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
-        "optimizer": [StrOptions(set(OPTIMIZERS))],
+        "optimizer": [NamedIn(OPTIMIZERS)],
         "momentum": [Interval(Real, 0, 1, closed="left")],
         "schedule": [StrOptions(set(SCHEDULES))],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "validation_fraction": [Interval(Real, 0, 1, closed="left")],
         "patience": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"}), None],
         "tol": [Interval(Real, 0, None, closed="left")],
-        "corruption": [Corruption, StrOptions({"auto", *CORRUPTIONS}), list, tuple, None],
+        "corruption": [Corruption, NamedIn(CORRUPTIONS, "auto"), list, tuple, None],
         "layerwise_rate": [Interval(Real, 0, 1, closed="right"), StrOptions({"auto"})],
         "updates": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
     }
@@ -169,63 +151,32 @@ class Training(Constrained):
                     f" {', '.join(CORRUPTIONS)}. Got {part!r} in place {k} instead."
                 )
 
-    def n_held_out(self, n_rows: int) -> int:
-        """How many of the rows are held out."""
-        held_out = int(n_rows * self.validation_fraction)
+    def n_held_out(self, n_samples: int) -> int:
+        """How many of the samples are held out."""
+        held_out = int(n_samples * self.validation_fraction)
         return held_out if held_out >= _MIN_HELD_OUT else 0
-
-    def plan(self, phase: Phase, n_rows: int, n_features: int) -> Plan:
-        """The numbers for a phase on so many training rows (those held out not counted)."""
-        defaults = _DEFAULTS[phase]
-        batch_size = self.batch_size
-        if isinstance(batch_size, str):
-            batch_size = _auto_batch_size(n_rows, *defaults.batch_size)
-        n_batches = ceil(n_rows / batch_size)
-        if isinstance(self.max_epochs, str):
-            updates = self.updates
-            if isinstance(updates, str):
-                updates = round(defaults.updates * (n_rows / 100) ** defaults.growth)
-            max_epochs = max(_MIN_AUTO_EPOCHS, round(updates / n_batches))
-        else:
-            max_epochs = self.max_epochs
-        if isinstance(self.learning_rate, str):
-            learning_rate = defaults.learning_rate
-            if self.optimizer == "sgd":
-                learning_rate *= _RATE_FACTORS["sgd"] / n_features
-        else:
-            learning_rate = float(self.learning_rate)
-        patience = (
-            max(_MIN_AUTO_PATIENCE, max_epochs // 3) if isinstance(self.patience, str) else self.patience
-        )
-        layerwise_rate = self.layerwise_rate
-        if isinstance(layerwise_rate, str):
-            layerwise_rate = _auto_layerwise_rate(n_rows) if phase == "supervised" else 1.0
-        return Plan(self, max_epochs, batch_size, n_batches, learning_rate, patience, layerwise_rate)
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A :class:`Training` with every ``"auto"`` replaced by a number."""
+class Budget:
+    """A :class:`Training` for one phase, with a number in the place of every ``"auto"``."""
 
-    training: Training
     max_epochs: int
     batch_size: int
-    n_batches: int
     learning_rate: float
-    patience: int | None
-    layerwise_rate: float
+    optimizer: str = "adam"
+    momentum: float = 0.9
+    schedule: str = "one-cycle"
+    weight_decay: float = 0.0
+    patience: int | None = None
+    tol: float = 1e-4
+    layerwise_rate: float = 1.0
+    #: Samples that are held out, and that an epoch visits.
+    n_held_out: int = 0
+    n_samples: int = 0
+    corruptions: tuple[Corruption, ...] = ()
 
     @property
     def n_updates(self) -> int:
-        """Updates in the whole budget."""
-        return self.max_epochs * self.n_batches
-
-
-def _auto_batch_size(n_rows: int, least: int, most: int) -> int:
-    """The power of two next below a twentieth of the rows, within bounds."""
-    return int(min(most, max(least, 2 ** (max(1, n_rows // 20).bit_length() - 1))))
-
-
-def _auto_layerwise_rate(n_rows: int) -> float:
-    """The fewer the labels, the closer lower layers stay to what pretraining made of them."""
-    return 0.5 if n_rows < 1_000 else 0.7 if n_rows < 10_000 else 1.0
+        """Updates at most."""
+        return self.max_epochs * ceil(self.n_samples / self.batch_size)

@@ -27,4 +27,4 @@ def export(run: str, out: Path) -> None:
     check_new_file(out)
     model = load_run(run, "cpu")
     model.export_onnx(out)
-    click.echo(f"{model.n_features_in_} features to {model._n_features_out} codes: {out}")
+    click.echo(f"{model.n_features_in_} features to {len(model.get_feature_names_out())} codes: {out}")

@@ -9,7 +9,7 @@ import click
 
 from stackae_cli.layer_spec import CorruptionSpec, parse_corruption
 from stackae_cli.options import about, drawn, load_stack, model_on_rows, path_of, seed_option
-from stackae_cli.resume import own_options, run_options, saying_how_to_go_on, with_checkpoints, write_config
+from stackae_cli.resume import checkpoints_in, own_options, run_options, saying_how_to_go_on, write_config
 from stackae_cli.run_folder import MODEL, is_done, leave, run_folder, sha256
 
 if TYPE_CHECKING:
@@ -112,8 +112,9 @@ def _run(out: Path, options: dict[str, Any], resume: bool, checkpoint_every: flo
             "model": sha256(path_of(options["run"])),
         }
         key = write_config(folder, "finetune", options, made_from)
-        with about(data), with_checkpoints(folder, key, checkpoint_every):
-            model.fit(dataset.rows, dataset.y)
+        model.set_callbacks(checkpoints_in(folder, key, checkpoint_every))
+        with about(data):
+            model.fit(dataset.named_samples, dataset.y)
         leave(folder, model)
     unlabelled = (
         dataset.y == ("-1" if dataset.y.dtype.kind in "US" else -1) if classify else dataset.y != dataset.y
@@ -148,6 +149,8 @@ def _training(options: dict[str, Any]) -> Training:
 def _predictor(
     encoder: Autoencoder | StackedAutoencoder, training: Training, options: dict[str, Any], *, classify: bool
 ) -> StackedAutoencoderClassifier | StackedAutoencoderRegressor:
+    from sklearn.frozen import FrozenEstimator
+
     from stackae import StackedAutoencoderClassifier, StackedAutoencoderRegressor
     from stackae.exceptions import ParameterError
 
@@ -158,12 +161,12 @@ def _predictor(
         weight = "balanced" if options["balanced"] else None
         smoothing = options["label_smoothing"] or 0.0
         model = StackedAutoencoderClassifier(
-            encoder=encoder, label_smoothing=smoothing, class_weight=weight, **common
+            FrozenEstimator(encoder), label_smoothing=smoothing, class_weight=weight, **common
         )
     elif options["label_smoothing"] is not None or options["balanced"]:
         raise ParameterError("--label-smoothing and --balanced are for classes, got a regression")
     else:
-        model = StackedAutoencoderRegressor(encoder=encoder, **common)
+        model = StackedAutoencoderRegressor(FrozenEstimator(encoder), **common)
     model.check_parameters()
     return model
 

@@ -10,7 +10,7 @@ import click
 from stackae_cli.options import common_options, load_run, run_argument
 
 if TYPE_CHECKING:
-    from stackae.estimators._base import BaseEncoder
+    from stackae.estimators import BaseEncoder
 
 
 @click.command()
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 def info(run: str, as_json: bool) -> None:
     """Print what a model consists of and how its training went."""
     model = load_run(run, "cpu")
+    reports = model.health_ if isinstance(model.health_, list) else [model.health_]
     layers = []
-    for number, layer in enumerate(model._shallow, 1):
+    for number, layer in enumerate(model.module_, 1):
         epochs = [r for r in model.history_ if r["layer"] == number]
         layers.append(
             {
@@ -40,18 +41,22 @@ def info(run: str, as_json: bool) -> None:
                 "last loss": epochs[-1]["loss"] if epochs else None,
             }
         )
-    tuning = [r for r in model.history_ if r["layer"] is None]
+    of_phase = {
+        name: [r for r in model.history_ if r["phase"] == name] for name in ("finetune", "supervised")
+    }
     summary = {
         "estimator": type(model).__name__,
         "features": model.n_features_in_,
-        "outputs": model._n_features_out,
+        "outputs": len(model.get_feature_names_out()),
         "shortcut": _about_shortcut(model),
         "weights": sum(p.numel() for p in model.module_.parameters()),
-        "finetune epochs": len(tuning),
-        "finetune last loss": tuning[-1]["loss"] if tuning else None,
+        "finetune epochs": len(of_phase["finetune"]),
     }
+    for name, records in of_phase.items():
+        if records:
+            summary |= {f"{name} epochs": len(records), f"{name} last loss": records[-1]["loss"]}
     if as_json:
-        described = [{**layer, "health": report} for layer, report in zip(layers, model._health, strict=True)]
+        described = [{**layer, "health": report} for layer, report in zip(layers, reports, strict=True)]
         click.echo(json.dumps({**summary, "layers": described}, indent=2))
         return
     from rich.console import Console
@@ -59,11 +64,11 @@ def info(run: str, as_json: bool) -> None:
 
     for name, value in summary.items():
         if value is not None:
-            click.echo(f"{name:<20}{value:.5g}" if isinstance(value, float) else f"{name:<20}{value}")
+            click.echo(f"{name:<22}{value:.5g}" if isinstance(value, float) else f"{name:<22}{value}")
     console = Console(width=None if Console().is_terminal else 200)
     health = [
         {"layer": number, **{name.replace("_", " "): value for name, value in report.items()}}
-        for number, report in enumerate(model._health, 1)
+        for number, report in enumerate(reports, 1)
     ]
     for rows in (layers, health):
         table = Table(*rows[0])
@@ -75,12 +80,10 @@ def info(run: str, as_json: bool) -> None:
 
 
 def _about_shortcut(model: BaseEncoder) -> str | None:
-    shortcut = model._shortcut
+    shortcut = model.module_.shortcut
     if shortcut is None:
         return None
-    if getattr(model, "is_pca_", False):
-        return "code and reconstruction are PCA's"
-    return f"{shortcut.n_kept} of {model._layer_widths[-1]} units of the code are principal components"
+    return f"{shortcut.n_kept} of {model.module_.widths[-1]} units of the code are principal components"
 
 
 def _describe(part: object) -> str:

@@ -34,16 +34,16 @@ def predict(
         raise ParameterError(
             f"{run} holds a {type(model).__name__}, which predicts nothing; finetune it first"
         )
-    rows = read_rows(data, data_home, drop).rows
+    rows = read_rows(data, data_home, drop).named_samples
     with about(data):
         if proba and isinstance(model, StackedAutoencoderClassifier):
-            answers, names = model.predict_proba(rows), [str(label) for label in model.classes_]
+            predictions, names = model.predict_proba(rows), [str(label) for label in model.classes_]
         elif proba:
             raise ParameterError(f"--proba is for classes, and {run} predicts numbers; leave it out")
         else:
-            answers = model.predict(rows)
-            answers = answers.astype(str) if answers.dtype.kind == "O" else answers
-            columns = 1 if answers.ndim == 1 else answers.shape[1]
+            predictions = model.predict(rows)
+            predictions = predictions.astype(str) if predictions.dtype.kind == "O" else predictions
+            columns = 1 if predictions.ndim == 1 else predictions.shape[1]
             names = ["prediction"] if columns == 1 else [f"prediction{k}" for k in range(columns)]
-    write_table(out, answers, names)
-    click.echo(f"{len(answers):,} predictions: {out}")
+    write_table(out, predictions, names)
+    click.echo(f"{len(predictions):,} predictions: {out}")

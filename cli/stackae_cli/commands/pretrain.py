@@ -20,11 +20,12 @@ from stackae_cli.options import (
     read_rows,
     seed_option,
 )
-from stackae_cli.resume import own_options, run_options, saying_how_to_go_on, with_checkpoints, write_config
-from stackae_cli.run_folder import MODEL, is_done, leave, run_folder
+from stackae_cli.resume import checkpoints_in, own_options, run_options, saying_how_to_go_on, write_config
+from stackae_cli.run_folder import MODEL, is_done, leave, refuse_existing, run_folder
 
 if TYPE_CHECKING:
     from stackae import StackedAutoencoder, Training
+    from stackae.data import DataSet
 
 
 @click.command(
@@ -39,7 +40,11 @@ if TYPE_CHECKING:
     help="The folder to make for the run [default: runs/ and the data's name]. It must not exist.",
 )
 @click.option(
-    "--layer", "layers", multiple=True, type=LayerSpec(), help="One layer, bottom first (repeatable)."
+    "--layer",
+    "layers",
+    multiple=True,
+    type=LayerSpec(),
+    help="One layer, bottom first (repeatable) [default: 256 and 64].",
 )
 @click.option(
     "--epochs", type=click.IntRange(1), help="Epochs a layer [default: chosen by the number of rows]."
@@ -76,6 +81,14 @@ if TYPE_CHECKING:
     show_default=True,
     help="Number format of the products in training.",
 )
+@click.option(
+    "--shortcut",
+    type=click.Choice(["auto", "pca", "none"]),
+    default="auto",
+    show_default=True,
+    help="A linear way past layers of bare widths, which starts as PCA; auto leaves it out for nearly"
+    " two-valued data.",
+)
 @seed_option
 @device_option
 @click.option(
@@ -85,6 +98,11 @@ if TYPE_CHECKING:
 )
 @data_options
 @run_options
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Print what would be done, with memory and updates; train and write nothing.",
+)
 @click.option("--quiet", is_flag=True, help="Print nothing but the result.")
 @common_options
 @click.pass_context
@@ -94,12 +112,13 @@ def pretrain(
     out: Path | None,
     resume: bool,
     checkpoint_every: float,
+    dry_run: bool,
     quiet: bool,
     **options: Any,
 ) -> None:
     """Pretrain a stack on DATA, fine-tune it, and leave the model in a run folder.
 
-    DATA is a file (.npy, .npz, .csv, .parquet, IDX), a folder with the .npy or .parquet parts of one table,
+    DATA is a file (.npy, .npz, .csv, .parquet, IDX), a folder with the .npy or .parquet shards of one table,
     or a data set's name: digits, mnist, fashion-mnist.
 
     A run that is interrupted or killed goes on with --resume, and ends in the same bits. Started by torchrun
@@ -117,6 +136,12 @@ def pretrain(
         options = own_options(context, out, options)
     options["layers"] = options["layers"] or ("256", "64")
     options["random_state"] = drawn(options["random_state"])
+    if dry_run:
+        model = _model(options)
+        refuse_existing(out, resume=resume)
+        with about(options["data"]):
+            click.echo(repr(model.plan(_data(options, None).named_samples)))
+        return
     with saying_how_to_go_on(out, "pretrain", options["data"]):
         _run(out, options, resume, None if several else checkpoint_every, quiet)
 
@@ -125,47 +150,66 @@ def _run(
     out: Path, options: dict[str, Any], resume: bool, checkpoint_every: float | None, quiet: bool
 ) -> None:
     """Make the run, with checkpoints or, None, without."""
-    import stackae
-    from stackae._utils.memory import parse_memory
     from stackae.data import fingerprint
-    from stackae.training.distributed import is_first, together
+    from stackae.training.distributed import together
     from stackae.training.precision import resolve_device
 
-    max_memory = options["max_memory"]
-    model = stackae.StackedAutoencoder(
-        [parse_layer(spec) for spec in options["layers"]],
-        pretrain=_training(options["epochs"], options),
-        finetune=None if options["finetune_epochs"] == 0 else _training(options["finetune_epochs"], options),
-        output=options["output"],
-        scale=None if options["scale"] == "none" else options["scale"],
-        device=options["device"],
-        precision=options["precision"],
-        random_state=options["random_state"],
-        max_memory=max_memory,
-    )
-    parse_memory(max_memory)
-    model.check_parameters()
+    model = _model(options)
     with ExitStack() as held:
-        held.enter_context(together(resolve_device(options["device"])))
-        folder = held.enter_context(run_folder(out, resume=resume)) if is_first() else None
+        processes = held.enter_context(together(resolve_device(options["device"])))
+        folder = held.enter_context(run_folder(out, resume=resume)) if processes.is_first else None
         if resume and is_done(out):
             return
         # Beside the run: where there is room for what it leaves.
         model.set_params(cache_folder=folder, verbose=int(folder is not None and not quiet))
-        data = read_rows(options["data"], options["data_home"], options["drop"], max_memory, folder)
-        rows, features = data.X.shape
+        data = _data(options, folder)
+        callbacks: list[Any] = [processes]
         if folder is not None:
-            made_from = {"rows": rows, "features": features, "fingerprint": fingerprint(data.X)}
+            made_from = {**_shape(data), "fingerprint": fingerprint(data.X)}
             key = write_config(folder, "pretrain", options, made_from)
             if checkpoint_every is not None:
-                held.enter_context(with_checkpoints(folder, key, checkpoint_every))
+                callbacks.append(checkpoints_in(folder, key, checkpoint_every))
         with about(options["data"]):
-            model.fit(data.rows)
+            model.set_callbacks(*callbacks).fit(data.named_samples)
         if folder is None:  # the first of several processes reports
             return
         model.set_params(cache_folder=None, verbose=int(not quiet))
         leave(folder, model)
-    _report(model, (rows, features), out / MODEL)
+    widths = "-".join(map(str, [data.X.shape[1], *model.module_.widths]))
+    seconds = sum(record["seconds"] for record in model.history_)
+    click.echo(
+        f"{widths} fitted on {len(data.X):,} rows in {model.n_iter_} epochs, {seconds:.1f} s: {out / MODEL}"
+    )
+
+
+def _model(options: dict[str, Any]) -> StackedAutoencoder:
+    """What the options describe, not fitted."""
+    from stackae import StackedAutoencoder
+
+    model = StackedAutoencoder(
+        [parse_layer(spec) for spec in options["layers"]],
+        pretrain=_training(options["epochs"], options),
+        finetune=None if options["finetune_epochs"] == 0 else _training(options["finetune_epochs"], options),
+        output=options["output"],
+        shortcut=None if options["shortcut"] == "none" else options["shortcut"],
+        scale=None if options["scale"] == "none" else options["scale"],
+        device=options["device"],
+        precision=options["precision"],
+        random_state=options["random_state"],
+        max_memory=options["max_memory"],
+    )
+    model.check_parameters()
+    return model
+
+
+def _data(options: dict[str, Any], cache_folder: Path | None) -> DataSet:
+    return read_rows(
+        options["data"], options["data_home"], options["drop"], options["max_memory"], cache_folder
+    )
+
+
+def _shape(data: DataSet) -> dict[str, int]:
+    return {"rows": data.X.shape[0], "features": data.X.shape[1]}
 
 
 def _training(max_epochs: int | None, options: dict[str, Any]) -> Training | str:
@@ -178,11 +222,3 @@ def _training(max_epochs: int | None, options: dict[str, Any]) -> Training | str
     }
     given = {name: value for name, value in given.items() if value is not None}
     return Training(**given) if given else "auto"
-
-
-def _report(model: StackedAutoencoder, shape: tuple[int, ...], path: Path) -> None:
-    widths = "-".join(str(width) for width in [shape[1], *(width for width in model._layer_widths)])
-    seconds = sum(record["seconds"] for record in model.history_)
-    click.echo(f"{widths} fitted on {shape[0]:,} rows in {model.n_iter_} epochs, {seconds:.1f} s: {path}")
-    if model.is_pca_:
-        click.echo("its code and reconstruction are PCA's, which serve these rows better, or as well")

@@ -23,6 +23,6 @@ def reconstruct(
     model = load_reconstructing(run, device)
     dataset = read_rows(data, data_home, drop)
     with about(data):
-        rows = model.reconstruct(dataset.rows)
+        rows = model.reconstruct(dataset.named_samples)
     write_table(out, rows, dataset.feature_names or [f"x{i}" for i in range(rows.shape[1])])
     click.echo(f"{rows.shape[0]:,} rows × {rows.shape[1]} features: {out}")

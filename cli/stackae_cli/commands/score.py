@@ -41,6 +41,7 @@ def score(
 ) -> None:
     """Print the mean squared error a row, R² and the outliers' threshold; write errors to files."""
     import numpy as np
+    from sklearn.frozen import FrozenEstimator
 
     from stackae import StackedAutoencoderDetector
     from stackae.data.writers import check_destination, write_table
@@ -51,14 +52,16 @@ def score(
         if path is not None:
             check_destination(path)
     model = load_reconstructing(run, device)
-    rows = read_rows(data, data_home, drop).rows
+    rows = read_rows(data, data_home, drop).named_samples
     if isinstance(model, StackedAutoencoderDetector):
         if contamination is not None:
             raise ParameterError(f"{run} is a detector and has its threshold; leave --contamination out")
         detector = model
     else:
         detector = StackedAutoencoderDetector(
-            encoder=model, contamination=0.1 if contamination is None else contamination, device=device
+            FrozenEstimator(model),
+            contamination=0.1 if contamination is None else contamination,
+            device=device,
         )
         with about(data):
             detector.fit(rows)

@@ -21,7 +21,7 @@ def transform(
 
     check_destination(out)
     model = load_run(run, device)
-    rows = read_rows(data, data_home, drop).rows
+    rows = read_rows(data, data_home, drop).named_samples
     with about(data):
         codes = model.transform(rows)
     write_table(out, codes, [str(name) for name in model.get_feature_names_out()])

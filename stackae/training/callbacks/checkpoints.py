@@ -1,6 +1,6 @@
-"""Where training stands, kept in a folder, so that a run that was killed goes on to the same bits.
+"""Checkpoints: where training stands, kept in a folder; a run that was killed goes on to the same bits.
 
-Training is a sequence of phases (each layer, then fine-tuning), and all between them follows from the rows,
+Training is a sequence of phases (each layer, then fine-tuning), and all between them follows from the data,
 the parameters and the seed. So a run that goes on starts at the beginning, takes from the folder what each
 finished phase made, and goes on within the phase that was under way from the end of an epoch.
 
@@ -18,66 +18,64 @@ two newest are kept; the newest that verifies is used.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from stackae.exceptions import ModelFileError, StackaeWarning
 from stackae.serialization.model_file import read_model, write_model
+from stackae.training.callbacks.base import Callback
 from stackae.training.callbacks.history import as_record
+from stackae.training.phase import EpochRecord, Phase, PhaseRun
 
-if TYPE_CHECKING:
-    from stackae.training.callbacks.early_stopping import EarlyStopping
-    from stackae.training.callbacks.history import EpochRecord
-    from stackae.training.loop import Run
-
+_FORMAT = 2
+#: So many samples and columns tell data apart, and so much rounding is borne.
+_FEW, _ALIKE = 8, 1e-2
+_OF_LATER = "was written by a later stackae, which alone goes on from it; upgrade, or start the run anew"
+_OF_0_1 = "was written by stackae 0.1.0, which alone goes on from it; finish the run there, or start it anew"
 #: Names that checkpoints have.
 _NAME = re.compile(r"(\d{3})(?:-(\d{6}))?\.safetensors")
 #: Of a phase under way so many are kept.
 _KEPT = 2
 
 
-class Keeper:
-    """Is told how training goes, and keeps nothing."""
-
-    def foresee(self, n_bytes: int) -> None:
-        """At least so many bytes are going to be kept: refuse what there is no room for."""
-
-    def begin(self, run: Run, stopping: EarlyStopping, history: list[EpochRecord]) -> bool:
-        """A phase begins: put it where it stood, if that is known; return whether it had ended."""
-        return False
-
-    def end_epoch(self, run: Run, stopping: EarlyStopping, history: list[EpochRecord]) -> None:
-        """An epoch has ended, and another one follows."""
-
-    def end(self, run: Run, history: list[EpochRecord]) -> None:
-        """The phase has ended."""
-
-    def break_off(self) -> None:
-        """The phase is broken off by an error or by a signal."""
-
-
-class Checkpoints(Keeper):
-    """Keeps in a folder where training stands.
+class Checkpoints(Callback):
+    """Keeps in a folder where training stands, and lets a fit go on from there.
 
     Parameters
     ----------
     folder : path-like
-        It must exist; one process at a time may use it.
+        Made where it is not there; one process at a time may use it.
     key : str
-        Says which run it is: what another one has left is refused.
+        Says which run it is: what another one has left is refused. So is what a fit has left on data that
+        look different, with another seed or with other training parameters.
     every : float, default=60.0
         Seconds, at least, between two checkpoints of one phase; 0: after every epoch.
+
+    One object is for one fit: it counts the phases from its first.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from sklearn.datasets import load_iris
+    >>> from stackae import Autoencoder
+    >>> from stackae.training.callbacks import Checkpoints
+    >>> X = load_iris().data
+    >>> with TemporaryDirectory() as folder:
+    ...     first = Autoencoder(2, random_state=0).set_callbacks(Checkpoints(folder, "iris")).fit(X)
+    ...     again = Autoencoder(2, random_state=0).set_callbacks(Checkpoints(folder, "iris"))
+    ...     again = again.fit(X)  # takes what is there, and trains nothing
+    >>> bool((first.transform(X) == again.transform(X)).all())
+    True
     """
 
     def __init__(self, folder: str | PathLike[str], key: str, every: float = 60.0) -> None:
@@ -89,7 +87,70 @@ class Checkpoints(Keeper):
         self._written = monotonic()
         self._unwritten: tuple[Path, dict[str, Any], dict[str, Tensor]] | None = None
 
-    def foresee(self, n_bytes: int) -> None:
+    def begin_fit(self, n_phases: int, n_bytes: int, generator: Generator) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._refuse_too_little_room(n_bytes)
+
+    def begin_phase(self, phase: Phase, run: PhaseRun | None) -> None:
+        self._phase += 1
+        if run is None:  # a layer that is solved, or that a cache has kept
+            return
+        self._refuse_too_little_room(sum(t.numel() * t.element_size() for t in _tensors(run).values()))
+        self._written, self._unwritten, self._begun = monotonic(), None, _beginning(run)
+        if not self._goes_on:
+            return
+        for path in self._of_phase():
+            found = self._read(path)
+            if found is not None:
+                self._refuse_another(path, found[0])
+                try:
+                    _put(*found, run)
+                except (LookupError, TypeError, ValueError, RuntimeError) as error:
+                    raise ModelFileError(f"{path}: is no checkpoint of this phase ({error})") from None
+                if run.stop:
+                    return
+                break
+        self._goes_on = False  # what lies there of later phases comes again
+
+    def end_epoch(self, record: EpochRecord, run: PhaseRun | None) -> None:
+        if run is None or run.stop or len(run.history) == run.budget.max_epochs:
+            return
+        header = self._header(run) | {
+            "updates": run.updates,
+            "learning_rate": run.learning_rate,
+            "stopping": run.stopping.counters(),
+        }
+        tensors = {name: tensor.detach().clone() for name, tensor in _tensors(run, whole=True).items()}
+        path = self.folder / f"{self._phase:03d}-{len(run.history):06d}.safetensors"
+        self._unwritten = path, header, tensors
+        if monotonic() - self._written >= self.every:
+            self._write()
+
+    def end_phase(self, run: PhaseRun | None) -> None:
+        if run is not None and not run.was_done:
+            path = self.folder / f"{self._phase:03d}.safetensors"
+            self._unwritten = path, self._header(run, ended=True), _tensors(run)
+            self._write()
+
+    def break_off(self, error: BaseException) -> None:
+        with suppress(OSError):  # the error that broke it off is the one to report
+            self._write()
+
+    def _refuse_another(self, path: Path, header: dict[str, Any]) -> None:
+        """Refuse what a fit has left that began otherwise than this one."""
+        for what, own in self._begun.items():
+            found = header["begun"].get(what)
+            if what == "data" and found is not None and len(found) == len(own):
+                if all(abs(a - b) <= _ALIKE * (1 + abs(b)) for a, b in zip(found, own, strict=True)):
+                    continue
+            elif found == own:
+                continue
+            raise ModelFileError(
+                f"{path}: was left by another fit (other {what}); give its own data, seed and parameters, or"
+                " empty the folder"
+            )
+
+    def _refuse_too_little_room(self, n_bytes: int) -> None:
         own = sum(path.stat().st_size for path in self.folder.iterdir())  # what comes is in its place
         free = shutil.disk_usage(self.folder).free + own
         if n_bytes > free:
@@ -97,46 +158,6 @@ class Checkpoints(Keeper):
                 f"training leaves {n_bytes / 1e6:,.1f} MB there at least, and {free / 1e6:,.1f} MB are free"
             )
             raise OSError(f"{self.folder}: {sizes}; make room, or write elsewhere")
-
-    def begin(self, run: Run, stopping: EarlyStopping, history: list[EpochRecord]) -> bool:
-        self.foresee(sum(tensor.numel() * tensor.element_size() for tensor in _tensors(run).values()))
-        self._phase += 1
-        self._written, self._unwritten = monotonic(), None
-        if not self._goes_on:
-            return False
-        for path in self._of_phase():
-            found = self._read(path)
-            if found is not None:
-                try:
-                    ended = _put(*found, run, stopping, history)
-                except (LookupError, TypeError, ValueError, RuntimeError) as error:
-                    raise ModelFileError(f"{path}: is no checkpoint of this phase ({error})") from None
-                if ended:
-                    return True
-                break
-        self._goes_on = False  # what lies there of later phases comes again
-        return False
-
-    def end_epoch(self, run: Run, stopping: EarlyStopping, history: list[EpochRecord]) -> None:
-        header = self._header(run, history) | {
-            "updates": run.updates,
-            "learning_rate": run.learning_rate,
-            "stopping": stopping.counters(),
-        }
-        tensors = {name: tensor.detach().clone() for name, tensor in _tensors(run, stopping).items()}
-        path = self.folder / f"{self._phase:03d}-{len(history):06d}.safetensors"
-        self._unwritten = path, header, tensors
-        if monotonic() - self._written >= self.every:
-            self._write()
-
-    def end(self, run: Run, history: list[EpochRecord]) -> None:
-        path = self.folder / f"{self._phase:03d}.safetensors"
-        self._unwritten = path, self._header(run, history, ended=True), _tensors(run)
-        self._write()
-
-    def break_off(self) -> None:
-        with suppress(OSError):  # the error that broke it off is the one to report
-            self._write()
 
     def _write(self) -> None:
         """Write what was not written yet, and take away what it replaces."""
@@ -165,87 +186,60 @@ class Checkpoints(Keeper):
         except ModelFileError as error:
             warnings.warn(f"{error}; an older checkpoint is used", StackaeWarning, stacklevel=2)
             return None
+        if (version := header.get("format")) != _FORMAT:
+            raise ModelFileError(f"{path}: {_OF_0_1 if version is None else _OF_LATER}")
         if header.get("checkpoint_of") != self.key:
             raise ModelFileError(f"{path}: is a checkpoint of another run; empty its folder, or start anew")
         return header, tensors
 
-    def _header(self, run: Run, history: list[EpochRecord], *, ended: bool = False) -> dict[str, Any]:
+    def _header(self, run: PhaseRun, *, ended: bool = False) -> dict[str, Any]:
         return {
+            "format": _FORMAT,
             "checkpoint_of": self.key,
-            "phase": run.phase,
-            "layer": run.layer,
+            "phase": run.phase.name,
+            "layer": run.phase.layer,
+            "begun": self._begun,
             "ended": ended,
-            "history": list(history),
+            "history": list(run.history),
         }
 
 
+def _beginning(run: PhaseRun) -> dict[str, Any]:
+    """What tells fits apart where a phase begins; the data by a few values, which may differ by rounding."""
+    z = next(iter(run.samples.blocks()))[:_FEW, :_FEW]
+    values = torch.cat(
+        [z.reshape(-1), *([] if run.held_out is None else [run.held_out[:_FEW, :_FEW].reshape(-1)])]
+    )
+    return {
+        "parameters": repr((run.phase, run.budget)),
+        "seed": hashlib.sha256(run.generator.get_state().numpy().tobytes()).hexdigest(),
+        "data": values.float().nan_to_num().tolist(),
+    }
+
+
 @torch.no_grad()
-def _put(
-    header: dict[str, Any],
-    tensors: dict[str, Tensor],
-    run: Run,
-    stopping: EarlyStopping,
-    history: list[EpochRecord],
-) -> bool:
-    """Put a phase where it stood; return whether it had ended."""
-    history[:] = [as_record(record) for record in header["history"]]
+def _put(header: dict[str, Any], tensors: dict[str, Tensor], run: PhaseRun) -> None:
+    """Put a phase where it stood."""
+    if (header["phase"], header["layer"]) != (run.phase.name, run.phase.layer):
+        raise ValueError(f"it is one of {header['phase']}, layer {header['layer']}")
+    run.history[:] = [as_record(record) for record in header["history"]]
     run.generator.set_state(tensors.pop("generator"))
-    own = _tensors(run, stopping)
+    own = _tensors(run, whole=True)
     for name, tensor in tensors.items():
         own[name].copy_(tensor)
-    if header["ended"]:
-        return True
-    run.updates, run.learning_rate = header["updates"], header["learning_rate"]
-    stopping.set_counters(header["stopping"])
-    return False
+    run.stop = run.was_done = header["ended"]
+    if not run.stop:
+        run.updates, run.learning_rate = header["updates"], header["learning_rate"]
+        run.stopping.set_counters(header["stopping"])
 
 
-def _tensors(run: Run, stopping: EarlyStopping | None = None) -> dict[str, Tensor]:
-    """What a phase changes, by name; with early stopping, also what only the phase itself needs."""
+def _tensors(run: PhaseRun, *, whole: bool = False) -> dict[str, Tensor]:
+    """What a phase changes, by name; the whole: also what only the phase itself needs."""
     module = run.module
     tensors: dict[str, Tensor] = {f"parameter.{name}": tensor for name, tensor in module.named_parameters()}
     tensors |= {f"buffer.{name}": tensor for name, tensor in module.named_buffers()}
     tensors["generator"] = run.generator.get_state()
-    if stopping is not None:
-        tensors |= {f"best.{k}": tensor for k, tensor in enumerate(stopping.best)}
+    if whole:
+        tensors |= {f"best.{k}": tensor for k, tensor in enumerate(run.stopping.best)}
         tensors |= {f"optimizer.{k}": tensor for k, tensor in enumerate(run.optimizer.remembered())}
     return tensors
-
-
-_KEEPER: ContextVar[Keeper] = ContextVar("keeper", default=Keeper())  # noqa: B039
-
-
-def keeper() -> Keeper:
-    """What is told how training goes, in this context."""
-    return _KEEPER.get()
-
-
-@contextmanager
-def kept_by(keeper: Keeper) -> Iterator[None]:
-    """Within it, in this thread, all training is told to a keeper, and goes on where that says it stood.
-
-    Parameters
-    ----------
-    keeper : Keeper
-        New: it counts the phases from here.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> from sklearn.datasets import load_iris
-    >>> from stackae import Autoencoder
-    >>> from stackae.training.callbacks.checkpoints import Checkpoints, kept_by
-    >>> X = load_iris().data
-    >>> with TemporaryDirectory() as folder:
-    ...     with kept_by(Checkpoints(folder, "iris")):
-    ...         first = Autoencoder(2, random_state=0).fit(X)
-    ...     with kept_by(Checkpoints(folder, "iris")):  # takes what is there, and trains nothing
-    ...         again = Autoencoder(2, random_state=0).fit(X)
-    >>> bool((first.transform(X) == again.transform(X)).all())
-    True
-    """
-    token = _KEEPER.set(keeper)
-    try:
-        yield
-    finally:
-        _KEEPER.reset(token)

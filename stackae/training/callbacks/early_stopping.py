@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from stackae.exceptions import DivergedError
+from stackae.training.callbacks.base import Callback
+from stackae.training.phase import EpochRecord, PhaseRun, Trainable
 
 
-class EarlyStopping:
+class EarlyStopping(Callback):
     """Watches the held-out loss of one phase.
 
     Parameters
     ----------
-    module : Module
-        Whose weights are remembered.
+    module : Trainable
+        Whose weights are remembered. At the end of the phase those of the best epoch are put back, where
+        samples are held out; where the loss leaves the finite numbers those of the start, too.
     patience : int or None
         Epochs without gain to bear; None: any number.
     tol : float
         Gain that counts, as a share of the size of the best loss.
     """
 
-    def __init__(self, module: nn.Module, patience: int | None, tol: float) -> None:
+    def __init__(self, module: Trainable, patience: int | None, tol: float) -> None:
         self.patience = patience
         self.tol = tol
         self.best_loss = float("inf")
@@ -27,6 +32,19 @@ class EarlyStopping:
         self._reference = float("inf")
         self._parameters: list[Tensor] = [p for p in module.parameters() if p.requires_grad]
         self.best: list[Tensor] = [p.detach().clone() for p in self._parameters]
+
+    def end_epoch(self, record: EpochRecord, run: PhaseRun | None) -> None:
+        watched = record["validation_loss"]
+        if run is not None and watched is not None and self.update(watched):
+            run.stop = True
+
+    def end_phase(self, run: PhaseRun | None) -> None:
+        if run is not None and run.held_out is not None and not run.was_done:
+            self.restore()
+
+    def break_off(self, error: BaseException) -> None:
+        if isinstance(error, DivergedError):
+            self.restore()
 
     @torch.no_grad()
     def update(self, loss: float) -> bool:
@@ -43,7 +61,7 @@ class EarlyStopping:
 
     @torch.no_grad()
     def restore(self) -> None:
-        """Put the best weights back: those of the start, where no epoch was seen."""
+        """Put the best weights back: those of the start, where no epoch was watched."""
         torch._foreach_copy_(self._parameters, self.best)
 
     def counters(self) -> list[float | None]:

@@ -1,30 +1,36 @@
-"""What is recorded of an epoch."""
+"""All that was recorded of a fit."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-
-class EpochRecord(TypedDict):
-    """One epoch of one phase: a row of ``history_``, which ``pandas.DataFrame`` takes as it is.
-
-    ``layer`` counts from 1 and is None in fine-tuning; ``loss`` is the mean training objective of the epoch
-    (corrupted, with penalties), ``validation_loss`` that of the held-out rows (uncorrupted, with penalties),
-    None where none are held out; ``seconds`` is the epoch's wall time.
-    """
-
-    phase: str
-    layer: int | None
-    epoch: int
-    loss: float
-    validation_loss: float | None
-    learning_rate: float
-    seconds: float
-    samples_per_second: float
+from stackae.training.callbacks.base import Callback
+from stackae.training.phase import EpochRecord, PhaseRun
 
 
 def as_record(given: Mapping[str, Any]) -> EpochRecord:
     """A record that was read from somewhere, its entries in their order."""
     record: EpochRecord = {name: given[name] for name in EpochRecord.__annotations__}  # type: ignore[assignment]
     return record
+
+
+class History(Callback):
+    """Keeps every record of a fit.
+
+    Parameters
+    ----------
+    past : sequence of EpochRecord, default=()
+        Of earlier fits, whose epochs are counted on.
+    """
+
+    def __init__(self, past: Sequence[EpochRecord] = ()) -> None:
+        self.records: list[EpochRecord] = list(past)
+        self._before = {}
+        for record in past:
+            self._before[record["phase"], record["layer"]] = record["epoch"]
+
+    def end_epoch(self, record: EpochRecord, run: PhaseRun | None) -> None:
+        before = self._before.get((record["phase"], record["layer"]), 0)
+        own: EpochRecord = {**record, "epoch": record["epoch"] + before}
+        self.records.append(own)

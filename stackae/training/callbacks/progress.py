@@ -3,54 +3,32 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
-if TYPE_CHECKING:
-    from stackae.training.callbacks.history import EpochRecord
+from torch import Generator
 
-
-class Progress:
-    """The silent progress, and the calls that the others answer."""
-
-    def start_fit(self, n_phases: int) -> None:
-        """So many phases will follow."""
-
-    def start_phase(self, phase: str, layer: int | None, n_epochs: int, n_rows: int) -> None:
-        """A phase begins: at most so many epochs of so many rows."""
-
-    def advance(self, n_rows: int) -> None:
-        """So many more rows of the epoch are done."""
-
-    def end_epoch(self, record: EpochRecord) -> None:
-        """An epoch is done."""
-
-    def end_phase(self) -> None:
-        """A phase is done, or broken off."""
-
-    def end_fit(self) -> None:
-        """All is done, or broken off."""
+from stackae.training.callbacks.base import Callback
+from stackae.training.phase import EpochRecord, Phase, PhaseRun
 
 
-class LineProgress(Progress):
+class LineProgress(Callback):
     """One line an epoch, for logs."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._n_epochs = 0
 
-    def start_phase(self, phase: str, layer: int | None, n_epochs: int, n_rows: int) -> None:
-        self._n_epochs = n_epochs
+    def begin_phase(self, phase: Phase, run: PhaseRun | None) -> None:
+        self._phase = phase
 
-    def end_epoch(self, record: EpochRecord) -> None:
+    def end_epoch(self, record: EpochRecord, run: PhaseRun | None) -> None:
         print(
-            f"{phase_title(record['phase'], record['layer'])}"
-            f"  epoch {record['epoch']}/{self._n_epochs}  {describe(record)}",
+            f"{self._phase.title}  epoch {record['epoch']}/{self._phase.max_epochs}  {describe(record)}",
             file=self._stream,
             flush=True,
         )
 
 
-class BarProgress(Progress):
+class BarProgress(Callback):
     """Nested bars: the phases (with what is left of them) over the epochs of the present one."""
 
     def __init__(self) -> None:
@@ -68,35 +46,29 @@ class BarProgress(Progress):
             console=Console(stderr=True),
             refresh_per_second=4,
         )
-        self._n_phases = 0
         self._done = 0
-        self._n_rows = 0
-        self._rows_done = 0
-        self._n_epochs = 0
 
-    def start_fit(self, n_phases: int) -> None:
-        self._n_phases = n_phases
+    def begin_fit(self, n_phases: int, n_bytes: int, generator: Generator) -> None:
         self._bars.start()
         self._whole = self._bars.add_task(f"{'phases':<9}", total=n_phases, note="")
 
-    def start_phase(self, phase: str, layer: int | None, n_epochs: int, n_rows: int) -> None:
-        self._n_epochs, self._n_rows, self._rows_done = n_epochs, n_rows, 0
-        title = f"{phase_title(phase, layer):<9}"
-        self._phase = self._bars.add_task(title, total=n_epochs * n_rows, note="")
-        self._epoch = self._bars.add_task(f"{'epoch 1':<9}", total=n_rows, note="")
+    def begin_phase(self, phase: Phase, run: PhaseRun | None) -> None:
+        self._n_samples, self._n_samples_done = phase.max_epochs * phase.n_samples, 0
+        self._phase = self._bars.add_task(f"{phase.title:<9}", total=self._n_samples, note="")
+        self._epoch = self._bars.add_task(f"{'epoch 1':<9}", total=phase.n_samples, note="")
 
-    def advance(self, n_rows: int) -> None:
-        self._rows_done += n_rows
-        self._bars.advance(self._phase, n_rows)
-        self._bars.advance(self._epoch, n_rows)
-        share = self._rows_done / (self._n_epochs * self._n_rows)
-        self._bars.update(self._whole, completed=self._done + share)
+    def end_batches(self, n_samples: int) -> None:
+        self._n_samples_done += n_samples
+        self._bars.advance(self._phase, n_samples)
+        self._bars.advance(self._epoch, n_samples)
+        fraction = self._n_samples_done / self._n_samples
+        self._bars.update(self._whole, completed=self._done + fraction)
 
-    def end_epoch(self, record: EpochRecord) -> None:
+    def end_epoch(self, record: EpochRecord, run: PhaseRun | None) -> None:
         self._bars.update(self._phase, note=describe(record))
         self._bars.reset(self._epoch, description=f"{'epoch ' + str(record['epoch'] + 1):<9}")
 
-    def end_phase(self) -> None:
+    def end_phase(self, run: PhaseRun | None) -> None:
         self._done += 1
         self._bars.remove_task(self._epoch)
         self._bars.stop_task(self._phase)
@@ -106,11 +78,6 @@ class BarProgress(Progress):
         self._bars.stop()
 
 
-def phase_title(phase: str, layer: int | None) -> str:
-    """``layer 2``, or the phase where it concerns no single layer."""
-    return phase if layer is None else f"layer {layer}"
-
-
 def describe(record: EpochRecord) -> str:
     """An epoch in a few words: training loss, validation loss, samples a second."""
     held_out = record["validation_loss"]
@@ -118,8 +85,8 @@ def describe(record: EpochRecord) -> str:
     return f"loss {record['loss']:.4g}{validation}  {record['samples_per_second']:,.0f}/s"
 
 
-def make_progress(verbose: int) -> Progress:
-    """Silent for 0; else bars where standard error is a terminal, and lines where it is not."""
+def progress_bars(verbose: int) -> Callback | None:
+    """None for 0; else bars where standard error is a terminal, and lines where it is not."""
     if not verbose:
-        return Progress()
+        return None
     return BarProgress() if sys.stderr.isatty() else LineProgress(sys.stderr)

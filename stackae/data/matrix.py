@@ -1,0 +1,144 @@
+"""The one matrix that everything reads: samples × features, in memory, sparse, or on the disk."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.floating]
+Index = npt.NDArray[np.integer]
+
+#: A block has about this many values: few enough to stay in a processor's cache.
+_BLOCK = 2**20
+
+
+class Matrix(ABC):
+    """Floats, samples × features, wherever they lie: read in blocks, never written."""
+
+    ndim = 2
+    #: Whether only some of the values are stored, and a block is made dense when it is read.
+    is_sparse: ClassVar[bool] = False
+    #: Whether it lies in files, and is not to be loaded whole.
+    is_mapped: ClassVar[bool] = False
+    #: Whether some are integers that a float may round.
+    of_long_integers: bool = False
+
+    shape: tuple[int, int]
+    #: float32 or float64.
+    dtype: np.dtype[Any]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that all samples would take in memory, dense."""
+        return self.shape[0] * self.shape[1] * self.dtype.itemsize
+
+    @abstractmethod
+    def __getitem__(self, samples: slice) -> Floats:
+        """Consecutive samples, as an array."""
+
+    @abstractmethod
+    def gather(self, index: Index) -> Floats:
+        """The samples of these numbers, in any order, as an array."""
+
+    def take(self, index: Index) -> Matrix:
+        """The same, as a matrix; those on the disk are read."""
+        return DenseMatrix(self.gather(index))
+
+    def read(self, start: int, out: Floats) -> None:
+        """Fill ``out`` with the samples from one on."""
+        out[:] = self[start : start + len(out)]
+
+    @abstractmethod
+    def beside(self, columns: Floats) -> Matrix:
+        """The same samples with more columns behind."""
+
+    def blocks(self, dtype: npt.DTypeLike | None = np.float64) -> Iterator[Floats]:
+        """All samples, contiguous and writable as torch wants them, in ``dtype`` or their own."""
+        size = max(1, _BLOCK // max(1, self.shape[1]))
+        for start in range(0, len(self), size):
+            values = np.ascontiguousarray(self[start : start + size], dtype=dtype)
+            yield values if values.flags.writeable else values.copy()
+
+    def stored(self) -> Iterator[tuple[Floats, int]]:
+        """The values that are stored, in blocks, and how many stand before each block."""
+        start = 0
+        for block in self.blocks(dtype=None):
+            yield block.reshape(-1), start
+            start += block.size
+
+    def place(self, number: int) -> tuple[int, int]:
+        """Row and column of a stored value, by its number."""
+        return divmod(number, self.shape[1])
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Floats:
+        return np.asarray(self[:], dtype)
+
+
+class DenseMatrix(Matrix):
+    """An array in memory.
+
+    Parameters
+    ----------
+    array : ndarray of shape (n_samples, n_features), float32 or float64
+    """
+
+    def __init__(self, array: Floats) -> None:
+        self.array = array
+        self.shape = array.shape[0], array.shape[1]
+        self.dtype = array.dtype
+
+    def __getitem__(self, samples: slice) -> Floats:
+        return self.array[samples]
+
+    def gather(self, index: Index) -> Floats:
+        return self.array[index]
+
+    def beside(self, columns: Floats) -> DenseMatrix:
+        return DenseMatrix(np.hstack([self.array, columns.astype(self.dtype)]))
+
+
+class SparseMatrix(Matrix):
+    """A sparse matrix; only the block that is read is dense.
+
+    Parameters
+    ----------
+    matrix : scipy.sparse CSR matrix or array of shape (n_samples, n_features), float32 or float64
+    """
+
+    is_sparse = True
+
+    def __init__(self, matrix: Any) -> None:
+        self.matrix = matrix
+        self.shape = matrix.shape
+        self.dtype = matrix.dtype
+
+    def __getitem__(self, samples: slice) -> Floats:
+        block: Floats = self.matrix[samples].toarray()
+        return block
+
+    def gather(self, index: Index) -> Floats:
+        block: Floats = self.matrix[index].toarray()
+        return block
+
+    def take(self, index: Index) -> SparseMatrix:
+        return SparseMatrix(self.matrix[index])
+
+    def beside(self, columns: Floats) -> SparseMatrix:
+        from scipy.sparse import csr_array, hstack
+
+        return SparseMatrix(hstack([self.matrix, csr_array(columns.astype(self.dtype))], format="csr"))
+
+    def stored(self) -> Iterator[tuple[Floats, int]]:
+        if self.matrix.data.size:
+            yield self.matrix.data, 0
+
+    def place(self, number: int) -> tuple[int, int]:
+        row = int(np.searchsorted(self.matrix.indptr, number, side="right")) - 1
+        return row, int(self.matrix.indices[number])

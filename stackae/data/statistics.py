@@ -1,0 +1,70 @@
+"""What is known of a matrix's columns: means, ranges, which hold two values only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from stackae.data.matrix import Matrix
+
+
+def column_means(
+    X: Matrix,
+    weights: npt.NDArray[np.float64] | None = None,
+    function: Callable[[npt.NDArray[np.floating]], npt.NDArray[np.floating]] | None = None,
+) -> npt.NDArray[np.float64]:
+    """The mean of each column, or of a function of its values; missing cells (NaN) are passed over.
+
+    ``weights`` (n_samples) says how often each sample counts; None: once.
+    """
+    sums, counts, start = [], [], 0
+    for block in X.blocks():
+        values = block if function is None else function(block)
+        weight = np.ones(len(block)) if weights is None else weights[start : start + len(block)]
+        start += len(block)
+        total = values.sum(0) if weights is None else weight @ values
+        count = np.full(values.shape[1], weight.sum())
+        if np.isnan(total).any():
+            there = ~np.isnan(values)
+            total, count = weight @ np.where(there, values, 0.0), weight @ there
+        sums.append(total)
+        counts.append(count)
+    mean: npt.NDArray[np.float64] = np.sum(sums, 0) / np.sum(counts, 0)
+    return mean
+
+
+def column_range(X: Matrix) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The least and the greatest value of each column; inf and -inf where all are missing (NaN)."""
+    low, high = (np.full(X.shape[1], bound) for bound in (np.inf, -np.inf))
+    for block in X.blocks(dtype=None):
+        least, greatest = block.min(0), block.max(0)
+        if np.isnan(least).any():
+            least, greatest = np.fmin.reduce(block, 0), np.fmax.reduce(block, 0)
+        np.fmin(low, least, out=low)
+        np.fmax(high, greatest, out=high)
+    return low, high
+
+
+def two_valuedness(z: npt.NDArray[np.floating]) -> float:
+    """The variance of columns in [0, 1] as a share of what it would be if they held zeros and ones only.
+
+    Σ var / Σ p·(1 - p), with p the columns' means: 1 for binary columns, 1/3 for uniform noise.
+    """
+    mean = z.mean(0)
+    most = float((mean * (1 - mean)).sum())
+    return float(z.var(0).sum()) / most if most > 0 else 0.0
+
+
+def binary_columns(
+    X: Matrix, low: npt.NDArray[np.float64], high: npt.NDArray[np.float64]
+) -> npt.NDArray[np.bool_]:
+    """Which columns, of these ranges, hold nothing but zeros and ones, and both of them."""
+    binary: npt.NDArray[np.bool_] = (low == 0) & (high == 1)
+    for block in X.blocks(dtype=None):
+        if not binary.any():
+            break
+        of_these = block[:, binary]
+        binary[binary] = ((of_these == 0) | (of_these == 1) | np.isnan(of_these)).all(0)
+    return binary

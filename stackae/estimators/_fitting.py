@@ -1,0 +1,170 @@
+"""Fitting without labels: validate, plan, fit, set."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import replace
+from typing import Any, Self
+
+from stackae.data.matrix import Matrix
+from stackae.estimators._reconstructing import Reconstructing
+from stackae.estimators._validation import Floats, apply_sample_weight, check_X
+from stackae.exceptions import ParameterError
+from stackae.fitting.context import FitContext
+from stackae.fitting.fit import fit_stack
+from stackae.fitting.parameters import StackParameters
+from stackae.fitting.plan import Plan
+from stackae.fitting.planner import make_plan
+from stackae.fitting.summary import summarise
+
+
+class BaseAutoencoder(Reconstructing):
+    """An autoencoder of one layer or more."""
+
+    missing_values: float | None
+    add_indicator: bool
+    scale: str | None
+    #: What ``partial_fit`` goes on with: the state of the random draws, and the optimizers.
+    _stream: dict[str, Any] | None = None
+    #: How the fitted stack was trained, where it is one of bare widths.
+    _recipe: str | None = None
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Learn from the samples, from a new start.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            A memory map, as ``np.load(path, mmap_mode="r")`` gives it, is not loaded where it takes more than
+            ``max_memory``, nor are the rows of :func:`stackae.data.load_data`. A sparse matrix is made dense
+            a batch at a time.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            With ``layers="auto"``: labels or numbers by which depths are compared, -1 or NaN for samples
+            without one. Otherwise ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often an epoch visits each sample. Whole numbers are counts, so that 2 is the same as the
+            sample twice and 0 as without it; other weights are relative, and divided by their mean.
+
+        Returns
+        -------
+        self
+        """
+        self.check_parameters()
+        matrix, names = check_X(self, X, reset=True, missing_values=self.missing_values)
+        targets, classes = self._numbers(y, len(matrix))
+        self._fit_matrix(*apply_sample_weight(matrix, sample_weight, targets), classes=classes)
+        return self._set_names(names)
+
+    def _fit_matrix(
+        self, X: Matrix, weights: Floats | None, targets: Floats | None = None, *, classes: bool = False
+    ) -> None:
+        """Learn from samples that were checked; where targets may help a choice, there they are."""
+        settled, found = self._settle(X, targets, weights, classes=classes)
+        context = self._context()
+        plan = settled._make_plan(X, weights, context)
+        fitted = fit_stack(plan, X, context, weights=weights)
+        self.__dict__.update(found, _recipe=plan.recipe, _stream=None)
+        self._set_fitted(fitted.module, fitted.history, fitted.health)
+
+    def _numbers(self, y: Any, n_samples: int) -> tuple[Floats | None, bool]:
+        """What helps a choice (samples × targets), NaN where there is none, and whether it is classes."""
+        return None, False
+
+    def _settle(
+        self, X: Matrix, y: Floats | None, weights: Floats | None, *, classes: bool
+    ) -> tuple[Self, dict[str, Any]]:
+        """An estimator that leaves nothing to be tried, and what was found in trying."""
+        return self, {}
+
+    def plan(self, X: Any, y: Any = None, sample_weight: Any = None) -> Plan:
+        """What :meth:`fit` would do, without doing it.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        y : ignored
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        Plan
+            In which nothing is ``"auto"``; printed, it is a short table: layers, phases with their epochs and
+            updates at most, the peak of the learning rate, rows held out, memory. The gradient is analytic
+            where every part brings its derivative, else autograd's. The scale ``spread`` divides all codes by
+            their common standard deviation.
+
+        Raises
+        ------
+        ParameterError
+            Parts that cannot combine, or ``layers="auto"``, which is settled by trying.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from stackae import Autoencoder
+        >>> Autoencoder(2, precision="float32", device="cpu", max_memory="1GB").plan(load_iris().data)
+        150 rows × 4 columns; cpu, float32; at most 2,000 updates
+        layer  units  network  activation  loss            scale
+        1      2      Dense()  relu        SquaredError()  standard
+        phase    epochs  updates  batch  peak rate  schedule   optimizer  rows held out  gradient
+        layer 1  400     2,000    32     0.002      one-cycle  adam       0              analytic
+        rows and codes 3.6 kB, in memory (limit 1.0 GB); weights 0.1 kB
+        """
+        self.check_parameters()
+        matrix, _ = check_X(self, X, reset=True, missing_values=self.missing_values)
+        matrix, weights, _ = apply_sample_weight(matrix, sample_weight)
+        return self._make_plan(matrix, weights, self._context(0))
+
+    def _make_plan(self, X: Matrix, weights: Floats | None, context: FitContext, **going_on: Any) -> Plan:
+        parameters = self._stack_parameters()
+        return make_plan(parameters, summarise(X, weights, parameters), context, **going_on)
+
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Learn from a piece of the rows: one pass over it for each layer, then one for the stack; for the
+        stack only where :meth:`fit` has left it with a shortcut.
+
+        The first piece decides the scaling and starts the layers, unless ``fit`` has; later pieces go on with
+        them, with their optimizers and with the random draws, at a constant learning rate. No rows are held
+        out. ``max_epochs``, ``updates``, ``schedule``, ``validation_fraction``, ``patience`` and ``tol`` of
+        the training parameters do not apply.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        y : ignored
+        sample_weight : array-like of shape (n_samples,), default=None
+            As in :meth:`fit`; relative weights are relative within the piece.
+
+        Returns
+        -------
+        self
+        """
+        self.check_parameters()
+        started = getattr(self, "module_", None)
+        if started is not None:
+            self._refuse_changed()
+        matrix, names = check_X(self, X, reset=started is None, missing_values=self.missing_values)
+        matrix, weights, _ = apply_sample_weight(matrix, sample_weight)
+        context = replace(self._context(), anneals=started is None)
+        if started is not None and self._stream is not None:
+            context.generator.set_state(self._stream["generator"])
+            context.optimizers.update(self._stream["optimizers"])
+        recipe, past = (None, []) if started is None else (self._recipe, self.history_)
+        plan = self._make_plan(matrix, weights, context, one_pass=True, started=started, recipe=recipe)
+        fitted = fit_stack(plan, matrix, context, weights=weights, started=started, past=past)
+        self._recipe = recipe
+        self._set_fitted(fitted.module, fitted.history, fitted.health)
+        self._stream = {"generator": context.generator.get_state(), "optimizers": context.optimizers}
+        return self if started is not None else self._set_names(names)
+
+    @property
+    def _missing(self) -> float | None:
+        return self.missing_values
+
+    @abstractmethod
+    def _stack_parameters(self) -> StackParameters:
+        """The parameters as the planner takes them."""
+
+    def _refuse_indicator_alone(self) -> None:
+        if self.add_indicator and self.missing_values is None:
+            raise ParameterError("add_indicator=True needs missing_values, got missing_values=None")

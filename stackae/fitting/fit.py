@@ -1,0 +1,71 @@
+"""The fit of a stack, from its plan to the fitted module. A lone autoencoder is a stack of one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from stackae.data.matrix import Matrix
+from stackae.fitting.context import FitContext
+from stackae.fitting.greedy import pretrain
+from stackae.fitting.phases import train_phase
+from stackae.fitting.plan import Plan
+from stackae.fitting.shortcut import finetune_beside_pca
+from stackae.modules.autoencoder import DeepAutoencoder
+from stackae.modules.health import Health, health_of, n_samples_looked_at
+from stackae.training.callbacks import Callbacks, History
+from stackae.training.phase import EpochRecord
+from stackae.training.precision import computing
+
+
+@dataclass(frozen=True)
+class FittedStack:
+    """The outcome of a fit: the module, a record an epoch, a health report a layer."""
+
+    module: DeepAutoencoder
+    history: list[EpochRecord]
+    health: list[Health]
+
+
+def fit_stack(
+    plan: Plan,
+    X: Matrix,
+    context: FitContext,
+    *,
+    weights: npt.NDArray[np.float64] | None = None,
+    started: DeepAutoencoder | None = None,
+    past: Sequence[EpochRecord] = (),
+) -> FittedStack:
+    """Pretrain layer after layer, unroll, fine-tune end to end, and look at what came out.
+
+    ``X`` is (n_samples, n_features); an epoch visits each sample as often as its weight (n_samples,) says, or
+    once. What was ``started`` is gone on with in place; ``past`` is its history.
+
+    Raises
+    ------
+    DivergedError
+        The loss left the finite numbers.
+    """
+    history = History(past)
+    context = replace(context, callback=Callbacks([context.callback, history]))
+    if started is not None:
+        started.requires_grad_(True)
+    try:
+        context.callback.begin_fit(len(plan.phases), plan.n_weight_bytes, context.generator)
+        layers, samples = pretrain(plan, X, context, weights=weights, started=started)
+        module = DeepAutoencoder(layers, shortcut=None if started is None else started.shortcut)
+        if plan.finetune is not None:
+            module.corruptions = plan.finetune.budget.corruptions
+            if plan.shortcut is not None and started is None:
+                finetune_beside_pca(module, samples, plan.finetune, context)
+            else:
+                train_phase(module, samples, plan.finetune, context, "finetune")
+        n_looked_at = n_samples_looked_at(len(samples), len(history.records) - len(past))
+        with computing(samples.device):
+            health = health_of(module, samples.hold_out(n_looked_at)[0])
+    finally:
+        context.callback.end_fit()
+    return FittedStack(module, history.records, health)

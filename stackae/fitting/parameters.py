@@ -1,0 +1,51 @@
+"""What a plan is made from: the parameters of a stack, as its user gave them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stackae.modules.layer import Composition
+from stackae.training.parameters import Training
+
+
+@dataclass(frozen=True)
+class LayerParameters:
+    """A layer as a user gives it: its parts, ``"auto"`` among them, and its training; None: none."""
+
+    parts: Composition
+    training: Training | None
+
+
+@dataclass(frozen=True)
+class StackParameters:
+    """A stack as a user gives it."""
+
+    #: Bottom first; an int is a default layer of so many units.
+    layers: tuple[int | LayerParameters, ...]
+    #: Of the default layers.
+    pretrain: Training | None = None
+    finetune: Training | str | None = None
+    shortcut: str | None = None
+    #: What the first layer takes from the estimator, where it is a default one.
+    scale: str | None = "auto"
+    missing: bool = False
+    indicator: bool = False
+    #: Whether gradients may be analytic; if not, autograd is forced.
+    analytic: bool = True
+
+    @property
+    def asks_for_binary(self) -> bool:
+        """Whether the first layer's loss asks which columns hold nothing but zeros and ones."""
+        first = self.layers[0]
+        loss = None if isinstance(first, int) else first.parts.loss
+        return loss is not None and loss.asks_for_binary
+
+    @property
+    def of_widths(self) -> bool:
+        """Whether it is a stack of bare widths, which has recipes of its own."""
+        return (
+            self.finetune is not None
+            and not self.missing
+            and len(self.layers) > 1
+            and all(isinstance(layer, int) for layer in self.layers)
+        )

@@ -1,0 +1,161 @@
+"""The plan of a fit: all that will be done, settled before it is, with nothing ``"auto"`` left in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from stackae.fitting.summary import Summary
+from stackae.modules.layer import Composition
+from stackae.training.parameters import Budget
+
+
+@dataclass(frozen=True)
+class PhasePlan:
+    """How one phase is trained."""
+
+    budget: Budget
+    #: What makes the gradient autograd's; None: it is analytic.
+    autograd: str | None
+    #: Whether samples are read from the disk whenever they are needed.
+    is_streamed: bool = False
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """One layer: its parts, the columns that it is given, and how it is pretrained, if it is."""
+
+    parts: Composition
+    n_inputs: int
+    pretrain: PhasePlan | None
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether it has a closed form, and is not trained."""
+        return not self.parts.network.is_trained
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a fit will do; printed, a short table."""
+
+    #: What is known of the data.
+    data: Summary
+    #: Bottom first.
+    layers: tuple[LayerPlan, ...]
+    #: End to end, to reconstruct.
+    finetune: PhasePlan | None
+    #: "pca" or None.
+    shortcut: str | None
+    #: How a stack of bare widths is trained: "shortcut", "two-valued" or None.
+    recipe: str | None
+    device: torch.device
+    #: Of the products in training: "float32" or "bfloat16".
+    precision: str
+    #: Bytes that samples and codes take, and may take; where they take more, they are read from the disk.
+    n_bytes: int
+    memory: int
+    #: Bytes of the fitted weights.
+    n_weight_bytes: int
+    #: End to end, to predict.
+    supervised: PhasePlan | None = None
+    #: Of a stack that might have one, why it has none.
+    why_no_shortcut: str | None = None
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether samples are read from the disk whenever they are needed."""
+        return self.n_bytes > self.memory
+
+    @property
+    def phases(self) -> list[tuple[str, PhasePlan | None]]:
+        """What is done, in order; None: a layer is solved, since it has a closed form."""
+        tuned = [("finetune", self.finetune), ("supervised", self.supervised)]
+        return [
+            *(
+                (f"layer {k}", layer.pretrain)
+                for k, layer in enumerate(self.layers, 1)
+                if layer.is_solved or layer.pretrain is not None
+            ),
+            *((name, phase) for name, phase in tuned if phase is not None),
+        ]
+
+    @property
+    def n_updates(self) -> int:
+        """Updates of all phases, at most."""
+        return sum(phase.budget.n_updates for _, phase in self.phases if phase is not None)
+
+    def __repr__(self) -> str:
+        head = (
+            f"{self.data.n_samples:,} rows × {self.data.n_features:,} columns; {self.device},"
+            f" {self.precision}; at most {self.n_updates:,} updates"
+        )
+        where = "read from the disk" if self.is_streamed else "in memory"
+        memory = (
+            f"rows and codes {_amount(self.n_bytes)}, {where} (limit {_amount(self.memory)});"
+            f" weights {_amount(self.n_weight_bytes)}"
+        )
+        shortcut = []
+        if self.shortcut is not None:
+            shortcut = ["shortcut from input to code and back, started as PCA"]
+        elif self.why_no_shortcut:
+            shortcut = [f"no shortcut: {self.why_no_shortcut}"]
+        rows = [_layer_row(number, layer) for number, layer in enumerate(self.layers, 1)]
+        phases = [_phase_row(name, phase) for name, phase in self.phases]
+        return "\n".join([head, *_aligned([_LAYER, *rows]), *shortcut, *_aligned([_PHASE, *phases]), memory])
+
+
+_LAYER = ("layer", "units", "network", "activation", "loss", "scale", "corruption", "code", "penalty")
+_PHASE = (
+    *("phase", "epochs", "updates", "batch", "peak rate", "schedule", "optimizer", "corruption"),
+    *("rows held out", "gradient"),
+)
+
+
+def _layer_row(number: int, layer: LayerPlan) -> tuple[str, ...]:
+    parts = layer.parts
+    network = f"{parts.network}{', tied' if parts.tied_weights else ''}"
+    named = (parts.activation, parts.loss, parts.scale or "none", parts.corruption, parts.code)
+    penalties = ", ".join(map(str, parts.penalties))
+    return (
+        f"{number}",
+        f"{parts.n_units:,}",
+        network,
+        *("" if part is None else str(part) for part in named),
+        penalties,
+    )
+
+
+def _phase_row(name: str, phase: PhasePlan | None) -> tuple[str, ...]:
+    if phase is None:
+        return name, *[""] * (len(_PHASE) - 2), "none: it has a closed form"
+    own = phase.budget
+    return (
+        name,
+        f"{own.max_epochs:,}",
+        f"{own.n_updates:,}",
+        f"{own.batch_size:,}",
+        f"{own.learning_rate:g}",
+        own.schedule,
+        own.optimizer,
+        ", ".join(map(str, own.corruptions)),
+        f"{own.n_held_out:,}",
+        "analytic" if phase.autograd is None else f"autograd ({phase.autograd})",
+    )
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of text in columns; those that are empty below their heading are left out."""
+    columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
+    widths = [max(map(len, column)) for column in columns]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in zip(*columns, strict=True)
+    ]
+
+
+def _amount(n_bytes: int) -> str:
+    unit, size = next(((u, s) for u, s in (("GB", 1e9), ("MB", 1e6)) if n_bytes >= s), ("kB", 1e3))
+    return f"{n_bytes / size:,.1f} {unit}"

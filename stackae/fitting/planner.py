@@ -1,0 +1,282 @@
+"""From parameters and a summary of the data to the plan of a fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import torch
+
+from stackae._utils.memory import machine_memory
+from stackae.corruption.masking import Masking
+from stackae.exceptions import DataError, ParameterError
+from stackae.fitting.analytic import why_autograd
+from stackae.fitting.context import FitContext
+from stackae.fitting.defaults.parts import Inputs, default_layer, resolve_all
+from stackae.fitting.defaults.trainings import HIDDEN_SHARE, budget, settled
+from stackae.fitting.parameters import LayerParameters, StackParameters
+from stackae.fitting.plan import LayerPlan, PhasePlan, Plan
+from stackae.fitting.summary import Summary
+from stackae.losses.squared_error import SquaredError
+from stackae.modules.autoencoder import DeepAutoencoder
+from stackae.modules.layer import Composition, Layer
+from stackae.training.batches import most_held_out
+from stackae.training.parameters import PhaseName, Training
+from stackae.training.streaming import most_held_out_of_stream
+
+#: Data in [0, 1] are reconstructed by cross-entropy where they are so near to having two values only: see
+#: docs/defaults.md.
+_TWO_VALUED = 0.6
+#: Weights, gradients, two moments, the best weights so far.
+_COPIES = 5
+
+
+def make_plan(
+    parameters: StackParameters,
+    summary: Summary,
+    context: FitContext,
+    *,
+    one_pass: bool = False,
+    started: DeepAutoencoder | None = None,
+    recipe: str | None = None,
+) -> Plan:
+    """Settle what a fit will do.
+
+    ``one_pass``: the data are one piece, for one pass at a constant rate; ``started`` is what earlier pieces
+    have left, fitted by ``recipe``.
+
+    Raises
+    ------
+    ParameterError
+        Parts that cannot combine, or a layer that memory has no room for; nothing was trained.
+    DataError
+        A column without any value, or values that a started layer's loss cannot take.
+    """
+    why_no_shortcut = None
+    if not one_pass:
+        recipe, why_no_shortcut = _recipe(parameters, summary)
+    given = [_layer(parameters, k, shortcut=recipe == "shortcut") for k in range(len(parameters.layers))]
+    trainings, finetune = settled(
+        [layer.training for layer in given], parameters.finetune, recipe, one_pass=one_pass
+    )
+    has_shortcut = recipe == "shortcut"
+    if started is None:
+        layers = _layers(resolve_all([layer.parts for layer in given], _inputs(summary)), summary, context)
+    else:
+        _refuse_outside(started[0], summary)
+        layers, has_shortcut = list(started), started.shortcut is not None
+        if has_shortcut:  # beside which no layer reconstructs what it is given by itself
+            trainings = [None] * len(trainings)
+    planner = _Planner(summary, context, layers, parameters.analytic)
+    plan = planner.plan(trainings, finetune, "pca" if has_shortcut else None, recipe)
+    return replace(plan, why_no_shortcut=why_no_shortcut if parameters.shortcut == "auto" else None)
+
+
+def frozen_plan(module: DeepAutoencoder, summary: Summary, context: FitContext) -> Plan:
+    """The plan of an autoencoder that is used as it is."""
+    planner = _Planner(summary, context, list(module))
+    return planner.plan([None] * len(module), None, None if module.shortcut is None else "pca", None)
+
+
+def supervised_plan(training: Training, summary: Summary, n_targets: int, context: FitContext) -> PhasePlan:
+    """How encoders with a head are trained on labelled samples, which have so many targets behind."""
+    planner = _Planner(summary, context, [], n_more=n_targets)
+    return planner.phase(training, "supervised", [], summary.n_features + n_targets)
+
+
+class _Planner:
+    """Plans the phases of one fit of layers; ``n_more`` columns are targets."""
+
+    def __init__(
+        self,
+        summary: Summary,
+        context: FitContext,
+        layers: Sequence[Layer],
+        analytic: bool = True,
+        n_more: int = 0,
+    ) -> None:
+        self.summary, self.context, self.layers, self.analytic = summary, context, layers, analytic
+        widths = [layer.n_units for layer in layers]
+        # The samples; with those on which a layer trains, its codes and the same codes scaled, if another
+        # layer follows; and an order.
+        codes = [below + 2 * width for below, width in pairwise([0, *widths[:-1]])]
+        values = max(codes, default=0) + (0 if summary.is_sparse else summary.n_features + n_more)
+        self.n_bytes, self.memory = summary.n_samples * (4 * values + 8), context.memory.n_bytes
+        if context.device.type == "cuda":  # whose memory they would take: half of what is free there
+            self.memory = min(self.memory, torch.cuda.mem_get_info(context.device)[0] // 2)
+        self.is_streamed = self.n_bytes > self.memory
+        if self.is_streamed and summary.is_weighted:
+            raise ParameterError(
+                "sample_weight needs the rows and their codes in memory,"
+                f" {summary.n_samples * 4 * values:,} bytes, got max_memory={self.memory:,}; raise it, or"
+                " leave the weights out"
+            )
+
+    def plan(
+        self,
+        trainings: Sequence[Training | None],
+        finetune: Training | None,
+        shortcut: str | None,
+        recipe: str | None,
+    ) -> Plan:
+        """The plan of layers that are trained so."""
+        layers = []
+        for k, (layer, training) in enumerate(zip(self.layers, trainings, strict=True)):
+            n, own = layer.n_inputs, None
+            if training is not None and layer.parts.network.is_trained:
+                own = self.phase(training, "pretrain", [layer], n, on_codes=k > 0)
+            layers.append(LayerPlan(layer.parts, n, own))
+        tuning = None
+        if finetune is not None:
+            tuning = self.phase(finetune, "finetune", self.layers, self.summary.n_features)
+        return Plan(
+            self.summary,
+            tuple(layers),
+            tuning,
+            shortcut,
+            recipe,
+            self.context.device,
+            "bfloat16" if self.context.bfloat16 else "float32",
+            self.n_bytes,
+            self.memory,
+            sum(_weight_bytes(layer) for layer in self.layers) + (0 if shortcut is None else self._beside()),
+        )
+
+    def _beside(self) -> int:
+        """Bytes of the shortcut's weights: a linear map of the features each way, with its constants."""
+        return 8 * self.summary.n_features * (self.layers[-1].n_units + 1)
+
+    def phase(
+        self,
+        training: Training,
+        name: PhaseName,
+        layers: Sequence[Layer],
+        n_features: int,
+        *,
+        on_codes: bool = False,
+    ) -> PhasePlan:
+        """How a phase is trained, on the samples or on codes, of so many columns."""
+        n_visits = self.summary.n_visits
+        most = n_visits
+        if self.is_streamed:
+            most = most_held_out_of_stream(self.context.memory, self.summary.n_features)
+        elif self.summary.is_sparse and not on_codes:
+            most = most_held_out(n_features)
+        n_held_out = min(training.n_held_out(n_visits), most)
+        missing = bool(layers) and layers[0].parts.missing
+        own = budget(
+            training, name, n_visits - n_held_out, n_features, n_held_out=n_held_out, missing=missing
+        )
+        if name == "supervised":
+            why: str | None = "the head"
+        elif not self.analytic:
+            why = "a switch"
+        else:
+            of_layer = [layers[0].parts.corruption] if layers[0].parts.corruption is not None else []
+            why = why_autograd(layers, of_layer if name == "pretrain" else own.corruptions)
+        return PhasePlan(own, why, self.is_streamed)
+
+
+def _recipe(parameters: StackParameters, summary: Summary) -> tuple[str | None, str | None]:
+    """How a stack of bare widths is trained on such data (None: as any other), and why it has no shortcut."""
+    why_not = _why_no_shortcut(parameters, summary)
+    if parameters.shortcut == "pca":
+        if why_not is not None:
+            raise ParameterError(f"shortcut='pca' cannot be: {why_not}; set shortcut='auto', or None")
+        return "shortcut", None
+    if why_not is not None:
+        return None, why_not
+    asked = parameters.shortcut is not None
+    tuning = Training() if isinstance(parameters.finetune, str) else parameters.finetune
+    assert tuning is not None
+    if asked and tuning.validation_fraction > 0 and not tuning.n_held_out(summary.n_samples):
+        return "shortcut", None
+    if summary.two_valuedness is not None and summary.two_valuedness >= _TWO_VALUED:
+        return "two-valued", "the data are nearly two-valued, which cross-entropy reconstructs"
+    return ("shortcut", None) if asked else (None, None)
+
+
+def _why_no_shortcut(parameters: StackParameters, summary: Summary) -> str | None:
+    """What keeps a stack from having one; None: nothing."""
+    last = parameters.layers[-1]
+    if len(parameters.layers) < 2:
+        return "there is one layer"
+    if not all(isinstance(layer, int) for layer in parameters.layers):
+        return "not all layers are given by their widths"
+    if parameters.finetune is None:
+        return "there is no fine-tuning"
+    if parameters.missing:
+        return "values may be missing"
+    if isinstance(last, int) and last >= summary.n_features:
+        return f"a code of {last} is not narrower than the {summary.n_features} columns"
+    if isinstance(last, int) and last >= summary.n_samples:
+        return f"a code of {last} is not narrower than there are rows, {summary.n_samples}"
+    return None
+
+
+def _layer(parameters: StackParameters, k: int, *, shortcut: bool) -> LayerParameters:
+    """A layer as it was given, or the default one of its width."""
+    layer = parameters.layers[k]
+    if not isinstance(layer, int):
+        return layer
+    parts = default_layer(layer, tied_weights=not shortcut)
+    if k == 0:
+        parts = replace(
+            parts,
+            corruption=Masking(HIDDEN_SHARE) if parameters.missing else parts.corruption,
+            loss=SquaredError() if shortcut else None,
+            scale=parameters.scale,
+            missing=parameters.missing,
+            indicator=parameters.indicator,
+        )
+    return LayerParameters(parts, parameters.pretrain)
+
+
+def _inputs(summary: Summary) -> Inputs:
+    """What the first layer is given."""
+    if empty := np.flatnonzero(summary.low > summary.high).tolist():
+        raise DataError(f"column {empty[0]} has no value, all are missing; drop it")
+    low, high = float(summary.low.min()), float(summary.high.max())
+    return Inputs(low, high, (summary.n_features,), binary=summary.binary)
+
+
+def _layers(resolved: Sequence[Composition], summary: Summary, context: FitContext) -> list[Layer]:
+    """The layers without memory behind them; those that memory has no room for are refused."""
+    needed, memory, n = 0, machine_memory(), summary.n_features
+    layers: list[Layer] = []
+    for number, parts in enumerate(resolved, 1):
+        try:
+            layers.append(Layer.without_memory(parts, n))
+        except (RuntimeError, TypeError, OverflowError):  # more numbers than can be counted
+            needed = 2**63
+        else:
+            needed += _COPIES * _weight_bytes(layers[-1])
+            needed += sum(b.numel() * b.element_size() for b in layers[-1].buffers())
+        if parts.network.initialised_from_data:
+            needed += 8 * n**2  # how columns vary together
+        if needed > memory and context.device.type == "cpu":
+            raise ParameterError(
+                f"the layers up to the {number}. take {needed / 1e9:,.0f} GB in training, of the machine's"
+                f" {memory / 1e9:,.0f}; make them narrower, or leave columns out"
+            )
+        n = parts.n_units
+    return layers
+
+
+def _weight_bytes(layer: Layer) -> int:
+    return sum(parameter.numel() * parameter.element_size() for parameter in layer.parameters())
+
+
+def _refuse_outside(first: Layer, summary: Summary) -> None:
+    """Refuse data that the loss of a started layer cannot take."""
+    low, high = summary.low, summary.high
+    scaled = first.scaling.cpu()(torch.from_numpy(np.stack([low, high])))
+    columns = slice(None) if first.loss.needs_unit_interval else list(first.loss.unit_columns)
+    outside = ((scaled < 0) | (scaled > 1)) & torch.from_numpy(low <= high)  # not where all are missing
+    if bool(outside[:, columns].any()):
+        raise DataError(
+            f"{type(first.loss).__name__} needs every piece within the range of the first, got values"
+            f" from {low.min():g} to {high.max():g}; choose loss='squared_error' and scale='standard'"
+        )
