@@ -8,8 +8,8 @@ from pathlib import Path
 
 # Before the libraries are loaded that look at them. One of scikit-learn's checks asks for the first.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
-if "PYTEST_XDIST_WORKER" in os.environ:  # as many workers as processors: one thread each
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+# As many workers as processors have one thread each; and processes that are forked have no more.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest

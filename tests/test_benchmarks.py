@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
+from helpers import forked, run_script, train_briefly
+
+pytestmark = pytest.mark.slow
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
@@ -52,11 +55,11 @@ def test_growth_is_an_exponent(benchmark_named):
 
 def test_the_large_file_is_a_table_of_the_shape_asked_for(benchmark_named, tmp_path):
     larger = benchmark_named("larger_than_memory")
-    larger.make_file(tmp_path / "rows.npy", larger.BLOCK + 7)
-    rows = np.load(tmp_path / "rows.npy", mmap_mode="r")
-    assert rows.shape == (larger.BLOCK + 7, larger.WIDTH)
-    assert rows.dtype == np.float32
-    assert 0.5 < rows[:1000].std() < 1
+    larger.make_file(tmp_path / "whole.npy", larger.BLOCK + 7)
+    X = np.load(tmp_path / "whole.npy", mmap_mode="r")
+    assert X.shape == (larger.BLOCK + 7, larger.WIDTH)
+    assert X.dtype == np.float32
+    assert 0.5 < X[:1000].std() < 1
 
 
 @pytest.mark.parametrize(
@@ -66,10 +69,11 @@ def test_the_large_file_is_a_table_of_the_shape_asked_for(benchmark_named, tmp_p
         ("ablations", ["digits", "waveforms", "no shortcut", "silu"]),
         ("imputation", ["iris", "KNNImputer", "IterativeImputer"]),
         ("few_labels", ["100 labels", "without pretraining", "LabelSpreading"]),
-        ("many_labels", ["error on 360 test rows", "pretraining"]),
+        ("many_labels", ["error on 360 test samples", "pretraining"]),
     ],
 )
 def test_downstream_work_is_compared(name, words, benchmark_named, monkeypatch, capsys, tmp_path):
+    train_briefly(monkeypatch)
     monkeypatch.setattr(sys, "argv", [name, "--quick", "--json", str(tmp_path / "figures.json")])
     benchmark_named(name).main()
     said = capsys.readouterr().out
@@ -79,7 +83,7 @@ def test_downstream_work_is_compared(name, words, benchmark_named, monkeypatch, 
 
 def test_the_tables_of_the_literature_are_rebuilt(benchmark_named, data_home, monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("STACKAE_DATA_HOME", str(data_home))
-    path, names = tmp_path / "figures.json", ("code30", "probe", "clusters", "rot", "bg-img", "rect-img")
+    path, names = tmp_path / "figures.json", ("code30", "probe", "clusters", "rot", "rect")
     only = [word for name in names for word in ("--only", name)]
     tables = benchmark_named("paper_tables")
     monkeypatch.setattr(sys, "argv", ["paper_tables", "--quick", "--json", str(path), *only])
@@ -141,11 +145,9 @@ def test_runs_that_are_killed_anywhere_go_on_to_the_same_bits(benchmark_named, m
 
 
 def test_mutated_files_are_refused(tmp_path):
-    done = subprocess.run(
-        [sys.executable, BENCHMARKS / "fuzz.py", "--quick"], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "1,020 files, 0 failures" in done.stdout
+    code, out, err = forked(run_script, BENCHMARKS / "fuzz.py", "--quick", folder=tmp_path)
+    assert code == 0, out + err
+    assert "1,020 files, 0 failures" in out
 
 
 def test_the_first_draws_of_mnist_share_no_image_with_another(benchmark_named, data_home):
@@ -161,3 +163,25 @@ def test_every_digit_is_held_out_once(benchmark_named):
     result = anomalies.measure(anomalies.Method("PCA", anomalies.pca(4), "same length"), data)
     assert len(result["digits"]) == 10
     assert 0.5 < result["mean"] < 1
+
+
+def test_the_gradient_and_the_optimizer_are_timed_alone(benchmark_named):
+    speed = benchmark_named("speed")
+    gradient = speed.run(speed.gradients("cpu", 1), turns=1, agreement=1.0)
+    assert set(gradient["ratios"]) == {"stackae, autograd forced"}
+    optimizer = speed.run(speed.optimizer_calls("cpu", 3), turns=1, agreement=1.0)
+    assert set(optimizer["ratios"]) == {"torch.optim.Adam(fused=True)"}
+
+
+def test_golden_fits_are_the_same_again_and_a_change_is_told(benchmark_named, tmp_path):
+    golden, file, only = benchmark_named("golden"), tmp_path / "golden.json", ["--only", "network tied"]
+    runner = CliRunner()
+    assert runner.invoke(golden.main, ["record", str(file), *only]).exit_code == 0
+    assert runner.invoke(golden.main, ["compare", str(file), *only]).exit_code == 0
+    recorded = json.loads(file.read_text())
+    changed = next(iter(recorded))
+    recorded[changed]["tensors"] = "0" * 64
+    file.write_text(json.dumps(recorded))
+    found = runner.invoke(golden.main, ["compare", str(file), *only])
+    assert found.exit_code == 1
+    assert changed in found.output

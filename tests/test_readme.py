@@ -4,19 +4,56 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
+from helpers import call_stackae, train_briefly, write_small_mnist
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+COMMANDS = re.findall(r"^stackae .*$", README, flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
-def test_a_python_block_of_the_readme_runs(block, tmp_path, monkeypatch):
+def test_a_python_block_of_the_readme_runs(block, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    shows_a_plan = ".plan(" in block
+    if not shows_a_plan:
+        train_briefly(monkeypatch)
     exec(compile(block, "README.md", "exec"), {})
+    if shows_a_plan:
+        assert f"```\n{capsys.readouterr().out}```" in README
+
+
+@pytest.fixture
+def beside_the_data(tmp_path, monkeypatch):
+    """The files that the commands of the README name, small, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    write_small_mnist(tmp_path)
+    monkeypatch.setenv("STACKAE_DATA_HOME", str(tmp_path))
+    X = np.random.default_rng(0).normal(size=(120, 6)).astype(np.float32)
+    np.save("big.npy", X)
+    (tmp_path / "shards").mkdir()
+    for k in range(2):
+        np.save(tmp_path / "shards" / f"{k}.npy", X[60 * k :][:60])
+    lines = [f"{a},{b},{c},{'ant' if a > 0 else 'bee'}" for a, b, c in X[:, :3]]
+    (tmp_path / "table.csv").write_text("\n".join(["a,b,c,kind", *lines]) + "\n")
+
+
+@pytest.mark.usefixtures("beside_the_data")
+def test_the_commands_of_the_readme_run_one_after_the_other(monkeypatch, capsys):
+    train_briefly(monkeypatch)
+    monkeypatch.setattr("stackae.evaluation.experiment.FEW_LABELS", (10,))
+    monkeypatch.setattr("stackae.evaluation.experiment.N_SPLITS", 2)
+    assert len(COMMANDS) > 12
+    for command in COMMANDS:
+        code = call_stackae(monkeypatch, *shlex.split(command, comments=True)[1:])
+        assert code == 0, (command, capsys.readouterr().err)
 
 
 def test_the_readme_has_the_two_commands_on_its_first_screen():
@@ -50,9 +87,14 @@ def test_the_table_of_the_demo_in_the_readme_is_that_of_its_result():
     demo = json.loads(path.read_text(encoding="utf-8"))
     for record in demo["records"]:
         (row,) = [line for line in README.splitlines() if line.startswith(f"│ {record['method']} ")]
-        for measure in ("linear probe", "k-NN probe", "10 labels", "100 labels", "1,000 labels", "clusters"):
+        for measure in (
+            "linear_probe",
+            "knn_probe",
+            *(f"few_labels_{n}" for n in (10, 100, 1000)),
+            "clusters",
+        ):
             assert f"│ {100 * record[measure]:.1f} %" in row
-        assert "R²" not in record or f"│ {record['R²']:.3f}" in row
+        assert "r2" not in record or f"│ {record['r2']:.3f}" in row
     assert all(verdict in README.splitlines() for verdict in demo["verdicts"])
 
 
@@ -194,17 +236,17 @@ def test_the_table_against_pca_in_the_readme_is_that_of_its_result():
         found = [cells[width] for width in widths if width in cells]
         if found:
             linear, neighbours = (
-                " / ".join(gain(cell[probe]) for cell in found) for probe in ("linear probe", "k-NN probe")
+                " / ".join(gain(cell[probe]) for cell in found) for probe in ("linear_probe", "knn_probe")
             )
-            pca = " / ".join(f"{100 * cell['linear probe']['PCA']:.0f}" for cell in found)
-            r2 = min(cell["R²"]["stackae"] - cell["R²"]["PCA"] for cell in found)
+            pca = " / ".join(f"{100 * cell['linear_probe']['PCA']:.0f}" for cell in found)
+            r2 = min(cell["r2"]["stackae"] - cell["r2"]["PCA"] for cell in found)
             assert f"| {name} | {linear} | {neighbours} | {pca} | {r2:+.3f} |" in README.splitlines()
     counts = result["counts"]
-    linear, neighbours = counts["linear probe"], counts["k-NN probe"]
+    linear, neighbours = counts["linear_probe"], counts["knn_probe"]
     said = " ".join(README.split())
     assert (
         f"the linear probe is better in {linear['better, with room']} of {linear['with room']} cells, the"
         f" neighbours in {neighbours['better, with room']} of {neighbours['with room']}; worse of all"
         f" {counts['cells']} cells are {linear['worse, of all']} and {neighbours['worse, of all']}."
     ) in said
-    assert counts["R²"]["below by more than 0.005"] == 0
+    assert counts["r2"]["below by more than 0.005"] == 0

@@ -1,21 +1,19 @@
-"""A finished run, and two ways to call the command line."""
+"""Runs, finished and broken off, small data, and the command line called within this process."""
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import SMALL, command
+from helpers import SMALL, call_stackae
 
-from stackae_cli.errors import run as run_command
-from stackae_cli.main import cli
+from stackae.training.callbacks import Checkpoints
 
 
 @dataclass
-class Answer:
+class Outcome:
     code: int
     out: str
     err: str
@@ -23,15 +21,13 @@ class Answer:
 
 @pytest.fixture
 def stackae(capfd, monkeypatch):
-    """Call the command line within this process, as the entry point does."""
-    monkeypatch.setattr("signal.signal", lambda *args: None)
-    monkeypatch.setattr("warnings.showwarning", None, raising=False)
+    """Call the command line within this process."""
 
-    def call(*args: object) -> Answer:
+    def call(*args: object) -> Outcome:
         capfd.readouterr()
-        code = run_command(cli, [str(arg) for arg in args])
+        code = call_stackae(monkeypatch, *args)
         out, err = capfd.readouterr()
-        return Answer(code, out, err)
+        return Outcome(code, out, err)
 
     return call
 
@@ -40,7 +36,8 @@ def stackae(capfd, monkeypatch):
 def finished_run(tmp_path_factory) -> Path:
     """A small run on digits."""
     folder = tmp_path_factory.mktemp("runs") / "digits"
-    subprocess.run(command("pretrain", "digits", "--out", folder, *SMALL), check=True, capture_output=True)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        assert call_stackae(monkeypatch, "pretrain", "digits", "--out", folder, *SMALL) == 0
     return folder
 
 
@@ -52,8 +49,35 @@ def csv(tmp_path) -> Path:
     X = rng.normal(size=(60, 3)) + 4 * (kinds == "bee")[:, None]
     lines = [
         "a,b,c,kind",
-        *(",".join([*(f"{v:.6f}" for v in row), kind]) for row, kind in zip(X, kinds, strict=True)),
+        *(",".join([*(f"{v:.6f}" for v in x), kind]) for x, kind in zip(X, kinds, strict=True)),
     ]
     path = tmp_path / "table.csv"
     path.write_text("\n".join(lines) + "\n")
     return path
+
+
+@pytest.fixture
+def dying(monkeypatch):
+    """Let a run within this process die after so many epochs, once."""
+
+    def die_after(n_epochs: int, error: type[BaseException] = KeyboardInterrupt) -> None:
+        counted = []
+        end_epoch = Checkpoints.end_epoch
+
+        def counting(*args):
+            end_epoch(*args)
+            counted.append(None)
+            if len(counted) == n_epochs:
+                raise error
+
+        monkeypatch.setattr(Checkpoints, "end_epoch", counting)
+
+    return die_after
+
+
+@pytest.fixture
+def broken_off(stackae, dying, tmp_path) -> Path:
+    """A run that was interrupted in its first layer."""
+    dying(1)
+    assert stackae("pretrain", "digits", "--out", tmp_path / "run", *SMALL).code == 130
+    return tmp_path / "run"

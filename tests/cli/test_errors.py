@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import sys
 
 import numpy as np
 import pytest
-from helpers import SMALL, command
+from helpers import SMALL, forked, run_stackae_without_a_reader
 
 USAGE, DATA, MODEL, IO, DIVERGED = 2, 3, 4, 5, 6
 
 
 @pytest.fixture
 def refuse(stackae):
-    """Call, and hold that the answer is one line of error with a code, that names something."""
+    """Call, and hold that the done is one line of error with a code, that names something."""
 
     def call(code, *args_and_words):
         *args, words = args_and_words
-        answer = stackae(*args)
-        assert answer.code == code, answer
-        lines = [line for line in answer.err.splitlines() if not line.startswith("stackae: warning: ")]
-        assert len(lines) == 1, answer.err
+        done = stackae(*args)
+        assert done.code == code, done
+        lines = [line for line in done.err.splitlines() if not line.startswith("stackae: warning: ")]
+        assert len(lines) == 1, done.err
         assert lines[0].startswith("stackae: error: ")
-        assert answer.out == ""
+        assert done.out == ""
         for word in words:
             assert str(word) in lines[0]
 
@@ -202,9 +200,9 @@ def test_a_configuration_that_cannot_be_used_exits_2(content, words, refuse, tmp
 
 
 def test_a_missing_command_shows_the_help_and_an_unknown_one_is_named(stackae):
-    answer = stackae()
-    assert (answer.code, answer.out) == (USAGE, "")
-    assert len(answer.err.splitlines()) > 5
+    done = stackae()
+    assert (done.code, done.out) == (USAGE, "")
+    assert len(done.err.splitlines()) > 5
     assert stackae("frobnicate").code == USAGE
     assert "frobnicate" in stackae("frobnicate").err
 
@@ -257,30 +255,12 @@ def test_a_layer_too_wide_for_the_memory_exits_2(refuse, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_debug_shows_the_traceback(tmp_path):
-    args = ("pretrain", tmp_path / "none.csv", "--out", tmp_path / "run", "--debug")
-    done = subprocess.run(command(*args), capture_output=True, text=True)
-    assert "Traceback" in done.stderr
-    assert done.returncode != 0
+def test_debug_shows_the_traceback(stackae, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"none\.csv"):
+        stackae("pretrain", tmp_path / "none.csv", "--out", tmp_path / "run", "--debug")
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupted_run_says_how_to_go_on_and_leaves_nothing_half_done(number, code, tmp_path):
-    args = ("pretrain", "digits", "--out", tmp_path / "run", "--epochs", 100_000)
-    process = subprocess.Popen(command(*args), stderr=subprocess.PIPE, text=True)
-    first = process.stderr.readline()  # training is under way
-    process.send_signal(number)
-    _, err = process.communicate(timeout=60)
-    assert first.startswith("layer 1")
-    assert process.returncode == code
-    go_on = f"stackae pretrain --resume --out {tmp_path / 'run'} digits"
-    assert err.splitlines()[-1] == f"stackae: error: stopped; go on with: {go_on}"
-    assert "Traceback" not in err
-    assert {path.name for path in (tmp_path / "run").iterdir()} == {"checkpoints", "config.toml"}
-
-
+@pytest.mark.slow
 def test_a_reader_that_leaves_early_is_no_error(finished_run):
-    process = subprocess.Popen(command("info", finished_run), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    process.stdout.close()
-    assert process.stderr.read() == b""
-    assert process.wait(timeout=60) == 0
+    code, _, err = forked(run_stackae_without_a_reader, "info", finished_run)
+    assert (code, err) == (0, "")

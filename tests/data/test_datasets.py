@@ -78,6 +78,7 @@ def test_the_two_parts_of_the_digits_make_the_whole_and_have_the_same_share_of_e
 # MNIST and Fashion-MNIST
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not (Path(os.environ.get(HOME, "")) / "mnist").is_dir() or not os.environ.get(HOME),
     reason="STACKAE_DATA_HOME names no folder with mnist in it",

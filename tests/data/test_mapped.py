@@ -1,4 +1,4 @@
-"""Rows that stay on the disk, and tables in several files."""
+"""Samples that stay on the disk, and tables in several files."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from stackae import StackedAutoencoder
-from stackae.data import MappedRows, fingerprint, load_data, mapped
-from stackae.data.mapped import is_mapped, scratch_rows
+from stackae.data import MappedMatrix, fingerprint, load_data, mapped
+from stackae.data.mapped import lies_in_a_file, scratch_array
 from stackae.exceptions import DataError, DataFileError, ParameterError
 
 X = np.random.default_rng(0).normal(size=(500, 6)).astype(np.float32)
@@ -34,14 +34,15 @@ def saved(folder, *pieces):
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_pieces_read_as_the_whole(cut, order, tmp_path):
     saved(tmp_path, *(np.asarray(piece, order=order) for piece in (X[:cut], X[cut:])))
-    rows = MappedRows([np.load(tmp_path / f"part{k}.npy", mmap_mode="r") for k in range(2)])
-    assert (len(rows), rows.shape, rows.dtype, rows.nbytes) == (500, (500, 6), np.float32, X.nbytes)
+    matrix = MappedMatrix([np.load(tmp_path / f"part{k}.npy", mmap_mode="r") for k in range(2)])
+    assert (len(matrix), matrix.shape, matrix.dtype, matrix.nbytes) == (500, (500, 6), np.float32, X.nbytes)
     for part in (slice(None), slice(100, 300), slice(-5, None), slice(490, 600), slice(3, 3)):
-        np.testing.assert_array_equal(rows[part], X[part])
+        np.testing.assert_array_equal(matrix[part], X[part])
     chosen = np.array([499, 0, 250, 3, 3])
-    np.testing.assert_array_equal(rows.take(chosen), X[chosen])
-    np.testing.assert_array_equal(np.asarray(rows), X)
-    assert fingerprint(rows) == fingerprint(X)
+    np.testing.assert_array_equal(matrix.gather(chosen), X[chosen])
+    np.testing.assert_array_equal(matrix.take(chosen)[:], X[chosen])
+    np.testing.assert_array_equal(np.asarray(matrix), X)
+    assert fingerprint(matrix) == fingerprint(X)
 
 
 @pytest.mark.parametrize(
@@ -51,16 +52,16 @@ def test_pieces_read_as_the_whole(cut, order, tmp_path):
 )  # fmt: skip
 def test_numbers_are_read_as_the_floats_that_hold_them(dtype, read_as, tmp_path):
     numbers = (X * 10).astype(dtype)
-    rows = MappedRows([numbers[:100], numbers[100:]])
-    assert rows.dtype == rows[:1].dtype == read_as
-    np.testing.assert_array_equal(rows[:], numbers.astype(read_as))
+    matrix = MappedMatrix([numbers[:100], numbers[100:]])
+    assert matrix.dtype == matrix[:1].dtype == read_as
+    np.testing.assert_array_equal(matrix[:], numbers.astype(read_as))
 
 
 def test_what_is_no_table_is_refused():
     with pytest.raises(DataError, match=r"one width, got widths \[5, 6\]"):
-        MappedRows([X, X[:, 1:]])
+        MappedMatrix([X, X[:, 1:]])
     with pytest.raises(DataError, match="numbers"):
-        MappedRows([np.array([["a"]])])
+        MappedMatrix([np.array([["a"]])])
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs /proc to see its own memory")
@@ -69,44 +70,44 @@ def test_reading_leaves_no_page_in_memory(tmp_path, monkeypatch):
     large = np.lib.format.open_memmap(path, "w+", np.float32, (200_000, 64))
     large[:] = 1
     del large
-    rows = MappedRows([np.load(path, mmap_mode="r")])
+    matrix = MappedMatrix([np.load(path, mmap_mode="r")])
     before = resident()
-    for start in range(0, len(rows), 10_000):
-        rows[start : start + 10_000]
-    assert resident() - before < 20e6 < rows.nbytes
-    seen = []
+    for start in range(0, len(matrix), 10_000):
+        matrix[start : start + 10_000]
+    assert resident() - before < 20e6 < matrix.nbytes
+    taken = []
     release = mapped.release
-    monkeypatch.setattr(mapped, "release", lambda part: (seen.append(resident()), release(part)))
-    rows.take(np.arange(0, 200_000, 40))
-    assert max(seen) - before < 20e6
+    monkeypatch.setattr(mapped, "release", lambda part: (taken.append(resident()), release(part)))
+    matrix.gather(np.arange(0, 200_000, 40))
+    assert max(taken) - before < 20e6
 
 
 def test_a_private_map_keeps_what_was_written_to_it(tmp_path):
     saved(tmp_path, X)
     private = np.load(tmp_path / "part0.npy", mmap_mode="c")
     private[:] = 7
-    assert not is_mapped(private)
-    MappedRows([private])[:]
+    assert not lies_in_a_file(private)
+    MappedMatrix([private])[:]
     assert (private == 7).all()
 
 
 @pytest.mark.skipif(not hasattr(mmap, "MAP_PRIVATE"), reason="this system has no private maps")
 def test_memory_that_no_file_holds_keeps_what_was_written_to_it():
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
-    rows = np.ndarray(X.shape, np.float32, buffer=mmap.mmap(-1, X.nbytes, flags=flags))
-    rows[:] = X
-    assert not is_mapped(rows)
-    np.testing.assert_array_equal(MappedRows([rows])[:], X)
-    np.testing.assert_array_equal(rows, X)
+    array = np.ndarray(X.shape, np.float32, buffer=mmap.mmap(-1, X.nbytes, flags=flags))
+    array[:] = X
+    assert not lies_in_a_file(array)
+    np.testing.assert_array_equal(MappedMatrix([array])[:], X)
+    np.testing.assert_array_equal(array, X)
 
 
-def test_scratch_rows_have_no_name_and_a_full_disk_is_told_before_anything_is_written(tmp_path):
-    rows = scratch_rows((10, 3), np.float32, tmp_path)
-    rows[:] = 1
-    assert rows.sum() == 30
+def test_a_scratch_array_has_no_name_and_a_full_disk_is_told_before_anything_is_written(tmp_path):
+    array = scratch_array((10, 3), np.float32, tmp_path)
+    array[:] = 1
+    assert array.sum() == 30
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(OSError, match=r"no room for .* bytes of rows .*; choose another cache_folder"):
-        scratch_rows((2**48, 1024), np.float32, tmp_path)
+        scratch_array((2**48, 1024), np.float32, tmp_path)
 
 
 # Tables in several files
@@ -120,7 +121,7 @@ def parquet(folder, *pieces, names="abcdef"):
 
 @pytest.mark.parametrize("memory", [None, "16MiB"])
 @pytest.mark.parametrize("kind", [saved, parquet])
-def test_a_folder_of_parts_is_one_table(kind, memory, tmp_path):
+def test_a_folder_of_shards_is_one_table(kind, memory, tmp_path):
     folder = kind(tmp_path, X[:200], X[200:201], X[201:])
     (folder / "_SUCCESS").touch()
     for source in (folder, sorted(folder.glob("part*"))):
@@ -130,23 +131,24 @@ def test_a_folder_of_parts_is_one_table(kind, memory, tmp_path):
         assert data.name == (folder.name if source is folder else source[0].name)
 
 
+@pytest.mark.slow
 def test_a_large_parquet_file_is_copied_to_the_disk_once(tmp_path):
     wide = np.random.default_rng(1).normal(size=(40_000, 60))
     pq.write_table(
         pa.table({f"c{j}": wide[:, j] for j in range(60)}), tmp_path / "wide.parquet", row_group_size=7000
     )
     data = load_data(tmp_path / "wide.parquet", max_memory="17MB", drop=["c3"], cache_folder=tmp_path)
-    assert isinstance(data.X, MappedRows)
+    assert isinstance(data.X, MappedMatrix)
     np.testing.assert_array_equal(data.X[:], np.delete(wide, 3, axis=1))
     assert [path.name for path in tmp_path.iterdir()] == ["wide.parquet"]
-    model = StackedAutoencoder((4,), max_memory="17MB", random_state=0).fit(data.rows)
+    model = StackedAutoencoder((4,), max_memory="17MB", random_state=0).fit(data.named_samples)
     assert model.feature_names_in_[3] == "c4"
 
 
 def test_a_large_file_of_bytes_is_not_turned_into_floats_as_a_whole(tmp_path):
     saved(tmp_path, np.full((400_000, 12), 3, np.uint8))
     data = load_data(tmp_path / "part0.npy", max_memory="17MB")
-    assert isinstance(data.X, MappedRows)
+    assert isinstance(data.X, MappedMatrix)
     assert (data.X[:5] == 3).all()
 
 
@@ -160,28 +162,28 @@ def test_a_large_file_of_bytes_is_not_turned_into_floats_as_a_whole(tmp_path):
         (lambda folder: (folder / "broken.npy").write_bytes(b"no"), r"broken\.npy"),
     ],
 )  # fmt: skip
-def test_parts_that_make_no_table_are_refused_in_one_line(make, message, tmp_path):
+def test_shards_that_make_no_table_are_refused_in_one_line(make, message, tmp_path):
     make(tmp_path)
     with pytest.raises(DataFileError, match=message) as caught:
         load_data(tmp_path)
     assert "\n" not in str(caught.value)
 
 
-def test_parts_with_other_columns_are_refused(tmp_path):
+def test_shards_with_other_columns_are_refused(tmp_path):
     parquet(tmp_path, X)
     pq.write_table(pa.table(dict(zip("abcdeg", X.T, strict=True))), tmp_path / "part1.parquet")
     with pytest.raises(DataFileError, match=r"part1\.parquet: other columns than .*, such as '[fg]'"):
         load_data(tmp_path)
 
 
-def test_a_missing_value_in_a_part_names_its_row(tmp_path):
+def test_a_missing_value_in_a_shard_names_its_row(tmp_path):
     column = pa.array([1.0] * 20_000 + [None])
     pq.write_table(pa.table({"a": column}), tmp_path / "a.parquet")
     with pytest.raises(DataFileError, match="row 20000, counted from 0, column 'a'"):
         load_data([tmp_path / "a.parquet"])
 
 
-def test_no_parts_are_refused():
+def test_no_shards_are_refused():
     with pytest.raises(ParameterError, match="at least one file"):
         load_data([])
 
@@ -191,4 +193,4 @@ def test_a_value_that_is_not_finite_is_refused_with_its_row(tmp_path):
     bad[450, 2] = np.nan
     saved(tmp_path, bad[:200], bad[200:])
     with pytest.raises(DataError, match="contains NaN in row 450, column 2"):
-        StackedAutoencoder((2,)).fit(load_data(tmp_path).rows)
+        StackedAutoencoder((2,)).fit(load_data(tmp_path).named_samples)

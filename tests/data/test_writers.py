@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -25,6 +25,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
+@settings(max_examples=40)
 @given(
     array=st.sampled_from([np.float32, np.float64]).flatmap(
         lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6))

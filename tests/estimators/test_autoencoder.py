@@ -30,7 +30,7 @@ def test_a_linear_dense_autoencoder_spans_the_subspace_of_pca():
     )
     linear = Autoencoder(3, activation="identity", scale=None, training=long, random_state=0).fit(X)
     pca = PCA(3).fit(X)
-    decoder = linear.module_.network.decoder_weight.numpy()
+    decoder = linear.module_[0].network.decoder_weight.numpy()
     assert subspace_angles(decoder, pca.components_.T).max() < 1e-2
     error = ((linear.reconstruct(X) - X) ** 2).sum()
     assert error == pytest.approx(((pca.inverse_transform(pca.transform(X)) - X) ** 2).sum(), rel=1e-3)
@@ -57,22 +57,22 @@ def test_the_global_random_states_are_untouched(digits):
     np.testing.assert_array_equal(np.random.get_state()[1], states[1])
 
 
-def test_inverse_transform_answers_in_the_units_of_the_input(table):
+def test_inverse_transform_decodes_to_the_units_of_the_input(table):
     model = Autoencoder(3, activation="identity", training=Training(learning_rate=0.02), random_state=0).fit(
         table
     )
-    answer = model.inverse_transform(model.transform(table))
+    decoded = model.inverse_transform(model.transform(table))
     spread = table.std(0)
-    assert (np.sqrt(((answer - table) ** 2).mean(0))[:5] < 0.35 * spread[:5]).all()
-    np.testing.assert_allclose(answer[:, 5], 7.0, atol=0.2)
-    np.testing.assert_allclose(model.reconstruct(table), answer)
+    assert (np.sqrt(((decoded - table) ** 2).mean(0))[:5] < 0.35 * spread[:5]).all()
+    np.testing.assert_allclose(decoded[:, 5], 7.0, atol=0.2)
+    np.testing.assert_allclose(model.reconstruct(table), decoded)
 
 
 def test_score_is_r2_and_score_samples_the_negative_squared_error(digits):
     model = small_autoencoder(8).fit(digits)
-    answer = model.reconstruct(digits)
-    assert model.score(digits) == pytest.approx(r2_score(digits, answer, multioutput="variance_weighted"))
-    np.testing.assert_allclose(model.score_samples(digits), -((answer - digits) ** 2).sum(1), rtol=1e-9)
+    x = model.reconstruct(digits)
+    assert model.score(digits) == pytest.approx(r2_score(digits, x, multioutput="variance_weighted"))
+    np.testing.assert_allclose(model.score_samples(digits), -((x - digits) ** 2).sum(1), rtol=1e-9)
 
 
 def test_score_samples_counts_in_standard_deviations_for_a_table(table):
@@ -84,12 +84,12 @@ def test_score_samples_counts_in_standard_deviations_for_a_table(table):
 def test_components_are_the_encoders_weights(digits):
     model = small_autoencoder(5, activation="identity").fit(digits)
     assert model.components_.shape == (5, 64)
-    codes = digits @ model.components_.T.astype(float) + model.module_.network.encoder_bias.numpy()
+    codes = digits @ model.components_.T.astype(float) + model.module_[0].network.encoder_bias.numpy()
     np.testing.assert_allclose(model.transform(digits), codes, rtol=1e-6, atol=1e-8)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, np.uint8, np.bool_, np.float16, ">f8"])
-def test_every_numeric_type_is_accepted_and_the_answer_is_floating(dtype, digits):
+def test_every_numeric_type_is_accepted_and_codes_are_floating(dtype, digits):
     X = (digits * 16).astype(dtype)
     codes = small_autoencoder().fit(X).transform(X)
     assert codes.dtype == (np.float32 if dtype == np.float32 else np.float64)
@@ -105,27 +105,27 @@ def test_memory_layout_and_writability_change_nothing(digits):
         np.testing.assert_array_equal(small_autoencoder().fit_transform(X), expected)
 
 
-def test_float32_and_float64_rows_give_the_same_codes_to_float32_precision(digits):
+def test_float32_and_float64_samples_give_the_same_codes_to_float32_precision(digits):
     model = small_autoencoder().fit(digits)
     narrow = model.transform(digits.astype(np.float32))
     np.testing.assert_allclose(narrow, model.transform(digits), rtol=1e-4, atol=1e-5)
 
 
-def test_float32_precision_asked_for_is_used_for_float64_rows(digits):
+def test_float32_precision_asked_for_is_used_for_float64_samples(digits):
     model = small_autoencoder(precision="float32").fit(digits)
     codes = model.transform(digits)
     assert codes.dtype == np.float64
     np.testing.assert_array_equal(codes, codes.astype(np.float32))
 
 
-@pytest.mark.parametrize("n_rows", [1, 2, 33])
-def test_few_rows_and_a_last_batch_of_one_row_are_fitted(n_rows, table):
-    model = small_autoencoder(2).fit(table[:n_rows])
-    assert np.isfinite(model.transform(table[:n_rows])).all()
+@pytest.mark.parametrize("n_samples", [2, 33])
+def test_few_samples_and_a_last_batch_of_one_are_fitted(n_samples, table):
+    model = small_autoencoder(2).fit(table[:n_samples])
+    assert np.isfinite(model.transform(table[:n_samples])).all()
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_every_variant_is_fitted_to_one_row(variant, table):
+def test_every_variant_is_fitted_to_one_sample(variant, table):
     model = small_autoencoder(2, **VARIANTS[variant]).fit(table[:1])
     assert np.isfinite(model.transform(table[:1])).all()
 

@@ -21,18 +21,24 @@ from stackae import (
     Training,
 )
 
+pytestmark = pytest.mark.slow
+
 QUICK = Training(max_epochs=2)
 SMALL = StackedAutoencoder((16, 8), pretrain=QUICK, finetune=QUICK)
 ESTIMATORS = [
     Autoencoder(training=QUICK),
-    StackedAutoencoder(pretrain=QUICK, finetune=QUICK),
+    StackedAutoencoder((8, 2), pretrain=QUICK, finetune=QUICK),  # as a rule with a shortcut
     StackedAutoencoder(
-        [Autoencoder(8, corruption="gaussian"), 4], pretrain=QUICK, finetune=QUICK, output="all"
+        [Autoencoder(8, corruption="gaussian"), 4],
+        pretrain=QUICK,
+        finetune=QUICK,
+        output="all",
+        missing_values=np.nan,
+        add_indicator=True,
     ),
-    StackedAutoencoder((8, 4), pretrain=QUICK, finetune=QUICK, missing_values=np.nan, add_indicator=True),
-    StackedAutoencoderClassifier(encoder=SMALL, finetune=Training(max_epochs=30)),
-    StackedAutoencoderRegressor(encoder=SMALL, finetune=Training(max_epochs=30)),
-    StackedAutoencoderDetector((8, 4), pretrain=QUICK, finetune=QUICK),
+    StackedAutoencoderClassifier(SMALL, finetune=Training(max_epochs=10)),
+    StackedAutoencoderRegressor(SMALL, finetune=Training(max_epochs=30)),
+    StackedAutoencoderDetector(SMALL),
 ]
 #: Those that ``check_estimator`` leaves out.
 LEFT_OUT = [
@@ -57,12 +63,13 @@ def every_check(estimators):
             yield instance, check
         for check in LEFT_OUT:
             yield estimator, check
-        # It puts a missing value into the rows of whatever has a parameter of that name.
-        takes_missing = clone(estimator)
-        of_encoder = getattr(estimator, "encoder", None) is not None
-        takes_missing.set_params(**{f"{'encoder__' * of_encoder}missing_values": np.nan})
-        if getattr(estimator, "network", None) != "marginalised":
-            yield takes_missing, estimator_checks.check_inplace_ensure_writeable
+        yield with_gaps_allowed(estimator), estimator_checks.check_inplace_ensure_writeable
+
+
+def with_gaps_allowed(estimator):
+    """For the check that puts a missing value into the data of whatever has a parameter of that name."""
+    prefix = "encoder__" if hasattr(estimator, "encoder") else ""
+    return clone(estimator).set_params(**{f"{prefix}missing_values": np.nan})
 
 
 def is_bare(check):
@@ -80,9 +87,10 @@ def test_scikit_learns_check_passes(estimator, check):
     check(type(estimator).__name__, estimator) if is_bare(check) else check(estimator)
 
 
-@pytest.mark.parametrize("estimator", [Autoencoder(), StackedAutoencoder()], ids=name_of)
-def test_the_defaults_pass_the_invariance_checks(estimator):
-    """Shown on the default budget, where the weights are far from their start."""
+@pytest.mark.parametrize(
+    "estimator", [Autoencoder(), StackedAutoencoder((16, 2), finetune=Training(updates=500))], ids=name_of
+)
+def test_the_invariance_checks_pass_where_the_weights_are_far_from_their_start(estimator):
     name = type(estimator).__name__
     estimator_checks.check_methods_subset_invariance(name, estimator)
     estimator_checks.check_methods_sample_order_invariance(name, estimator)
@@ -91,13 +99,32 @@ def test_the_defaults_pass_the_invariance_checks(estimator):
 
 #: Other than two components, for the checks that have one feature.
 N_COMPONENTS = {"network pca": 1, "network marginalised": 1}
+#: What has nothing to do with how a layer computes: shown once for each estimator.
+OF_THE_INTERFACE = {
+    "check_param_validation",
+    "check_set_params",
+    "check_dont_overwrite_parameters",
+    "check_estimators_overwrite_params",
+    "check_estimator_sparse_matrix",  # as the array
+    "check_sample_weight_equivalence_on_sparse_data",  # as on dense data
+    "check_sample_weights_list",
+    "check_sample_weights_not_an_array",
+    "check_sample_weights_pandas_series",
+    "check_sample_weights_shape",
+    "check_transformer_data_not_an_array",
+}
 
 
-@pytest.mark.filterwarnings("ignore:.*was fitted with.*feature names")
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_every_variant_passes_every_check(variant):
+def test_every_variant_passes_the_checks_that_fit_and_transform(variant):
     layer = Autoencoder(N_COMPONENTS.get(variant, 2), training=QUICK, **VARIANTS[variant])
-    for estimator, check in every_check([layer]):
+    checks = list(estimator_checks_generator(layer, mark=None))
+    checks.append((layer, estimator_checks.check_transformer_get_feature_names_out))
+    if variant != "network marginalised":
+        checks.append((with_gaps_allowed(layer), estimator_checks.check_inplace_ensure_writeable))
+    for estimator, check in checks:
+        if name_of(check) in OF_THE_INTERFACE:
+            continue
         try:
             check("Autoencoder", estimator) if is_bare(check) else check(estimator)
         except SkipTest:
@@ -106,7 +133,7 @@ def test_every_variant_passes_every_check(variant):
             raise AssertionError(f"{variant} fails {name_of(check)}") from error
 
 
-#: The least R² that layers of sixteen units reach on digits in sixty epochs, where it is not the common one.
+#: The least R² that layers of sixteen units reach on digits in forty epochs, where it is not the common one.
 LEAST_R2 = {
     "network convolutional": 0.8,
     "network recurrent": 0.8,
@@ -123,7 +150,7 @@ LEAST_R2 = {
     "penalty adversarial": 0.55,
     "two penalties": 0.38,
     "hidden noise": 0.55,
-    "emphasis": 0.3,
+    "emphasis": 0.2,
     "loss squared_error": 0.55,
     "loss huber": 0.55,
     "loss per_feature": 0.55,
@@ -133,8 +160,8 @@ LEAST_R2 = {
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_reconstructs_digits(variant, digits):
     parts = VARIANTS[variant] if variant != "network recurrent" else {"network": Recurrent((8, 8))}
-    layer = Autoencoder(16, training=Training(max_epochs=60), random_state=0, **parts)
-    assert layer.fit(digits).score(digits) > LEAST_R2.get(variant, 0.7)
+    layer = Autoencoder(16, training=Training(40, learning_rate=0.01), random_state=0, **parts)
+    assert layer.fit(digits[:300]).score(digits[:300]) > LEAST_R2.get(variant, 0.7)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -23,8 +23,8 @@ from stackae.serialization.onnx import OPSET
 ONCE = Training(max_epochs=1, batch_size=64)
 
 
-@pytest.fixture
-def rows(table):
+@pytest.fixture(scope="module")
+def X(table):
     return table.astype(np.float32)
 
 
@@ -34,48 +34,43 @@ def session_of(model, folder):
     return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
 
-def assert_same_codes(model, rows, folder):
-    """For blocks of several sizes, of which one row is the least."""
+def assert_same_codes(model, X, folder):
+    """For blocks of several sizes, of which one sample is the least."""
     session = session_of(model, folder)
-    for block in (rows, rows[:7], rows[-1:]):
-        (codes,) = session.run(["codes"], {"rows": block})
+    for block in (X, X[:7], X[-1:]):
+        (codes,) = session.run(["codes"], {"X": block})
         expected = model.transform(block)
         assert codes.dtype == expected.dtype == np.float32
         np.testing.assert_allclose(codes, expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_every_variant_alone_computes_what_transform_does(name, rows, tmp_path):
-    assert_same_codes(small_autoencoder(training=ONCE, **VARIANTS[name]).fit(rows), rows, tmp_path)
-
-
-@pytest.mark.parametrize("name", VARIANTS)
-def test_every_variant_at_the_bottom_of_a_stack_computes_what_transform_does(name, rows, tmp_path):
+def test_every_variant_at_the_bottom_of_a_stack_computes_what_transform_does(name, X, tmp_path):
     layers = [Autoencoder(6, **VARIANTS[name]), 3]
-    stack = small_stack(layers, pretrain=ONCE, finetune=None, output="all").fit(rows)
-    assert_same_codes(stack, rows, tmp_path)
+    stack = small_stack(layers, pretrain=ONCE, finetune=None, output="all").fit(X)
+    assert_same_codes(stack, X, tmp_path)  # those of the variant are the first of them
 
 
 @pytest.mark.parametrize("output", ["code", "all"])
-def test_a_fine_tuned_stack_gives_the_outputs_that_it_was_asked_for(output, rows, tmp_path):
-    stack = small_stack(output=output).fit(rows)
-    assert_same_codes(stack, rows, tmp_path)
-    assert session_of(stack, tmp_path).get_outputs()[0].shape == ["n_rows", 11 if output == "all" else 3]
+def test_a_fine_tuned_stack_gives_the_outputs_that_it_was_asked_for(output, X, tmp_path):
+    stack = small_stack(output=output).fit(X)
+    assert_same_codes(stack, X, tmp_path)
+    assert session_of(stack, tmp_path).get_outputs()[0].shape == ["n_samples", 11 if output == "all" else 3]
 
 
-def test_a_layer_of_a_stack_is_exported_by_itself(rows, tmp_path):
-    stack = small_stack().fit(rows)
-    assert_same_codes(stack.layers_[1], stack.layers_[0].transform(rows), tmp_path)
+def test_a_layer_of_a_stack_is_exported_by_itself(X, tmp_path):
+    stack = small_stack().fit(X)
+    assert_same_codes(stack.layers_[1], stack.layers_[0].transform(X), tmp_path)
 
 
 @pytest.mark.parametrize("scale", ["auto", "standard", "minmax", None])
-def test_the_scaling_is_in_the_file(scale, rows, tmp_path):
-    assert_same_codes(small_autoencoder(scale=scale, loss="huber").fit(rows), rows, tmp_path)
+def test_the_scaling_is_in_the_file(scale, X, tmp_path):
+    assert_same_codes(small_autoencoder(scale=scale, loss="huber").fit(X), X, tmp_path)
 
 
-def test_rows_within_the_unit_interval_are_not_scaled(digits, tmp_path):
-    rows = digits.astype(np.float32)
-    assert_same_codes(small_stack(pretrain=ONCE, finetune=ONCE, shortcut=None).fit(rows), rows, tmp_path)
+def test_samples_within_the_unit_interval_are_not_scaled(digits, tmp_path):
+    X = digits[:200].astype(np.float32)
+    assert_same_codes(small_stack(pretrain=ONCE, finetune=ONCE, shortcut=None).fit(X), X, tmp_path)
     kinds = {node.op_type for node in onnx.load(tmp_path / "model.onnx").graph.node}
     assert kinds.isdisjoint({"Sub", "Cast"})
 
@@ -92,23 +87,23 @@ def test_rows_within_the_unit_interval_are_not_scaled(digits, tmp_path):
     ids=str,
 )
 def test_networks_and_codes_of_other_shapes_compute_what_transform_does(parameters, digits, tmp_path):
-    rows = digits[:200].astype(np.float32)
-    assert_same_codes(small_autoencoder(training=ONCE, **parameters).fit(rows), rows, tmp_path)
+    X = digits[:200].astype(np.float32)
+    assert_same_codes(small_autoencoder(training=ONCE, **parameters).fit(X), X, tmp_path)
 
 
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_sequences_end_where_they_are_filled_up(cell, tmp_path):
     rng = np.random.default_rng(0)
-    rows = rng.normal(3, 2, size=(50, 12)).astype(np.float32)
-    for row, length in zip(rows, rng.integers(0, 7, size=50), strict=True):
-        row[2 * length :] = -1
-    assert (rows == -1).all(1).any()
+    X = rng.normal(3, 2, size=(50, 12)).astype(np.float32)
+    for sequence, length in zip(X, rng.integers(0, 7, size=50), strict=True):
+        sequence[2 * length :] = -1
+    assert (X == -1).all(1).any()
     network = Recurrent((6, 2), cell=cell, hidden=5, padding=-1.0)
-    assert_same_codes(small_autoencoder(network=network, training=ONCE).fit(rows), rows, tmp_path)
+    assert_same_codes(small_autoencoder(network=network, training=ONCE).fit(X), X, tmp_path)
 
 
-def test_a_loaded_model_is_exported_to_the_same_bytes(rows, tmp_path):
-    model = small_stack().fit(rows)
+def test_a_loaded_model_is_exported_to_the_same_bytes(X, tmp_path):
+    model = small_stack().fit(X)
     model.save(tmp_path / "m.safetensors")
     model.export_onnx(tmp_path / "first.onnx")
     stackae.load(tmp_path / "m.safetensors").export_onnx(tmp_path / "again.onnx")
@@ -121,7 +116,7 @@ def test_the_file_tells_what_it_takes_what_it_gives_and_who_made_it(table, tmp_p
     stack = small_stack(output="all").fit(pd.DataFrame(table, columns=list("abcdef")))
     session = session_of(stack, tmp_path)
     (taken,), (given) = session.get_inputs(), session.get_outputs()
-    assert (taken.name, taken.type, taken.shape) == ("rows", "tensor(float)", ["n_rows", 6])
+    assert (taken.name, taken.type, taken.shape) == ("X", "tensor(float)", ["n_samples", 6])
     assert [output.name for output in given] == ["codes"]
     told = session.get_modelmeta()
     assert told.producer_name == "stackae"
@@ -132,13 +127,13 @@ def test_the_file_tells_what_it_takes_what_it_gives_and_who_made_it(table, tmp_p
     assert json.loads(told["versions"])["stackae"] == stackae.__version__
 
 
-def test_rows_without_names_are_exported_without_names(rows, tmp_path):
-    told = session_of(small_autoencoder().fit(rows), tmp_path).get_modelmeta().custom_metadata_map
+def test_samples_without_names_are_exported_without_names(X, tmp_path):
+    told = session_of(small_autoencoder().fit(X), tmp_path).get_modelmeta().custom_metadata_map
     assert "feature_names" not in told
 
 
-def test_the_file_is_valid_onnx_old_enough_for_runtimes_in_use_and_names_no_path(rows, tmp_path):
-    small_stack([Autoencoder(6, network="recurrent"), 3]).fit(rows).export_onnx(tmp_path / "m.onnx")
+def test_the_file_is_valid_onnx_old_enough_for_runtimes_in_use_and_names_no_path(X, tmp_path):
+    small_stack([Autoencoder(6, network="recurrent"), 3]).fit(X).export_onnx(tmp_path / "m.onnx")
     model = onnx.load(tmp_path / "m.onnx")
     onnx.checker.check_model(model, full_check=True)
     assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", OPSET)]
@@ -146,16 +141,16 @@ def test_the_file_is_valid_onnx_old_enough_for_runtimes_in_use_and_names_no_path
     assert b".py" not in (tmp_path / "m.onnx").read_bytes()
 
 
-def test_only_the_encoder_is_in_the_file(rows, tmp_path):
-    model = small_autoencoder(penalty="adversarial").fit(rows)
+def test_only_the_encoder_is_in_the_file(X, tmp_path):
+    model = small_autoencoder(penalty="adversarial").fit(X)
     model.export_onnx(tmp_path / "m.onnx")
     sizes = sorted(np.prod(tensor.dims) for tensor in onnx.load(tmp_path / "m.onnx").graph.initializer)
     assert sizes == [4, 6, 6, 24]  # bias, shift, factor, weights
 
 
 @pytest.mark.parametrize("network", ["dense", "recurrent"])
-def test_the_model_the_generators_and_the_warnings_are_as_they_were(network, rows, tmp_path):
-    model = small_stack([Autoencoder(6, network=network), 3]).fit(rows)
+def test_the_model_the_generators_and_the_warnings_are_as_they_were(network, X, tmp_path):
+    model = small_stack([Autoencoder(6, network=network), 3]).fit(X)
     modules = dict(model.module_.named_modules())
     state = {name: value.clone() for name, value in model.module_.state_dict().items()}
     drawn, filters = torch.get_rng_state(), list(warnings.filters)
@@ -171,8 +166,8 @@ def test_the_model_the_generators_and_the_warnings_are_as_they_were(network, row
 
 
 @pytest.mark.parametrize("name", ["plain", "network recurrent", "code topk"])
-def test_nothing_is_printed_and_nothing_is_warned_of(name, rows, tmp_path, capfd):
-    model = small_autoencoder(**VARIANTS[name]).fit(rows)
+def test_nothing_is_printed_and_nothing_is_warned_of(name, X, tmp_path, capfd):
+    model = small_autoencoder(**VARIANTS[name]).fit(X)
     capfd.readouterr()
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
@@ -181,9 +176,9 @@ def test_nothing_is_printed_and_nothing_is_warned_of(name, rows, tmp_path, capfd
     assert capfd.readouterr() == ("", "")
 
 
-def test_an_older_file_is_replaced_whole(rows, tmp_path):
+def test_an_older_file_is_replaced_whole(X, tmp_path):
     (tmp_path / "model.onnx").write_bytes(b"older")
-    assert_same_codes(small_autoencoder().fit(rows), rows, tmp_path)
+    assert_same_codes(small_autoencoder().fit(X), X, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
 
 
@@ -193,15 +188,15 @@ def test_an_unfitted_model_is_not_exported(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_in_the_place_of_the_file_is_refused(rows, tmp_path):
+def test_a_folder_in_the_place_of_the_file_is_refused(X, tmp_path):
     (tmp_path / "m.onnx").mkdir()
     with pytest.raises(OSError, match=r"m\.onnx: the destination is a folder"):
-        small_autoencoder().fit(rows).export_onnx(tmp_path / "m.onnx")
+        small_autoencoder().fit(X).export_onnx(tmp_path / "m.onnx")
     assert [path.name for path in tmp_path.iterdir()] == ["m.onnx"]
 
 
-def test_what_onnx_cannot_hold_is_refused_naming_it(rows, tmp_path, monkeypatch):
-    model = small_autoencoder().fit(rows)
+def test_what_onnx_cannot_hold_is_refused_naming_it(X, tmp_path, monkeypatch):
+    model = small_autoencoder().fit(X)
     monkeypatch.setattr(type(model), "_features", lambda self, module, x: torch.linalg.matrix_exp(x.t() @ x))
     with pytest.raises(ParameterError, match=r"m\.onnx: .*cannot be written as ONNX.*matrix_exp") as raised:
         model.export_onnx(tmp_path / "m.onnx")
@@ -209,8 +204,8 @@ def test_what_onnx_cannot_hold_is_refused_naming_it(rows, tmp_path, monkeypatch)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_onnx_the_refusal_says_what_to_install(rows, tmp_path, monkeypatch):
-    model = small_autoencoder().fit(rows)
+def test_without_onnx_the_refusal_says_what_to_install(X, tmp_path, monkeypatch):
+    model = small_autoencoder().fit(X)
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(
         ParameterError, match=r"m\.onnx: writing ONNX needs onnx; pip install 'stackae\[onnx\]'"

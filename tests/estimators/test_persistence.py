@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
+from pathlib import Path
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import SHORT, VARIANTS, small_autoencoder, small_stack
 from hypothesis import HealthCheck, assume, given, settings
@@ -37,14 +40,22 @@ from stackae import (
 from stackae.exceptions import ModelFileError, ParameterError
 from stackae.serialization.model_file import read_model, write_model
 
+OF_0_1_0 = Path(__file__).parent / "data" / "0.1.0"
+#: Samples, and what the models of version 0.1.0 made of them.
+EXPECTED = json.loads((OF_0_1_0 / "expected.json").read_text(encoding="ascii"))
+
+
+@pytest.fixture(scope="module")
+def original(digits, tmp_path_factory):
+    path = tmp_path_factory.mktemp("saved") / "model.safetensors"
+    layers = [Autoencoder(8, corruption=Masking(0.1), penalty=KLSparsity(0.1, 0.5)), 3]
+    small_stack(layers).fit(digits).save(path)
+    return path
+
 
 @pytest.fixture
-def saved(digits, tmp_path):
-    path = tmp_path / "model.safetensors"
-    small_stack([Autoencoder(8, corruption=Masking(0.1), penalty=KLSparsity(0.1, 0.5)), 3]).fit(digits).save(
-        path
-    )
-    return path
+def saved(original, tmp_path):
+    return Path(shutil.copy(original, tmp_path))
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -65,15 +76,13 @@ def test_a_loaded_stack_has_its_layers_and_they_share_its_weights(saved, digits)
     stack = stackae.load(saved)
     assert [layer.n_components for layer in stack.layers_] == [8, 3]
     assert stack.layers_[0].corruption.level == 0.1
-    assert stack.layers_[1].module_ is stack.module_.layers[1]
+    assert stack.layers_[1].module_[0] is stack.module_[1]
     np.testing.assert_array_equal(
         stack.layers_[1].transform(stack.layers_[0].transform(digits)), stack.transform(digits)
     )
 
 
 def test_feature_names_are_kept_and_still_checked(table, tmp_path):
-    import pandas as pd
-
     frame = pd.DataFrame(table, columns=list("abcdef"))
     small_stack().fit(frame).save(tmp_path / "m.safetensors")
     again = stackae.load(tmp_path / "m.safetensors")
@@ -98,7 +107,7 @@ def test_pickle_and_joblib_keep_the_model_bit_for_bit(dump, digits, tmp_path):
         joblib.dump(model, tmp_path / "m.joblib")
         again = joblib.load(tmp_path / "m.joblib")
     np.testing.assert_array_equal(again.transform(digits), model.transform(digits))
-    assert again.layers_[0].module_ is again.module_.layers[0]
+    assert again.layers_[0].module_[0] is again.module_[0]
 
 
 def test_a_pickle_from_a_machine_with_a_gpu_loads_on_one_without(digits):
@@ -157,6 +166,7 @@ def edited(saved, change):
     ("change", "match"),
     [
         (lambda h, t: h.update(estimator="Popen"), "estimator 'Popen'.*upgrade"),
+        (lambda h, t: h.update(edition=3), r"a newer stackae \(edition 3\); upgrade"),
         (lambda h, t: h["params"].update(layers={"class": "Popen", "params": {}}), "part 'Popen'.*upgrade"),
         (lambda h, t: h["layers"][0]["parts"]["corruption"].update({"class": "system"}), "part 'system'"),
         (lambda h, t: h["layers"][0]["parts"].update(activation="exec"), "activation 'exec'"),
@@ -210,6 +220,50 @@ def test_a_part_of_ones_own_is_not_saved_to_a_file_that_holds_no_code(digits, tm
     assert list(tmp_path.iterdir()) == []
 
 
+# Files of version 0.1.0 --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED.keys() - {"inputs"}))
+def test_a_model_file_of_version_0_1_0_computes_what_it_did(name, tmp_path):
+    X = np.asarray(EXPECTED["inputs"]["with_gaps" if name == "regressor" else "X"], np.float32)
+    if name == "autoencoder":
+        X = pd.DataFrame(X, columns=list("abcd"))
+    model = stackae.load(OF_0_1_0 / f"{name}.safetensors")
+    model.save(tmp_path / "again.safetensors")
+    for loaded in (model, stackae.load(tmp_path / "again.safetensors")):
+        for method, expected in EXPECTED[name].items():
+            result = getattr(loaded, method)(X)
+            if result.dtype.kind == "U":
+                np.testing.assert_array_equal(result, expected)
+            else:
+                np.testing.assert_allclose(result, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_what_made_the_encoder_in_version_0_1_0_is_the_encoders_parameter_now():
+    classifier, regressor, detector = (
+        stackae.load(OF_0_1_0 / f"{name}.safetensors") for name in ("classifier", "regressor", "detector")
+    )
+    assert classifier.encoder.scale == "minmax"
+    assert [layer.n_units for layer in classifier.module_] == [3, 2]
+    assert classifier.encoder.layers[0].code == "topk"
+    assert classifier.classes_.tolist() == ["no", "yes"]
+    assert regressor.encoder.layers == (3, 2)
+    assert np.isnan(regressor.encoder.missing_values)
+    assert regressor.encoder.add_indicator
+    assert detector.encoder.layers[0].n_components == 2
+    assert all(model.encoder.shortcut is None for model in (classifier, regressor, detector))
+
+
+@pytest.mark.parametrize("name", ["stack_with_shortcut", "stack_that_became_pca"])
+def test_a_stack_of_version_0_1_0_goes_on_learning(name):
+    model = stackae.load(OF_0_1_0 / f"{name}.safetensors")
+    X = np.random.default_rng(1).normal(size=(100, 4))
+    before, codes = model.score(X), model.transform(X)
+    model.partial_fit(X)
+    assert not np.array_equal(model.transform(X), codes)
+    assert model.score(X) > before - 0.1
+
+
 # Any parts, with any numbers ---------------------------------------------------------------------------------
 
 share = st.floats(0.01, 0.9)
@@ -252,16 +306,20 @@ kinds = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.slow
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(kind=kinds, parts=st.lists(layers, min_size=1, max_size=3), seed=st.integers(0, 2**32 - 1))
 def test_any_estimator_of_any_parts_survives_save_and_load_bit_for_bit(kind, parts, seed, table, tmp_path):
+    table, once = table[:40], Training(max_epochs=1)
     if kind is Autoencoder:
         model = parts[0].set_params(random_state=seed)
+    elif kind is StackedAutoencoder:
+        model = kind(parts, finetune=once, random_state=seed)
     else:
-        model = kind(parts, finetune=Training(max_epochs=1), random_state=seed)
-    y = np.arange(len(table)) % 2
+        own = {} if kind is StackedAutoencoderDetector else {"finetune": once}
+        model = kind(StackedAutoencoder(parts, finetune=once), random_state=seed, **own)
     try:
-        model.fit(table, y)
+        model.fit(table, np.arange(40) % 2)
     except (ParameterError, ArithmeticError):  # parts that cannot combine
         assume(False)
     model.save(tmp_path / "model.safetensors")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from helpers import SHORT, small_stack
 from sklearn.datasets import load_diabetes
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression
 
 from stackae import Autoencoder, StackedAutoencoderRegressor, Training, load
@@ -15,15 +16,15 @@ from stackae.exceptions import DataError
 def small(layers=(8, 3), **parameters):
     """A regressor with an encoder that is soon fitted."""
     return StackedAutoencoderRegressor(
-        encoder=small_stack(layers), **{"finetune": SHORT, "random_state": 0, **parameters}
+        small_stack(layers), **{"finetune": SHORT, "random_state": 0, **parameters}
     )
 
 
-def test_a_linear_network_finds_the_least_squares_answer():
+def test_a_linear_network_finds_the_least_squares_solution():
     X, y = load_diabetes(return_X_y=True)
-    layer = Autoencoder(10, activation="identity", network="pca")
-    tuning = Training(max_epochs=300, learning_rate=0.01, corruption=None, validation_fraction=0)
-    model = StackedAutoencoderRegressor([layer], pretrain=SHORT, finetune=tuning, random_state=0).fit(X, y)
+    encoder = Autoencoder(10, activation="identity", network="pca", training=SHORT)
+    tuning = Training(max_epochs=100, learning_rate=0.01, corruption=None, validation_fraction=0)
+    model = StackedAutoencoderRegressor(encoder, finetune=tuning, random_state=0).fit(X, y)
     linear = LinearRegression().fit(X, y)
     assert model.score(X, y) == pytest.approx(linear.score(X, y), abs=0.002)
     assert np.corrcoef(model.predict(X), linear.predict(X))[0, 1] > 0.995
@@ -39,10 +40,10 @@ def test_targets_come_back_in_their_own_units_and_shape(table):
     assert two.score(table, np.c_[y, -table[:, 1]]) > 0.5
 
 
-def test_rows_without_a_target_pretrain_only(table):
+def test_samples_without_a_target_pretrain_only(table):
     encoder = small_stack().fit(table)
     y = np.where(np.arange(200) % 2 == 0, table[:, 0], np.nan)
-    model = StackedAutoencoderRegressor(encoder=encoder, finetune=SHORT, random_state=0)
+    model = StackedAutoencoderRegressor(FrozenEstimator(encoder), finetune=SHORT, random_state=0)
     known = ~np.isnan(y)
     whole = model.fit(table, y).predict(table)
     np.testing.assert_array_equal(whole, model.fit(table[known], y[known]).predict(table))
@@ -85,6 +86,6 @@ def test_targets_that_cannot_be_learned_from_are_refused(y, message, table):
         small().fit(table, y)
 
 
-def test_constant_targets_are_answered(table):
+def test_constant_targets_are_predicted(table):
     model = small().fit(table, np.full(200, 5.0))
     np.testing.assert_allclose(model.predict(table), 5.0, atol=1e-3)

@@ -1,4 +1,4 @@
-"""Rows that count more than once, or not at all."""
+"""Samples that count more than once, or not at all."""
 
 from __future__ import annotations
 
@@ -10,71 +10,67 @@ from sklearn.datasets import load_digits
 
 from stackae import StackedAutoencoderClassifier, Training
 from stackae.exceptions import DataError, ParameterError
-from stackae.training.batches import RowsInMemory
+from stackae.training.batches import SamplesInMemory
 
 
-def rows_of(weights):
-    n_rows = len(weights)
-    values = torch.arange(float(n_rows))[:, None]
-    return RowsInMemory(values, torch.randperm(n_rows), torch.tensor(weights, dtype=torch.float64))
+def samples_of(weights):
+    n_samples = len(weights)
+    values = torch.arange(float(n_samples))[:, None]
+    return SamplesInMemory(values, torch.randperm(n_samples), torch.tensor(weights, dtype=torch.float64))
 
 
-def visits(rows, generator, size=7):
-    counts = np.zeros(len(rows.tensor))
-    for piece in rows.shuffled(size, generator):
+def visits(samples, generator, size=7):
+    counts = np.zeros(len(samples.tensor))
+    for piece in samples.shuffled(size, generator):
         np.add.at(counts, piece[:, 0].long().numpy(), 1)
     return counts
 
 
 def test_whole_weights_are_counts(generator):
     weights = [3.0, 1.0, 0.0, 5.0, 1.0, 2.0]
-    rows = rows_of(weights)
-    assert len(rows) == 12
+    samples = samples_of(weights)
+    assert len(samples) == 12
     for _ in range(5):
-        np.testing.assert_array_equal(visits(rows, generator), weights)
+        np.testing.assert_array_equal(visits(samples, generator), weights)
 
 
 def test_other_weights_are_kept_on_average_and_rounded_up_or_down_in_an_epoch(generator):
     weights = np.array([0.3, 1.7, 0.5, 2.5, 1.0])
-    epochs = np.array([visits(rows_of(weights), generator) for _ in range(400)])
+    epochs = np.array([visits(samples_of(weights), generator) for _ in range(400)])
     assert (np.abs(epochs - weights) < 1).all()
     np.testing.assert_allclose(epochs.mean(0), weights, atol=0.1)
 
 
-def test_rows_held_out_are_not_trained_on(generator):
-    rows = rows_of([1.0, 2.0] * 50)
-    held_out, others = rows.set_aside(15)
+def test_samples_held_out_are_not_trained_on(generator):
+    held_out, others = samples_of([1.0, 2.0] * 50).hold_out(15)
     assert len(held_out) == 15
-    assert not set(held_out[:, 0].tolist()) & {
-        v for p in others.shuffled(10, generator) for v in p[:, 0].tolist()
-    }
+    trained_on = torch.cat(list(others.shuffled(10, generator)))
+    assert not set(held_out[:, 0].tolist()) & set(trained_on[:, 0].tolist())
     assert 130 <= len(others) <= 140
 
 
-def test_few_rows_in_any_order_and_repeated_rows_give_the_same_bits(table):
+def test_few_samples_in_any_order_and_repeated_samples_give_the_same_bits(table):
     rng = np.random.default_rng(0)
     few = table[:40]
     weights = rng.integers(0, 4, 40)
     order = rng.permutation(40)
-    weighed = small_stack().fit(few[order], sample_weight=weights[order]).transform(few)
+    weighted = small_stack().fit(few[order], sample_weight=weights[order]).transform(few)
     repeated = small_stack().fit(np.repeat(few, weights, axis=0)).transform(few)
-    np.testing.assert_array_equal(weighed, repeated)
+    np.testing.assert_array_equal(weighted, repeated)
 
 
-def test_a_row_of_no_weight_is_not_there(digits):
-    weights = np.ones(len(digits))
-    weights[1000:] = 0
-    spoiled = digits.copy()
-    spoiled[1000:] = 77.0
+def test_a_sample_of_no_weight_is_not_there(digits):
+    few = digits[:500]
+    weights = np.where(np.arange(500) < 300, 1.0, 0.0)
+    spoiled = np.where(weights[:, None] > 0, few, 77.0)
     model = small_stack().fit(spoiled, sample_weight=weights)
-    np.testing.assert_array_equal(model.transform(digits), small_stack().fit(digits[:1000]).transform(digits))
+    np.testing.assert_array_equal(model.transform(few), small_stack().fit(few[:300]).transform(few))
 
 
 def test_the_scaling_counts_weights(table):
     weights = np.linspace(0.5, 1.5, 200)
-    scaling = (
-        small_autoencoder().fit(np.tile(table, (2, 1)), sample_weight=np.tile(weights, 2)).module_.scaling
-    )
+    model = small_autoencoder().fit(np.tile(table, (2, 1)), sample_weight=np.tile(weights, 2))
+    scaling = model.module_[0].scaling
     mean = np.average(table, axis=0, weights=weights)
     np.testing.assert_allclose(scaling.shift, mean, rtol=1e-9)
     deviations = np.sqrt(np.average((table - mean) ** 2, axis=0, weights=weights))
@@ -93,7 +89,7 @@ def test_what_weighs_more_is_reconstructed_better(digits):
 
 def test_pieces_may_have_weights(digits):
     model = small_stack()
-    for piece in (digits[:900], digits[900:]):
+    for piece in (digits[:300], digits[300:600]):
         model.partial_fit(piece, sample_weight=np.linspace(0.5, 2, len(piece)))
     assert model.n_iter_ == 6
 
@@ -103,7 +99,7 @@ def test_a_classifier_learns_from_what_counts(digits):
     wrong = np.arange(len(digits)) < 600
     y = np.where(wrong, 1 - (digits[:, 20] > 0.5), digits[:, 20] > 0.5).astype(int)
     model = StackedAutoencoderClassifier(
-        encoder=small_stack((32, 8)), finetune=Training(max_epochs=20), random_state=0
+        small_stack((32, 8)), finetune=Training(max_epochs=10), random_state=0
     )
     model.fit(digits, y, sample_weight=np.where(wrong, 0.01, 1.0))
     assert model.score(digits[~wrong], y[~wrong]) > 0.9
@@ -124,8 +120,8 @@ def test_weights_that_are_none_are_refused(weights, message, table):
         small_stack().fit(table, sample_weight=weights)
 
 
-def test_weights_need_the_rows_in_memory(tmp_path):
-    np.save(tmp_path / "rows.npy", np.random.default_rng(0).random((70_000, 64), dtype=np.float32))
-    rows = np.load(tmp_path / "rows.npy", mmap_mode="r")
+def test_weights_need_the_samples_in_memory(tmp_path):
+    np.save(tmp_path / "X.npy", np.random.default_rng(0).random((70_000, 64), dtype=np.float32))
+    X = np.load(tmp_path / "X.npy", mmap_mode="r")
     with pytest.raises(ParameterError, match="sample_weight needs the rows and their codes in memory"):
-        small_stack(max_memory="16MiB").fit(rows, sample_weight=np.linspace(1, 2, len(rows)))
+        small_stack(max_memory="16MiB").fit(X, sample_weight=np.linspace(1, 2, len(X)))

@@ -1,15 +1,17 @@
-"""Sparse rows, made dense a batch at a time."""
+"""Sparse samples, made dense a batch at a time."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from helpers import small_autoencoder, small_stack
+from helpers import SHORT, small_autoencoder, small_stack
 
 from stackae import Autoencoder, StackedAutoencoderClassifier, StackedAutoencoderDetector, Training
-from stackae.data.sparse import SparseRows
+from stackae.data import matrix
+from stackae.data.matrix import SparseMatrix
 from stackae.exceptions import DataError
+from stackae.training import batches
 
 
 @pytest.fixture(scope="module")
@@ -18,9 +20,11 @@ def counts():
     return np.where(rng.random((400, 30)) < 0.1, rng.integers(1, 5, (400, 30)), 0).astype(float)
 
 
-@pytest.mark.parametrize("kind", [sp.csr_array, sp.csc_matrix, sp.coo_array])
-@pytest.mark.parametrize("scale", ["auto", "minmax", None])
-def test_sparse_rows_give_the_bits_of_dense_ones(kind, scale, counts):
+@pytest.mark.parametrize(
+    ("kind", "scale"),
+    [(sp.csr_array, "auto"), (sp.csc_matrix, "minmax"), (sp.coo_array, "auto"), (sp.csr_array, None)],
+)
+def test_sparse_samples_give_the_bits_of_dense_ones(kind, scale, counts):
     dense, sparse = small_stack(scale=scale).fit(counts), small_stack(scale=scale).fit(kind(counts))
     np.testing.assert_array_equal(sparse.transform(kind(counts)), dense.transform(counts))
     np.testing.assert_array_equal(sparse.reconstruct(kind(counts)), dense.reconstruct(counts))
@@ -29,45 +33,43 @@ def test_sparse_rows_give_the_bits_of_dense_ones(kind, scale, counts):
 
 def test_other_estimators_take_them_too(counts):
     y = (counts.sum(1) > np.median(counts.sum(1))).astype(int)
-    model = StackedAutoencoderClassifier(
-        encoder=small_stack((16, 4)), finetune=Training(max_epochs=30), random_state=0
-    )
-    dense, sparse = model.fit(counts, y).predict_proba(counts), model.fit(sp.csr_array(counts), y)
-    np.testing.assert_allclose(sparse.predict_proba(sp.csr_array(counts)), dense, rtol=1e-6)
-    detector = StackedAutoencoderDetector((16, 4), pretrain=Training(max_epochs=2), finetune=None)
-    assert detector.fit(sp.csr_array(counts)).explain(sp.csr_array(counts)).shape == counts.shape
+    X = sp.csr_array(counts)
+    model = StackedAutoencoderClassifier(small_stack(), finetune=SHORT, random_state=0)
+    dense, sparse = model.fit(counts, y).predict_proba(counts), model.fit(X, y).predict_proba(X)
+    np.testing.assert_allclose(sparse, dense, rtol=1e-6)
+    detector = StackedAutoencoderDetector(small_stack(finetune=None))
+    assert detector.fit(X).explain(X).shape == counts.shape
 
 
 def test_pieces_and_weights_go_with_them(counts):
     model = small_stack().partial_fit(sp.csr_array(counts[:200])).partial_fit(sp.csr_array(counts[200:]))
     assert model.n_iter_ == 6
     weights = np.where(np.arange(400) % 2, 1.0, 0.0)
-    weighed = small_stack().fit(sp.csr_array(counts), sample_weight=weights)
+    weighted = small_stack().fit(sp.csr_array(counts), sample_weight=weights)
     half = small_stack().fit(sp.csr_array(counts[1::2]))
-    np.testing.assert_array_equal(weighed.transform(counts), half.transform(counts))
+    np.testing.assert_array_equal(weighted.transform(counts), half.transform(counts))
 
 
 def test_the_whole_is_never_dense(monkeypatch):
-    X = sp.random_array(
-        (2_000, 20_000), density=1e-3, format="csr", rng=np.random.default_rng(0)
-    )  # 320 MB dense
+    X = sp.random_array((500, 2_000), density=1e-3, format="csr", rng=np.random.default_rng(0))
+    monkeypatch.setattr(matrix, "_BLOCK", 2**16)
+    monkeypatch.setattr(batches, "_DENSE_AT_ONCE", 2**16)
     largest = 0
 
     def watched(function):
-        def wrapper(self, rows):
+        def wrapper(self, samples):
             nonlocal largest
-            block = function(self, rows)
+            block = function(self, samples)
             largest = max(largest, block.size)
             return block
 
         return wrapper
 
-    monkeypatch.setattr(SparseRows, "__getitem__", watched(SparseRows.__getitem__))
-    monkeypatch.setattr(SparseRows, "take", watched(SparseRows.take))
-    model = Autoencoder(2, training=Training(max_epochs=1, batch_size=64), random_state=0).fit(X)
-    codes = model.transform(X)
-    assert codes.shape == (2_000, 2)
-    assert 0 < largest <= X.shape[0] * X.shape[1] / 2
+    monkeypatch.setattr(SparseMatrix, "__getitem__", watched(SparseMatrix.__getitem__))
+    monkeypatch.setattr(SparseMatrix, "gather", watched(SparseMatrix.gather))
+    model = Autoencoder(2, training=Training(max_epochs=1, batch_size=16), random_state=0).fit(X)
+    assert model.transform(X).shape == (500, 2)
+    assert 0 < largest <= 2**17
 
 
 def test_what_is_not_finite_is_refused_with_its_place(counts):

@@ -48,30 +48,30 @@ def test_before_the_first_step_it_is_pca(X):
 
     module = PCAStart().build(8, 3, activation="identity", tied_weights=False)
     module.initialise(torch.Generator().manual_seed(0))
-    rows = torch.from_numpy(X).float()
-    module.start(lambda: rows.split(64), None, afresh=True)
+    x = torch.from_numpy(X).float()
+    module.initialise_from(lambda: x.split(64), None, warm_start=False)
     pca = PCA(3).fit(X)
     with torch.no_grad():
-        codes, answer = module.encode(rows), module.decode(module.encode(rows))
+        codes, reconstruction = module.encode(x), module.decode(module.encode(x))
     np.testing.assert_allclose(np.abs(codes.numpy()), np.abs(pca.transform(X)), atol=1e-4)
-    assert ((answer.numpy() - X) ** 2).sum() <= squared_error(pca, X) * (1 + 1e-6)
+    assert ((reconstruction.numpy() - X) ** 2).sum() <= squared_error(pca, X) * (1 + 1e-6)
 
 
 def test_on_digits_it_is_not_worse_than_pca_of_that_width_at_the_end(digits):
     model = Autoencoder(16, network="pca", random_state=0).fit(digits)
-    assert type(model.module_.loss).__name__ == "SquaredError"
+    assert type(model.module_[0].loss).__name__ == "SquaredError"
     assert squared_error(model, digits) <= squared_error(PCA(16).fit(digits), digits) * (1 + 1e-6)
 
 
 def test_on_top_of_relu_codes_training_makes_it_better_than_pca(digits):
-    """The decoder answers with relu, as the codes below: what PCA leaves below zero is gained at once."""
+    """The decoder ends in relu, as the codes below: what PCA leaves below zero is gained at once."""
     stack = StackedAutoencoder(
         [32, Autoencoder(6, network="pca")], pretrain=SHORT, finetune=None, random_state=0
     )
     stack.fit(digits)
     codes = stack.layers_[0].transform(digits)
-    assert stack.module_.layers[1].parts.output == "relu"
-    scaled = codes / stack.module_.layers[1].scaling.factor.numpy()
+    assert stack.module_[1].parts.output == "relu"
+    scaled = codes / stack.module_[1].scaling.factor.numpy()
     error = -stack.layers_[1].score_samples(codes).sum()
     assert error < squared_error(PCA(6).fit(scaled), scaled)
 
@@ -83,38 +83,38 @@ def test_on_top_of_relu_codes_training_makes_it_better_than_pca(digits):
     "corruption", [Masking(0.3), GaussianNoise(0.8), Swap(0.3), Dropout(0.3, on="input")], ids=repr
 )
 def test_it_is_the_least_squares_map_from_very_many_corrupted_copies(corruption, X):
-    """Of full rank: regress the rows on 2,000 corrupted copies of each."""
+    """Of full rank: regress the samples on 2,000 corrupted copies of each."""
     model = Autoencoder(
         8, network="marginalised", activation="identity", corruption=corruption, scale=None
     ).fit(X)
-    network = model.module_.network
+    network = model.module_[0].network
     restoration = (network.decoder_weight @ network.encoder_weight).double()
 
-    rows = torch.from_numpy(X).repeat(2000, 1)
-    seen = corruption(rows, torch.Generator().manual_seed(1)).double()
-    seen, rows = seen - seen.mean(0), rows - rows.mean(0)
-    sampled = torch.linalg.solve(seen.t() @ seen, seen.t() @ rows).t()
+    x = torch.from_numpy(X).repeat(2000, 1)
+    corrupted = corruption(x, torch.Generator().manual_seed(1)).double()
+    corrupted, x = corrupted - corrupted.mean(0), x - x.mean(0)
+    sampled = torch.linalg.solve(corrupted.t() @ corrupted, corrupted.t() @ x).t()
     torch.testing.assert_close(restoration, sampled, atol=0.015, rtol=0)
 
 
 def test_of_lower_rank_it_is_the_best_of_that_rank(X):
-    """No other map of rank 3, such as PCA's, restores rows better from their corrupted copies."""
+    """No other map of rank 3, such as PCA's, restores samples better from their corrupted copies."""
     corruption = Masking(0.3)
     model = Autoencoder(
         3, network="marginalised", activation="identity", corruption=corruption, scale=None
     ).fit(X)
-    rows = torch.from_numpy(X).repeat(500, 1)
-    seen = corruption(rows, torch.Generator().manual_seed(1)).numpy()
-    error = ((model.reconstruct(seen) - rows.numpy()) ** 2).sum()
+    x = np.tile(X, (500, 1))
+    corrupted = corruption(torch.from_numpy(x), torch.Generator().manual_seed(1)).numpy()
+    error = ((model.reconstruct(corrupted) - x) ** 2).sum()
 
     # Reduced-rank regression of the sampled copies, by its textbook form.
-    centred, target = seen - seen.mean(0), rows.numpy() - rows.numpy().mean(0)
+    centred, target = corrupted - corrupted.mean(0), x - x.mean(0)
     full = np.linalg.lstsq(centred, target, rcond=None)[0]
     axes = np.linalg.svd(centred @ full, full_matrices=False)[2][:3]
     best = ((centred @ full @ axes.T @ axes - target) ** 2).sum()
     assert error == pytest.approx(best, rel=2e-3)
     pca = PCA(3).fit(X)
-    assert error < 0.95 * ((pca.inverse_transform(pca.transform(seen)) - rows.numpy()) ** 2).sum()
+    assert error < 0.95 * ((pca.inverse_transform(pca.transform(corrupted)) - x) ** 2).sum()
 
 
 def test_without_corruption_it_is_pca(X):
@@ -126,7 +126,7 @@ def test_without_corruption_it_is_pca(X):
 
 def test_the_decoder_of_a_nonlinear_code_is_its_least_squares_map(X):
     model = Autoencoder(5, network="marginalised", corruption="masking", scale=None).fit(X)
-    assert model.module_.parts.activation == "tanh"
+    assert model.module_[0].parts.activation == "tanh"
     codes = model.transform(X)
     design = np.column_stack([codes, np.ones(len(X))])
     expected = design @ np.linalg.lstsq(design, X, rcond=None)[0]
@@ -150,7 +150,7 @@ def test_nothing_is_trained_by_descent_and_the_history_says_so(X):
     )
 
 
-def test_pieces_give_what_all_rows_give(X, tmp_path):
+def test_pieces_give_what_all_samples_give(X, tmp_path):
     whole, pieces = (
         Autoencoder(3, network="marginalised", activation="identity", corruption="masking", scale=None)
         for _ in range(2)
@@ -183,9 +183,9 @@ def test_it_is_a_layer_of_a_stack_and_is_fine_tuned_with_it(digits):
     assert stack.score(digits) > 0.3
 
 
-def test_rows_from_the_disk_give_what_rows_in_memory_give(digits, tmp_path):
-    np.save(tmp_path / "rows.npy", np.tile(digits, (50, 1)).astype(np.float32))
-    mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
+def test_samples_from_the_disk_give_what_samples_in_memory_give(digits, tmp_path):
+    np.save(tmp_path / "X.npy", np.tile(digits, (40, 1)).astype(np.float32))
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
     models = [
         Autoencoder(8, network="marginalised", corruption="masking", max_memory=memory).fit(mapped)
         for memory in (None, "16MiB")

@@ -1,4 +1,4 @@
-"""The dense network: its function, its gradient, its start."""
+"""The dense network: its function, its gradient, its first weights."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_the_gradient_of_the_linear_layer_equals_one_worked_by_hand(tied, genera
     )
     x = torch.randn(30, 6, generator=generator)
     module.objective(x).backward()
-    net = module.network
+    net = module[0].network
     W = net.encoder_weight.detach()
     V = W.T if tied else net.decoder_weight.detach()
     code = x @ W.T + net.encoder_bias.detach()
@@ -73,14 +73,14 @@ def test_tied_weights_are_one_parameter():
 
 
 @pytest.mark.parametrize("name", ["identity", "relu"])
-def test_the_start_keeps_the_size_of_the_signal(name, generator):
+def test_the_first_weights_keep_the_size_of_the_signal(name, generator):
     module = Dense().build(400, 2000, activation=name, tied_weights=False)
     module.initialise(generator)
     code = module.encode(torch.randn(200, 400, generator=generator))
     assert code.square().mean().item() == pytest.approx(1.0, rel=0.1)
 
 
-def test_the_start_draws_from_the_given_generator_only():
+def test_the_first_weights_are_drawn_from_the_given_generator_only():
     state = torch.get_rng_state()
     modules = [Dense().build(5, 3, activation="relu", tied_weights=False) for _ in range(2)]
     for module in modules:

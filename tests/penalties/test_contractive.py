@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from helpers import shallow
+from helpers import layer_of, shallow, small_autoencoder
 
 from stackae import Contractive, Convolutional, Recurrent, TopK
 from stackae.networks import ACTIVATIONS
@@ -13,10 +13,10 @@ CLOSED = [name for name, activation in ACTIVATIONS.items() if activation.backwar
 
 
 def jacobian_norm(module, x):
-    """Mean over rows of ‖J‖², the Jacobian by autograd."""
+    """Mean over samples of ‖J‖², the Jacobian by autograd."""
     norms = [
-        torch.autograd.functional.jacobian(lambda row: module.encode_scaled(row[None])[0], row).square().sum()
-        for row in x
+        torch.autograd.functional.jacobian(lambda z: module.encode_scaled(z[None])[0], z).square().sum()
+        for z in x
     ]
     return torch.stack(norms).mean()
 
@@ -33,13 +33,13 @@ def x(generator):
 @pytest.mark.parametrize("tied", [False, True])
 @pytest.mark.parametrize("activation", CLOSED)
 def test_the_closed_form_equals_the_jacobian_by_autograd(activation, tied, x):
-    module = shallow(activation=activation, tied_weights=tied).double()
+    module = layer_of(activation=activation, tied_weights=tied).double()
     assert module.squared_jacobian(module.encode_scaled(x)) is not None
     torch.testing.assert_close(penalty_of(module, x, 0.3), 0.3 * jacobian_norm(module, x))
 
 
 def test_the_closed_form_for_sigmoid_units_worked_by_hand():
-    module = shallow(2, 1, activation="sigmoid")
+    module = layer_of(2, 1, activation="sigmoid")
     with torch.no_grad():
         module.network.encoder_weight.copy_(torch.tensor([[3.0, 4.0]]))
     assert penalty_of(module, torch.zeros(1, 2)).item() == pytest.approx((0.5 * 0.5) ** 2 * 25)
@@ -57,7 +57,7 @@ def test_the_closed_form_for_sigmoid_units_worked_by_hand():
     ids=repr,
 )
 def test_the_estimate_is_unbiased_where_there_is_no_closed_form(parts, x, generator):
-    module = shallow(**parts).double()
+    module = layer_of(**parts).double()
     assert module.squared_jacobian(module.encode_scaled(x)) is None
     estimates = torch.stack([penalty_of(module, x, generator=generator).detach() for _ in range(600)])
     error = estimates.std() / 600**0.5
@@ -65,29 +65,27 @@ def test_the_estimate_is_unbiased_where_there_is_no_closed_form(parts, x, genera
 
 
 def test_the_estimate_is_differentiated_through(x, generator):
-    module = shallow(activation="gelu").double()
+    module = layer_of(activation="gelu").double()
     penalty_of(module, x, generator=generator).backward()
     assert (module.network.encoder_weight.grad != 0).any()
 
 
-def test_outside_of_training_the_same_rows_have_one_answer(x):
+def test_outside_of_training_the_same_samples_have_one_penalty(x):
     module = shallow(activation="gelu", penalties=(Contractive(),)).double()
     with torch.no_grad():
         assert module.objective(x) == module.objective(x)
 
 
-def test_the_jacobian_is_taken_where_the_encoder_looked(x, generator):
-    module = shallow(activation="gelu").double()
-    seen = x * 0.5
-    code = module.encode_scaled(seen)
-    same = Contractive()(x, code, x, module, seen=seen, generator=torch.Generator().manual_seed(1))
-    other = Contractive()(seen, code, x, module, generator=torch.Generator().manual_seed(1))
+def test_the_jacobian_is_taken_at_the_corrupted_samples(x, generator):
+    module = layer_of(activation="gelu").double()
+    corrupted = x * 0.5
+    code = module.encode_scaled(corrupted)
+    same = Contractive()(x, code, x, module, corrupted=corrupted, generator=torch.Generator().manual_seed(1))
+    other = Contractive()(corrupted, code, x, module, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(same, other)
 
 
 def test_codes_contract_where_it_weighs_more(digits):
-    from helpers import small_autoencoder
-
     norms = []
     for weight in (0.0, 1.0):
         model = small_autoencoder(8, activation="sigmoid", penalty=Contractive(weight), random_state=0).fit(

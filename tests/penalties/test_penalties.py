@@ -68,7 +68,7 @@ def test_the_objective_is_loss_plus_penalty(name, generator):
     module = shallow(penalties=(penalty,), activation=activation)
     without = shallow(activation=activation)
     code = without.encode(x)
-    expected = without.objective(x) + module.penalties[0](x, code, without.decode(code), without)
+    expected = without.objective(x) + module[0].penalties[0](x, code, without.decode(code), without[0])
     torch.testing.assert_close(module.objective(x), expected)
 
 

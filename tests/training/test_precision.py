@@ -12,28 +12,30 @@ from joblib import Parallel, cpu_count, delayed
 
 from stackae import Autoencoder, Training
 from stackae.corruption.base import Corruption
+from stackae.training import loop
 from stackae.training.precision import computing, has_fast_bfloat16, resolve_device, uses_bfloat16
 
 CPU = torch.device("cpu")
 
 
 class Counting(Corruption):
-    """Leaves rows as they are, and notes how many threads the products of that step will have."""
+    """Leaves samples as they are, and notes how many threads the products of that step will have."""
 
-    seen: ClassVar[list[int]] = []
+    n_threads: ClassVar[list[int]] = []
 
-    def __call__(self, x, generator, progress=1.0):
-        self.seen.append(torch.get_num_threads())
+    def __call__(self, x, generator, fraction=1.0):
+        self.n_threads.append(torch.get_num_threads())
         return x
 
 
 def threads_of_a_fit(n_components):
-    Counting.seen.clear()
-    X = np.random.default_rng(0).random((512, 784), np.float32)
+    Counting.n_threads.clear()
+    X = np.random.default_rng(0).random((256, 784), np.float32)
     Autoencoder(n_components, corruption=Counting(), training=Training(max_epochs=1), random_state=0).fit(X)
-    return max(Counting.seen)
+    return max(Counting.n_threads)
 
 
+@pytest.mark.slow
 def test_each_of_several_workers_uses_its_share_of_the_threads():
     used = Parallel(n_jobs=2)(delayed(threads_of_a_fit)(600) for _ in range(2))
     assert max(used) <= max(1, cpu_count() // 2)
@@ -97,7 +99,7 @@ def test_a_gpu_learns_what_the_processor_learns():
         Autoencoder(5, training=training, device=device, precision="float32", random_state=0).fit(X)
         for device in ("cuda", "cpu")
     ]
-    assert fits[0].module_.network.encoder_weight.device.type == "cuda"
+    assert fits[0].module_[0].network.encoder_weight.device.type == "cuda"
     scores = [model.score(X) for model in fits]
     assert scores[0] == pytest.approx(scores[1], abs=0.05)
 
@@ -108,8 +110,6 @@ def test_steps_on_a_gpu_do_not_wait_for_it():  # or torch raises
     model = Autoencoder(
         5, corruption="masking", training=Training(max_epochs=1, batch_size=100), random_state=0
     )
-    from stackae.training import loop
-
     step = loop.step
 
     def watched(*args):

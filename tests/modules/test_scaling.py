@@ -6,8 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from stackae import scaling as module
-from stackae.modules.scaling import apply_scaling, fit_scaling
+from stackae.data import matrix as module
+from stackae.data.matrix import DenseMatrix
+from stackae.modules import scaling as of_scaling
+
+
+def fit_scaling(kind, X, *options):
+    return of_scaling.fit_scaling(kind, DenseMatrix(X), *options)
+
+
+def apply_scaling(scaling, X):
+    return of_scaling.apply_scaling(scaling, DenseMatrix(X))
 
 
 @pytest.fixture(params=[None, "standard", "minmax", "spread"])
@@ -52,13 +61,12 @@ def test_constant_columns_divide_by_one(kind):
     assert np.isfinite(apply_scaling(scaling, X).numpy()).all()
 
 
-def test_one_row_is_scaled_without_a_division_by_zero(kind):
-    assert torch.isfinite(
-        apply_scaling(fit_scaling(kind, np.array([[1.0, -2.0]])), np.array([[1.0, -2.0]]))
-    ).all()
+def test_one_sample_is_scaled_without_a_division_by_zero(kind):
+    X = np.array([[1.0, -2.0]])
+    assert torch.isfinite(apply_scaling(fit_scaling(kind, X), X)).all()
 
 
-def test_float64_rows_are_scaled_before_they_are_rounded():
+def test_float64_samples_are_scaled_before_they_are_rounded():
     """A time stamp's small steps survive, though float32 cannot tell the stamps apart."""
     stamps = 1.7e9 + np.arange(100.0)[:, None]
     Z = apply_scaling(fit_scaling("standard", stamps), stamps)
@@ -67,12 +75,12 @@ def test_float64_rows_are_scaled_before_they_are_rounded():
 
 def test_blocks_change_nothing(kind, X, monkeypatch):
     whole = fit_scaling(kind, X)
-    rows = apply_scaling(whole, X)
-    monkeypatch.setattr(module, "_BLOCK", 28)  # 7 rows a block
+    scaled = apply_scaling(whole, X)
+    monkeypatch.setattr(module, "_BLOCK", 28)  # 7 samples a block
     parts = fit_scaling(kind, X)
     torch.testing.assert_close(parts.shift, whole.shift)
     torch.testing.assert_close(parts.factor, whole.factor)
-    torch.testing.assert_close(apply_scaling(whole, X), rows)
+    torch.testing.assert_close(apply_scaling(whole, X), scaled)
 
 
 @pytest.mark.parametrize("values", [1e30, 1e-30])
@@ -81,9 +89,30 @@ def test_extreme_values_stay_finite(values, kind):
     assert torch.isfinite(apply_scaling(fit_scaling(kind, X), X)).all()
 
 
-def test_read_only_and_strided_rows_are_scaled_and_not_written(X):
-    rows = np.asfortranarray(X)[::-1]
-    rows.flags.writeable = False
-    before = rows.copy()
-    apply_scaling(fit_scaling("standard", rows), rows)
-    np.testing.assert_array_equal(rows, before)
+def test_read_only_and_strided_samples_are_scaled_and_not_written(X):
+    strided = np.asfortranarray(X)[::-1]
+    strided.flags.writeable = False
+    before = strided.copy()
+    apply_scaling(fit_scaling("standard", strided), strided)
+    np.testing.assert_array_equal(strided, before)
+
+
+def test_float32_samples_that_stay_as_they_are_are_not_copied(X):
+    x = X.astype(np.float32)
+    assert apply_scaling(fit_scaling(None, x), x).data_ptr() == x.ctypes.data
+
+
+def test_named_columns_are_mapped_onto_the_unit_interval_whatever_the_kind(kind, X):
+    scaling, alone = fit_scaling(kind, X, [1, 3]), fit_scaling(kind, X[:, [0, 2]])
+    Z = apply_scaling(scaling, X)
+    assert Z[:, [1, 3]].aminmax() == (0, 1)
+    if kind != "spread":  # which is one number for all columns
+        torch.testing.assert_close(scaling.factor[[0, 2]], alone.factor)
+
+
+def test_weights_count_as_repeated_samples(X):
+    weights = np.arange(300) % 4
+    weighted = of_scaling.fit_scaling("standard", DenseMatrix(X), weights=weights.astype(float))
+    repeated = fit_scaling("standard", np.repeat(X, weights, axis=0))
+    torch.testing.assert_close(weighted.shift, repeated.shift)
+    torch.testing.assert_close(weighted.factor, repeated.factor)

@@ -17,35 +17,24 @@ from sklearn.pipeline import make_pipeline
 
 from stackae import StackedAutoencoder, Training
 
-ROWS = load_digits().data[:300] / 16
+pytestmark = pytest.mark.slow
+
+X = load_digits().data[:300] / 16
 BRIEF = Training(max_epochs=2)
 
 
 def codes(seed: int) -> np.ndarray:
     model = StackedAutoencoder((16, 4), pretrain=BRIEF, finetune=BRIEF, random_state=seed)
-    return model.fit(ROWS).transform(ROWS)
+    return model.fit(X).transform(X)
 
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
 def test_fits_side_by_side_are_those_one_after_the_other(backend):
-    alone = [codes(seed) for seed in range(4)]
-    together = joblib.Parallel(2, backend=backend)(joblib.delayed(codes)(seed) for seed in range(4))
+    alone = [codes(seed) for seed in range(3)]
+    together = joblib.Parallel(2, backend=backend)(joblib.delayed(codes)(seed) for seed in range(3))
     for one, other in zip(alone, together, strict=True):
         np.testing.assert_array_equal(one, other)
-
-
-def threads_after_a_fit(seed: int) -> int:
-    codes(seed)
-    return torch.get_num_threads()
-
-
-@pytest.mark.timeout(120)
-def test_fits_in_several_processes_share_the_processor():
-    n_threads = joblib.Parallel(2, backend="loky")(
-        joblib.delayed(threads_after_a_fit)(seed) for seed in range(2)
-    )
-    assert max(n_threads) <= max(1, joblib.cpu_count() // 2)
 
 
 @pytest.mark.timeout(120)
@@ -62,10 +51,10 @@ import multiprocessing, numpy, torch
 from stackae import Autoencoder, Training
 
 torch.set_num_threads(2)
-rows = numpy.random.default_rng(0).normal(size=(3000, 300)).astype("float32")
+X = numpy.random.default_rng(0).normal(size=(1000, 200)).astype("float32")
 
 def codes(_):
-    return Autoencoder(1000, training=Training(1), random_state=0).fit(rows).transform(rows)
+    return Autoencoder(500, training=Training(1, 256), random_state=0).fit(X).transform(X)
 
 codes(0)  # torch has started its threads
 with multiprocessing.get_context("fork").Pool(2) as pool:
@@ -88,5 +77,5 @@ def test_a_cross_validation_on_two_processes_is_that_on_one():
     model = make_pipeline(
         StackedAutoencoder((16, 4), pretrain=BRIEF, finetune=BRIEF, random_state=0), LogisticRegression()
     )
-    scores = [cross_val_score(model, ROWS, y, cv=3, n_jobs=n_jobs) for n_jobs in (1, 2)]
+    scores = [cross_val_score(model, X, y, cv=3, n_jobs=n_jobs) for n_jobs in (1, 2)]
     np.testing.assert_array_equal(*scores)

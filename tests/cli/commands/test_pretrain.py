@@ -1,0 +1,183 @@
+"""``stackae pretrain``: from data to a run folder, or to a plan."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+
+import numpy as np
+import pytest
+from helpers import SMALL, write_small_mnist
+
+from stackae import StackedAutoencoder, Training, load
+from stackae.data import load_data
+
+OF_A_RUN = ["config.toml", "history.jsonl", "manifest.json", "model.safetensors"]
+
+
+def test_pretrain_leaves_model_configuration_history_and_manifest(finished_run):
+    assert sorted(path.name for path in finished_run.iterdir()) == OF_A_RUN
+    config = tomllib.loads((finished_run / "config.toml").read_text())
+    assert config["layers"] == ["8", "3"]
+    assert config["ran"]["rows"] == 1437
+    records = [json.loads(line) for line in (finished_run / "history.jsonl").read_text().splitlines()]
+    assert [r["phase"] for r in records] == ["pretrain"] * 4 + ["finetune"] * 2
+    assert load(finished_run / "model.safetensors").history_ == records
+
+
+def test_pretrain_writes_its_result_to_standard_output_and_progress_to_standard_error(stackae, tmp_path):
+    done = stackae("pretrain", "digits", "--out", tmp_path / "run", *SMALL)
+    assert done.code == 0
+    assert done.out == f"64-8-3 fitted on 1,437 rows in 6 epochs, {done.out.split(', ')[-1]}"
+    assert len(done.err.splitlines()) == 6
+    assert done.err.startswith("layer 1  epoch 1/2  loss ")
+
+
+def test_a_folder_of_shards_is_pretrained_on_within_its_memory(stackae, tmp_path):
+    X = np.random.default_rng(0).normal(size=(30_000, 48)).astype(np.float32)
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    for k in range(2):
+        np.save(shards / f"{k}.npy", X[k * 15_000 : (k + 1) * 15_000])
+    run = tmp_path / "run"
+    one_epoch = ("--layer", 8, "--layer", 3, "--epochs", 1, "--finetune-epochs", 1, "--random-state", 0)
+    done = stackae("pretrain", shards, "--out", run, *one_epoch, "--max-memory", "17MB")
+    assert (done.code, done.out[:25]) == (0, "48-8-3 fitted on 30,000 r")
+    assert sorted(path.name for path in run.iterdir()) == OF_A_RUN
+    again = tmp_path / "again"
+    stackae("pretrain", shards, "--config", run / "config.toml", "--out", again)
+    models = [load(folder / "model.safetensors") for folder in (run, again)]
+    assert [(m.max_memory, m.cache_folder) for m in models] == [("17MB", None)] * 2
+    assert (models[0].components_ == models[1].components_).all()
+
+
+def test_an_amount_of_memory_that_is_none_is_refused_before_anything_is_made(stackae, tmp_path):
+    done = stackae("pretrain", "--out", tmp_path / "run", "--max-memory", "lots")
+    assert done.code == 2
+    assert "max_memory must be bytes or a text like '500MB' or '2GiB', got 'lots'" in done.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_quiet_prints_nothing_but_the_result(stackae, tmp_path):
+    done = stackae("pretrain", "--quiet", "--out", tmp_path / "run", *SMALL)
+    assert done.err == ""
+    assert len(done.out.splitlines()) == 1
+
+
+def test_a_configuration_replays_the_run_to_the_same_bits(stackae, finished_run, tmp_path):
+    stackae("pretrain", "--config", finished_run / "config.toml", "--out", tmp_path / "again")
+    first, again = (load(folder / "model.safetensors") for folder in (finished_run, tmp_path / "again"))
+    X = load_data("digits").X
+    np.testing.assert_array_equal(first.transform(X), again.transform(X))
+    configs = [tomllib.loads((f / "config.toml").read_text()) for f in (finished_run, tmp_path / "again")]
+    assert configs[0] == configs[1]
+
+
+def test_the_command_line_wins_over_the_configuration(stackae, finished_run, tmp_path):
+    config = finished_run / "config.toml"
+    assert stackae("pretrain", "--config", config, "--layer", 5, "--out", tmp_path / "again").code == 0
+    assert load(tmp_path / "again" / "model.safetensors").module_.widths == [5]
+
+
+def test_a_run_without_a_seed_writes_down_the_one_it_drew(stackae, tmp_path):
+    stackae("pretrain", "digits", "--out", tmp_path / "run", *SMALL[:-2])
+    config = tomllib.loads((tmp_path / "run" / "config.toml").read_text())
+    assert load(tmp_path / "run" / "model.safetensors").random_state == config["random_state"]
+
+
+def test_no_fine_tuning_on_request(stackae, tmp_path):
+    options = ("--layer", 8, "--layer", 3, "--epochs", 1, "--finetune-epochs", 0)
+    stackae("pretrain", "digits", *options, "--out", tmp_path / "run")
+    assert {r["phase"] for r in load(tmp_path / "run" / "model.safetensors").history_} == {"pretrain"}
+
+
+@pytest.mark.parametrize(("shortcut", "has_one"), [("auto", True), ("pca", True), ("none", False)])
+def test_a_shortcut_is_there_unless_it_is_declined(stackae, tmp_path, shortcut, has_one):
+    run = tmp_path / "run"
+    assert stackae("pretrain", "digits", *SMALL, "--shortcut", shortcut, "--out", run).code == 0
+    assert tomllib.loads((run / "config.toml").read_text())["shortcut"] == shortcut
+    model = load(run / "model.safetensors")
+    assert model.shortcut == (None if shortcut == "none" else shortcut)
+    assert (model.module_.shortcut is not None) == has_one
+
+
+def test_a_shortcut_that_cannot_be_is_refused(stackae, tmp_path):
+    options = ("--layer", 8, "--shortcut", "pca")
+    refused = stackae("pretrain", "digits", *options, "--out", tmp_path / "run")
+    assert refused.code == 2
+    assert "shortcut='pca' cannot be: there is one layer" in refused.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_mnist_is_read_from_idx_files(stackae, tmp_path):
+    write_small_mnist(tmp_path)
+    options = ("--data-home", tmp_path, "--layer", 4, "--epochs", 1, "--quiet")
+    done = stackae("pretrain", "mnist", *options, "--out", tmp_path / "run")
+    assert done.out.startswith("784-4 fitted on 90 rows")
+    scores = stackae("score", tmp_path / "run", "mnist:test", "--data-home", tmp_path)
+    assert scores.out.startswith("rows                30\n")
+
+
+# The dry run ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def untrained(monkeypatch):
+    """Let whatever trains fail."""
+
+    def refuse(*args):
+        raise AssertionError("a dry run trains")
+
+    monkeypatch.setattr("stackae.training.loop.step", refuse)
+
+
+def test_a_dry_run_prints_the_plan_and_neither_trains_nor_writes(
+    stackae, untrained, csv, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    before = set(tmp_path.iterdir())
+    done = stackae("pretrain", csv, "--drop", "kind", "--layer", 2, "--layer", 1, "--epochs", 7, "--dry-run")
+    epochs = Training(max_epochs=7)
+    model = StackedAutoencoder([2, 1], pretrain=epochs)
+    plan = model.plan(load_data(str(csv), drop=["kind"]).named_samples)
+    assert (done.code, done.out, done.err) == (0, f"{plan!r}\n", "")
+    assert done.out.startswith("60 rows × 3 columns; ")
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_a_dry_run_shows_the_plan_of_a_configuration(stackae, untrained, finished_run, tmp_path):
+    out = ("--out", tmp_path / "run", "--dry-run")
+    of_options = stackae("pretrain", "digits", *SMALL, *out)
+    of_configuration = stackae("pretrain", "--config", finished_run / "config.toml", *out)
+    assert of_options.code == of_configuration.code == 0
+    assert of_options.out == of_configuration.out
+    assert "shortcut from input to code" in of_options.out
+    assert "shortcut" not in stackae("pretrain", "digits", *SMALL, *out, "--shortcut", "none").out
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ("nan.csv", 3),
+        ("nowhere.csv", 5),
+        ("digits --layer 8:masking=2", 2),
+        ("digits --layer 8:topk=9", 2),
+        ("digits --layer 1000000000", 2),
+        ("digits --layer 8 --shortcut pca", 2),
+        ("digits --learning-rate nan", 2),
+        ("digits --max-memory lots", 2),
+        ("digits --device toaster", 2),
+        ("digits --out there", 5),
+        ("digits --out there --resume --layer 5", 4),
+    ],
+)
+def test_a_dry_run_refuses_what_a_run_refuses(stackae, finished_run, tmp_path, monkeypatch, options, code):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nan.csv").write_text("a,b\n1,2\nnan,3\n")
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "config.toml").write_bytes((finished_run / "config.toml").read_bytes())
+    before = set(tmp_path.rglob("*"))
+    dry, wet = (stackae("pretrain", *options.split(), *more) for more in (["--dry-run"], []))
+    assert (dry.code, dry.out) == (code, "")
+    assert (dry.code, dry.err) == (wet.code, wet.err)
+    assert set(tmp_path.rglob("*")) == before
