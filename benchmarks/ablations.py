@@ -2,18 +2,19 @@
 
     python benchmarks/ablations.py [--json FILE] [--only NAME]... [--quick]
 
-On six data sets of data_sets.py (a draw that features_vs_pca.py does not use, at most 2,000 training rows)
+On six data sets of data_sets.py (a draw that features_vs_pca.py does not use, at most 2,000 samples to fit)
 and at 16 dimensions, each variant of StackedAutoencoder((256, 16)) and PCA are fitted without labels. Printed
-are the stack's differences to PCA: the linear probe and the k-NN probe of the test rows, in points, and R².
-One draw and one seed: differences below a point are noise. --quick takes two small data sets, few variants,
-and hardly any training.
+are the stack's differences to PCA: the linear probe and the k-NN probe of the test samples, in points, and
+R². One draw and one seed: differences below a point are noise. --quick takes two small data sets, few
+variants, and hardly any training.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,41 +29,49 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from stackae import Autoencoder, GaussianNoise, Masking, StackedAutoencoder, Training, from_pca
-from stackae.estimators import stacked
+from stackae import Autoencoder, GaussianNoise, Masking, StackedAutoencoder, Training
+from stackae.data.statistics import two_valuedness
 from stackae.evaluation import Split
 from stackae.evaluation.probes import linear_probe, neighbour_probe
-from stackae.fitting.finetune import RECIPES
-from stackae.modules.scaling import two_valuedness
-from stackae.training import loop
-from stackae.training.callbacks.history import EpochRecord
+from stackae.fitting import planner, shortcut
+from stackae.fitting.defaults.parts import default_layer
+from stackae.fitting.defaults.trainings import RECIPES
+from stackae.modules.layer import Composition
+from stackae.training.callbacks import Callback
+from stackae.training.phase import EpochRecord, Phase, PhaseRun
 
-DRAW, MOST_ROWS, WIDTH = 100, 2000, 16
+DRAW, MOST_SAMPLES, WIDTH = 100, 2000, 16
 SETS = ("digits", "waveforms", "cylinder-bell-funnel", "letters", "patches", "MNIST")
 
-#: A variant: parameters of the stack, and what it replaces inside the library meanwhile.
-Variant = tuple[dict[str, Any], list[Any]]
+
+@dataclass(frozen=True)
+class Variant:
+    """Parameters of the stack, what is replaced inside the library meanwhile, and who hears of the fit."""
+
+    parameters: dict[str, Any] = field(default_factory=dict)
+    replaced: Sequence[Any] = ()
+    callbacks: Sequence[Callback] = ()
 
 
 def given(**own: Any) -> Variant:
-    return own, []
+    return Variant(own)
 
 
 def tuned(**own: Any) -> Variant:
     """Other parameters of fine-tuning; what is not named is what the recipes of the default say."""
     recipes = {name: clone(recipe).set_params(**own) for name, recipe in RECIPES.items()}
-    return {}, [patch.dict(RECIPES, recipes)]
+    return Variant(replaced=[patch.dict(RECIPES, recipes)])
 
 
 def layered(**own: Any) -> Variant:
-    """Other layers; the code stays linear."""
+    """Other parts of the layers; the activation of the code stays linear."""
 
-    def layer(n_components: int, *, shortcut: bool = False) -> Autoencoder:
-        linear = {"activation": "identity"} if n_components == WIDTH else {}
-        parts = {"corruption": "gaussian", "tied_weights": not shortcut, **own, **linear}
-        return Autoencoder(n_components, **parts)
+    def layer(n_components: int, **how: Any) -> Composition:
+        kept = {"activation"} if n_components == WIDTH else set()
+        parts = {name: part for name, part in own.items() if name not in kept}
+        return replace(default_layer(n_components, **how), **parts)
 
-    return {}, [patch.object(stacked, "default_layer", layer)]
+    return Variant(replaced=[patch.object(planner, "default_layer", layer)])
 
 
 def rated(times: float) -> Variant:
@@ -71,54 +80,64 @@ def rated(times: float) -> Variant:
     recipes = {
         name: clone(recipe).set_params(learning_rate=times * rates[name]) for name, recipe in RECIPES.items()
     }
-    return {}, [patch.dict(RECIPES, recipes)]
-
-
-def averaging(epoch: Callable[..., EpochRecord]) -> Callable[..., EpochRecord]:
-    """Epochs of which the last gives way to the mean of the weights after each of the last quarter."""
-    sums: list[torch.Tensor] = []
-
-    def averaged(run: loop.Run, number: int) -> EpochRecord:
-        record = epoch(run, number)
-        first, last = run.plan.max_epochs - run.plan.max_epochs // 4, run.plan.max_epochs
-        parameters = [p.detach() for p in run.module.parameters()]
-        if number == first:
-            sums[:] = [p.double() for p in parameters]
-        elif number > first:
-            for total, parameter in zip(sums, parameters, strict=True):
-                total += parameter
-        if number == last:
-            for total, parameter in zip(sums, parameters, strict=True):
-                parameter.copy_(total / (last - first + 1))
-            if run.held_out is not None:
-                record["validation_loss"] = loop.evaluate(run, run.held_out)
-        return record
-
-    return averaged
+    return Variant(replaced=[patch.dict(RECIPES, recipes)])
 
 
 def internal(module: Any, name: str, value: Any) -> Variant:
-    return {}, [patch.object(module, name, value)]
+    return Variant(replaced=[patch.object(module, name, value)])
+
+
+class Averaging(Callback):
+    """Fine-tuning ends in the mean of the weights after each epoch of its last quarter.
+
+    Where samples are held out, the mean is kept only if they are judged better than by the weights otherwise
+    kept.
+    """
+
+    def begin_phase(self, phase: Phase, run: PhaseRun | None) -> None:
+        self._sums: list[torch.Tensor] = []
+        self._n_epochs = 0
+
+    def end_epoch(self, record: EpochRecord, run: PhaseRun | None) -> None:
+        if run is None or run.phase.name != "finetune":
+            return
+        if record["epoch"] > run.budget.max_epochs - max(1, run.budget.max_epochs // 4):
+            weights = [p.detach().double() for p in run.module.parameters()]
+            self._sums = [a + b for a, b in zip(self._sums, weights, strict=True)] if self._sums else weights
+            self._n_epochs += 1
+
+    @torch.no_grad()
+    def end_phase(self, run: PhaseRun | None) -> None:
+        if run is None or not self._sums:
+            return
+        parameters = list(run.module.parameters())
+        kept = [p.clone() for p in parameters]
+        before = None if run.held_out is None else run.watch(run.held_out)
+        for parameter, total in zip(parameters, self._sums, strict=True):
+            parameter.copy_(total / self._n_epochs)
+        if run.held_out is not None and run.watch(run.held_out) > before:
+            for parameter, weights in zip(parameters, kept, strict=True):
+                parameter.copy_(weights)
 
 
 VARIANTS: dict[str, Variant] = {
     "default": given(),
     "no shortcut": given(shortcut=None),
+    "always a shortcut": given(shortcut="pca"),
     "no shortcut, mask falls": given(
         shortcut=None, finetune=Training(corruption=Masking((0.5, 0.0)), patience=None, updates=5000)
     ),
     "no pretraining": given(pretrain=None),
     "four times the pretraining": given(pretrain=Training(updates=2000)),
     "no fine-tuning": given(finetune=None),
-    "nothing stays PCA": internal(from_pca, "_KEPT", 0.0),
-    "a quarter stays PCA": internal(from_pca, "_KEPT", 0.25),
-    "decoder not solved": internal(from_pca, "solve_decoder", lambda *_: None),
+    "nothing stays PCA": internal(shortcut, "_KEPT", 0.0),
+    "a quarter stays PCA": internal(shortcut, "_KEPT", 0.25),
+    "decoder not solved": internal(shortcut, "solve_decoder", lambda *_: None),
     "mask 0.75 to 0": tuned(corruption=Masking((0.75, 0.0))),
     "mask 0.5 throughout": tuned(corruption=Masking(0.5)),
     "noise 0.1 throughout": tuned(corruption=GaussianNoise(0.1)),
     "no corruption": tuned(corruption=None),
-    "always cross-entropy in [0, 1]": internal(stacked, "_TWO_VALUED", 0.0),
-    "never cross-entropy": internal(stacked, "_TWO_VALUED", 2.0),
+    "always cross-entropy in [0, 1]": internal(planner, "_TWO_VALUED", 0.0),
     "no weight decay": tuned(optimizer="adam", weight_decay=0.0),
     "weight decay 0.3": tuned(optimizer="adamw", weight_decay=0.3),
     "half the rate": rated(0.5),
@@ -130,7 +149,7 @@ VARIANTS: dict[str, Variant] = {
     "tanh": layered(activation="tanh"),
     "no layer tied": layered(tied_weights=False),
     "pretrained without corruption": layered(corruption=None),
-    "weights averaged": internal(loop, "epoch", averaging(loop.epoch)),
+    "weights averaged": Variant(callbacks=[Averaging()]),
     "512 units": given(layers=(512, WIDTH)),
     "three layers": given(layers=(256, 256, WIDTH)),
     "all codes, not the last": given(output="all"),
@@ -142,7 +161,7 @@ VARIANTS: dict[str, Variant] = {
 
 
 def judged(model: Any, split: Split) -> dict[str, float]:
-    """Both probes and R² of the test rows."""
+    """Both probes and R² of the test samples."""
     train, test = model.transform(split.X), model.transform(split.X_test)
     spread = np.ones(split.X.shape[1])
     if split.X.min() < 0 or split.X.max() > 1:
@@ -170,12 +189,11 @@ def drawn(name: str, most: int) -> Split:
 
 
 def fitted(variant: Variant, split: Split, others: dict[str, Any]) -> Any:
-    own, inside = variant
     with ExitStack() as replaced:
-        for part in inside:
+        for part in variant.replaced:
             replaced.enter_context(part)
-        model = StackedAutoencoder(**{"layers": (256, WIDTH), "random_state": 0, **others, **own})
-        return model.fit(split.X)
+        own = {"layers": (256, WIDTH), "random_state": 0, **others, **variant.parameters}
+        return StackedAutoencoder(**own).set_callbacks(*variant.callbacks).fit(split.X)
 
 
 def main() -> None:
@@ -187,7 +205,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
     sets = ("digits", "waveforms") if args.quick else SETS
-    splits = {name: drawn(name, 300 if args.quick else MOST_ROWS) for name in sets}
+    splits = {name: drawn(name, 300 if args.quick else MOST_SAMPLES) for name in sets}
     for name, split in splits.items():
         if split.X.min() >= 0 and split.X.max() <= 1:
             print(f"{name}: two-valued to {two_valuedness(split.X.astype(float)):.2f}")
@@ -209,7 +227,7 @@ def main() -> None:
             print(f"{name:<34}" + "".join(f"{cell:>22}" for cell in cells), flush=True)
             table[name] = row
             if args.json is not None:
-                results = {"PCA": rival, "difference to PCA": table, "rows": MOST_ROWS, "width": WIDTH}
+                results = {"PCA": rival, "difference to PCA": table, "rows": MOST_SAMPLES, "width": WIDTH}
                 write_results(args.json, results)
 
 

@@ -4,7 +4,7 @@
 
 Fitted to the first 10,000 training images, less those of the held-out digit, without labels; asked about the
 10,000 test images of all ten digits. The figure is the area under the ROC curve of the held-out digit against
-the nine others (0.5 is guessing), and its mean over the ten digits. Compared, all on the same rows:
+the nine others (0.5 is guessing), and its mean over the ten digits. Compared, all on the same samples:
 
 - StackedAutoencoderDetector, one recipe for all ten digits (LAYERS, PRETRAIN and FINETUNE below);
 - PCA, by its squared reconstruction error;
@@ -39,7 +39,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import normalize
 from sklearn.svm import OneClassSVM
 
-from stackae import Autoencoder, StackedAutoencoderDetector, TopK, Training
+from stackae import Autoencoder, StackedAutoencoder, StackedAutoencoderDetector, TopK, Training
 from stackae.data import load_data
 
 LAYERS = [256, 128, Autoencoder(256, code=TopK(4))]
@@ -53,8 +53,8 @@ IMAGES = ("as they are", "same length")
 #: Settings that --validate compares.
 COMPONENTS_TRIED = (8, 16, 32, 64, 128)
 NU_TRIED = (0.05, 0.1, 0.5)
-NU_ROWS = 1000
-FIT_ROWS = 10_000
+NU_SAMPLES = 1000
+FIT_SAMPLES = 10_000
 VALIDATION = slice(50_000, 60_000)
 
 
@@ -65,12 +65,12 @@ class Method:
     name: str
     build: Callable[[], Any]
     images: str
-    rows: int | None = None
+    n_samples: int | None = None
 
 
 @dataclass(frozen=True)
 class Images:
-    """Rows to fit to and rows to judge by, with the digits on them."""
+    """Images to fit to and images to judge by, with the digits on them."""
 
     fit: np.ndarray
     fit_digits: np.ndarray
@@ -79,14 +79,15 @@ class Images:
 
 
 def images(*, validate: bool, quick: bool, data_home: Path | None) -> Images:
-    name, fit_rows, held = ("digits", 1000, slice(1000, 1437)) if quick else ("mnist", FIT_ROWS, VALIDATION)
+    small, whole = ("digits", 1000, slice(1000, 1437)), ("mnist", FIT_SAMPLES, VALIDATION)
+    name, n_fit, held = small if quick else whole
     train = load_data(name, data_home=data_home)
     if validate:
         judged, judged_digits = train.X[held], train.y[held]
     else:
         test = load_data(f"{name}:test", data_home=data_home)
         judged, judged_digits = test.X, test.y
-    return Images(train.X[:fit_rows], train.y[:fit_rows], judged, judged_digits)
+    return Images(train.X[:n_fit], train.y[:n_fit], judged, judged_digits)
 
 
 def chosen(*, quick: bool) -> list[Method]:
@@ -107,7 +108,7 @@ def tried(*, quick: bool) -> list[Method]:
         Method("StackedAutoencoderDetector", detector(quick=quick), "as they are"),
         *(Method(f"PCA, {n} components", pca(n), images) for images in IMAGES for n in components),
         *(
-            Method(f"OneClassSVM, nu {nu}", support(nu), images, NU_ROWS)
+            Method(f"OneClassSVM, nu {nu}", support(nu), images, NU_SAMPLES)
             for images in IMAGES
             for nu in NU_TRIED
         ),
@@ -116,9 +117,8 @@ def tried(*, quick: bool) -> list[Method]:
 
 def detector(*, quick: bool) -> Callable[[], Any]:
     finetune = clone(FINETUNE).set_params(max_epochs=4) if quick else FINETUNE
-    return lambda: StackedAutoencoderDetector(
-        LAYERS, pretrain=PRETRAIN, finetune=finetune, scale=None, random_state=0
-    )
+    encoder = StackedAutoencoder(LAYERS, pretrain=PRETRAIN, finetune=finetune, scale=None)
+    return lambda: StackedAutoencoderDetector(encoder, random_state=0)
 
 
 def pca(n_components: int) -> Callable[[], Any]:
@@ -134,7 +134,7 @@ def support(nu: float) -> Callable[[], Any]:
 
 
 def strangeness(model: Any, X: np.ndarray) -> np.ndarray:
-    """Higher: less like the rows that the model was fitted to."""
+    """Higher: less like the samples that the model was fitted to."""
     if isinstance(model, PCA):
         return np.square(X - model.inverse_transform(model.transform(X))).sum(1)
     return -model.score_samples(X)
@@ -144,10 +144,10 @@ def measure(method: Method, data: Images) -> dict[str, Any]:
     """The areas for the ten digits, and the mean seconds of a fit."""
     fit, judged = data.fit, data.judged
     if method.images == "same length":
-        fit, judged = (LENGTH * normalize(rows) for rows in (fit, judged))
+        fit, judged = (LENGTH * normalize(X) for X in (fit, judged))
     areas, seconds = [], []
     for digit in range(10):
-        usual = fit[data.fit_digits != digit][: method.rows]
+        usual = fit[data.fit_digits != digit][: method.n_samples]
         start = perf_counter()
         model = method.build().fit(usual)
         seconds.append(perf_counter() - start)
@@ -179,9 +179,9 @@ def main() -> None:
     args = parser.parse_args()
     data = images(validate=args.validate, quick=args.quick, data_home=args.data_home)
     judged = "validation" if args.validate else "test"
-    results = table(f"area under the ROC curve, {judged} rows", chosen(quick=args.quick), data)
+    results = table(f"area under the ROC curve, {judged} samples", chosen(quick=args.quick), data)
     settings = (
-        table("other settings, validation rows", tried(quick=args.quick), data) if args.validate else {}
+        table("other settings, validation samples", tried(quick=args.quick), data) if args.validate else {}
     )
     if args.json is not None:
         recipe = {"layers": LAYERS, "pretrain": PRETRAIN, "finetune": FINETUNE, "length": LENGTH}

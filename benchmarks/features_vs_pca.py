@@ -3,11 +3,11 @@
     python benchmarks/features_vs_pca.py [--json FILE] [--only NAME]... [--jobs N] [--quick]
 
 On each of five draws of a data set, StackedAutoencoder((256, width)) with nothing else set and PCA are fitted
-on the training rows without labels, at widths 2, 8, 16, 32 and 64 as far as there are more columns. A
-logistic regression and 5 nearest neighbours learn from the features of the labelled training rows and are
-asked about the test rows, whose reconstruction is judged too. A cell is one data set at one width. "Better"
-and "worse" are what a paired t-test over the draws says at 5 %, which allows for rows that draws share
-(Nadeau & Bengio 2003); the rest are ties.
+on the training samples without labels, at widths 2, 8, 16, 32 and 64 as far as there are more columns. A
+logistic regression and 5 nearest neighbours learn from the features of the labelled training samples and are
+asked about the test samples, whose reconstruction is judged too. A cell is one data set at one width.
+"Better" and "worse" are what a paired t-test over the draws says at 5 %, which allows for samples that draws
+share (Nadeau & Bengio 2003); the rest are ties.
 
 Nothing is tuned for a data set. The first layer is fitted once for all widths, so the seconds of the first
 width are those of a whole fit. --json is written after every data set, and keeps those that it holds and that
@@ -29,13 +29,13 @@ from data_sets import DATA_SETS, FRESH
 
 from stackae import StackedAutoencoder, Training
 from stackae.evaluation import Comparison, compare
+from stackae.evaluation.measures import FIT, PROBES, R2
 
 WIDTHS = (2, 8, 16, 32, 64)
 #: Where PCA's probe is less accurate than this there is something to gain.
 ROOM = 0.95
 #: Widths that the counts are over; 2 is for pictures.
 COUNTED = WIDTHS[1:]
-PROBES = ("linear probe", "k-NN probe")
 
 
 def cells(comparison: Comparison) -> dict[str, dict[str, Any]]:
@@ -43,17 +43,15 @@ def cells(comparison: Comparison) -> dict[str, dict[str, Any]]:
     found = {}
     for width in comparison.widths:
         cell: dict[str, Any] = {}
-        for measure in (*PROBES, "R²"):
-            ours, theirs = (float(np.mean(comparison.values(measure, m, width))) for m in ("stackae", "PCA"))
-            cell[measure] = {"stackae": ours, "PCA": theirs}
+        for measure in (*PROBES, R2):
+            draws = [comparison.values(measure.key, method, width) for method in ("stackae", "PCA")]
+            ours, theirs = (float(np.mean(values)) for values in draws)
+            cell[measure.key] = {"stackae": ours, "PCA": theirs}
             if measure in PROBES:
-                difference = comparison.difference(measure, width)
-                cell[measure] |= {"half width": difference.half_width, "sign": difference.sign}
-                cell[measure]["draws"] = [
-                    [round(value, 4) for value in comparison.values(measure, m, width)]
-                    for m in ("stackae", "PCA")
-                ]
-        seconds = comparison.values("fit seconds", "stackae", width)
+                difference = comparison.difference(measure.key, width)
+                cell[measure.key] |= {"half width": difference.half_width, "sign": difference.sign}
+                cell[measure.key]["draws"] = [[round(value, 4) for value in values] for values in draws]
+        seconds = comparison.values(FIT.key, "stackae", width)
         found[str(width)] = {**cell, "seconds": float(np.median(seconds))}
     return found
 
@@ -67,7 +65,7 @@ def counts(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
         if int(width) in COUNTED
     ]
     result: dict[str, Any] = {"cells": len(counted)}
-    for probe in PROBES:
+    for probe in (probe.key for probe in PROBES):
         with_room = [cell[probe] for _, _, cell in counted if cell[probe]["PCA"] < ROOM]
         result[probe] = {
             "with room": len(with_room),
@@ -75,8 +73,8 @@ def counts(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
             "worse, of all": sum(cell[probe]["sign"] < 0 for _, _, cell in counted),
             "better, of all": sum(cell[probe]["sign"] > 0 for _, _, cell in counted),
         }
-    gaps = [(c["R²"]["stackae"] - c["R²"]["PCA"], name, width) for name, width, c in counted]
-    result["R²"] = {
+    gaps = [(c[R2.key]["stackae"] - c[R2.key]["PCA"], name, width) for name, width, c in counted]
+    result[R2.key] = {
         "worst": [*min(gaps)] if gaps else None,
         "below by more than 0.005": sum(gap < -0.005 for gap, _, _ in gaps),
     }
@@ -87,17 +85,19 @@ def report(result: dict[str, Any]) -> None:
     """Print the counts."""
     print(f"\n{result['cells']} cells")
     for probe in PROBES:
-        c = result[probe]
+        c = result[probe.key]
         share = c["better, with room"] / max(1, c["with room"])
         print(
-            f"{probe}: better in {c['better, with room']} of the {c['with room']} ({share:.0%}) where"
+            f"{probe.title}: better in {c['better, with room']} of the {c['with room']} ({share:.0%}) where"
             f" PCA's is under {ROOM:.0%}; worse in {c['worse, of all']} of all"
             f" ({c['worse, of all'] / max(1, result['cells']):.0%})"
         )
-    r2 = result["R²"]
+    r2 = result[R2.key]
     if r2["worst"]:
         gap, name, width = r2["worst"]
-        print(f"R²: worst difference {gap:+.3f} ({name}, {width}); below by more than 0.005 in", end=" ")
+        print(
+            f"{R2.title}: worst difference {gap:+.3f} ({name}, {width}); below by more than 0.005 in", end=" "
+        )
         print(r2["below by more than 0.005"])
 
 
@@ -123,7 +123,8 @@ def run(args: argparse.Namespace, names: list[str], folder: str) -> None:
     found: dict[str, dict[str, Any]] = {}
     if args.json is not None and args.json.exists():
         found = json.loads(args.json.read_text(encoding="utf-8"))["results"]["cells"]
-    print(f"{'data set':<22}{'width':>5}{'linear probe':>24}{'k-NN probe':>24}{'R²':>17}{'seconds':>9}")
+    titles = "".join(f"{probe.title:>24}" for probe in PROBES)
+    print(f"{'data set':<22}{'width':>5}{titles}{R2.title:>17}{'seconds':>9}")
     for name in names:
         start = perf_counter()
         n_columns = DATA_SETS[name](0).X.shape[1]
@@ -142,11 +143,11 @@ def run(args: argparse.Namespace, names: list[str], folder: str) -> None:
         for width, cell in found[name].items():
             line = f"{name:<22}{width:>5}"
             for probe in PROBES:
-                c = cell[probe]
+                c = cell[probe.key]
                 mark = {1: "+", 0: " ", -1: "-"}[c["sign"]]
                 gain = 100 * (c["stackae"] - c["PCA"])
                 line += f"{100 * c['stackae']:9.1f} /{100 * c['PCA']:5.1f} {gain:+6.1f} {mark}"
-            r2 = cell["R²"]
+            r2 = cell[R2.key]
             print(f"{line}{r2['stackae']:9.3f} /{r2['PCA']:6.3f}{cell['seconds']:9.1f}", flush=True)
         print(f"{'':<22}{perf_counter() - start:.0f} s", flush=True)
         if args.json is not None:

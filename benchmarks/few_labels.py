@@ -3,7 +3,8 @@
     python benchmarks/few_labels.py [--json FILE] [--validate] [--quick]
 
 One stack is pretrained on the 60,000 training images without labels; StackedAutoencoderClassifier then takes
-it as its encoder and learns from 10 or 100 labels a class, drawn ten times. Beside it, on the same draws:
+it, frozen, as its encoder and learns from 10 or 100 labels a class, drawn ten times. Beside it, on the same
+draws:
 
 - the same network and fine-tuning without pretraining (the encoder has its starting weights);
 - logistic regression on 32 principal components of the 60,000 images, and on raw pixels;
@@ -11,7 +12,7 @@ it as its encoder and learns from 10 or 100 labels a class, drawn ten times. Bes
   (59,000) unlabelled images are used as well.
 
 Judged is the error on the 10,000 test images, in percent, mean and standard deviation over draws. The layers,
-epochs and defaults were chosen on training rows 50,000 to 60,000 (never among the labelled ones), which
+epochs and defaults were chosen on training samples 50,000 to 60,000 (never among the labelled ones), which
 --validate asks instead of the test images. Data: MNIST, from OpenML or $STACKAE_DATA_HOME. About 20 minutes
 on 2 cores; --quick takes the bundled digits, two draws and small budgets.
 """
@@ -20,13 +21,18 @@ from __future__ import annotations
 
 import argparse
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 from common import write_results
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
@@ -43,13 +49,33 @@ RECONSTRUCT = Training(
 )
 NEIGHBOURS = 10
 COMPONENTS = 32
-#: Labels a class, and the training rows on which choices were made.
+#: Labels a class, and the training samples on which choices were made.
 LABELS, N_DRAWS = (10, 100), 10
-FIRST_VALIDATION_ROW = 50_000
+FIRST_VALIDATION_SAMPLE = 50_000
+
+
+@dataclass(frozen=True)
+class Images:
+    """Training images, of which the first may be drawn, and those that are asked."""
+
+    X: np.ndarray
+    y: np.ndarray
+    n_drawn_from: int
+    X_asked: np.ndarray
+    y_asked: np.ndarray
+
+
+def images(name: str, *, validate: bool) -> Images:
+    data = load_data(name)
+    cut = min(FIRST_VALIDATION_SAMPLE, len(data.X) * 5 // 6)
+    if validate:
+        return Images(data.X, data.y, cut, data.X[cut:], data.y[cut:])
+    test = load_data(f"{name}:test")
+    return Images(data.X, data.y, cut, test.X, test.y)
 
 
 def draws(y: np.ndarray, per_class: int, n_draws: int) -> list[np.ndarray]:
-    """The numbers of the labelled rows, so many of each class."""
+    """The numbers of the labelled samples, so many of each class."""
     result = []
     for seed in range(n_draws):
         order = np.random.default_rng(seed).permutation(len(y))
@@ -57,11 +83,89 @@ def draws(y: np.ndarray, per_class: int, n_draws: int) -> list[np.ndarray]:
     return result
 
 
-def neighbour_graph(X: np.ndarray, asked: np.ndarray, n_neighbors: int):
-    """The kernel that LabelSpreading would compute for every draw, computed once; rows by their numbers."""
+def neighbour_graph(X: np.ndarray, asked: np.ndarray, n_neighbors: int) -> Callable[..., Any]:
+    """The kernel that LabelSpreading would compute for every draw, once; samples by their numbers."""
     index = NearestNeighbors(n_neighbors=n_neighbors).fit(X)
     among, to_asked = index.kneighbors_graph(X), index.kneighbors_graph(asked).T.tocsr()
-    return lambda rows, others: to_asked if others[0, 0] < 0 else among
+    return lambda samples, others: to_asked if others[0, 0] < 0 else among
+
+
+class Methods:
+    """What all draws share, made once; each method predicts from a draw's labelled samples and its seed."""
+
+    def __init__(self, data: Images, *, quick: bool) -> None:
+        self.data = data
+        self.layers = (64, 32, 10) if quick else LAYERS
+        short = Training(max_epochs=5)
+        start = perf_counter()
+        self.pretrained = StackedAutoencoder(
+            self.layers,
+            pretrain=short if quick else PRETRAIN,
+            finetune=short if quick else RECONSTRUCT,
+            shortcut=None,
+            random_state=0,
+        ).fit(data.X)
+        self.seconds = perf_counter() - start
+        untrained = StackedAutoencoder(self.layers, pretrain=None, finetune=None, random_state=0)
+        self.untrained = untrained.fit(data.X[:1000])
+        self.components = PCA(min(COMPONENTS, data.X.shape[1] // 2), random_state=0).fit(data.X)
+        self.graph = neighbour_graph(data.X, data.X_asked, NEIGHBOURS)
+
+    def by_name(self) -> dict[str, Callable[[np.ndarray, int], np.ndarray]]:
+        return {
+            "stackae": partial(self.fine_tuned, self.pretrained),
+            "without pretraining": partial(self.fine_tuned, self.untrained, layerwise_rate=1.0),
+            "logistic regression on PCA": partial(self.linear, self.components.transform),
+            "logistic regression on pixels": partial(self.linear, np.asarray),
+            "LabelSpreading": self.spread,
+        }
+
+    def few(self, labelled: np.ndarray) -> np.ndarray:
+        """The labels of these samples, -1 for all others."""
+        few = np.full(len(self.data.y), -1)
+        few[labelled] = self.data.y[labelled]
+        return few
+
+    def fine_tuned(
+        self, encoder: StackedAutoencoder, labelled: np.ndarray, seed: int, **training: Any
+    ) -> np.ndarray:
+        model = StackedAutoencoderClassifier(
+            FrozenEstimator(encoder), finetune=Training(**training), random_state=seed
+        )
+        return model.fit(self.data.X, self.few(labelled)).predict(self.data.X_asked)
+
+    def linear(
+        self, features: Callable[[np.ndarray], np.ndarray], labelled: np.ndarray, seed: int
+    ) -> np.ndarray:
+        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+        model.fit(features(self.data.X[labelled]), self.data.y[labelled])
+        return model.predict(features(self.data.X_asked))
+
+    def spread(self, labelled: np.ndarray, seed: int) -> np.ndarray:
+        places, asked = np.arange(len(self.data.X))[:, None], -1 - np.arange(len(self.data.X_asked))[:, None]
+        return LabelSpreading(kernel=self.graph).fit(places, self.few(labelled)).predict(asked)
+
+
+def compare(methods: Methods, per_class: int, n_draws: int) -> dict[str, dict[str, Any]]:
+    """Each method's errors on all draws of so many labels a class."""
+    data = methods.data
+    errors: dict[str, list[float]] = {}
+    seconds: dict[str, list[float]] = {}
+    for seed, labelled in enumerate(draws(data.y[: data.n_drawn_from], per_class, n_draws)):
+        for name, predict in methods.by_name().items():
+            start = perf_counter()
+            predicted = predict(labelled, seed)
+            seconds.setdefault(name, []).append(perf_counter() - start)
+            errors.setdefault(name, []).append(100 * float((predicted != data.y_asked).mean()))
+    return {
+        name: {
+            "mean": float(np.mean(values)),
+            "standard deviation": float(np.std(values, ddof=1)),
+            "errors": values,
+            "seconds a draw": float(np.median(seconds[name])),
+        }
+        for name, values in errors.items()
+    }
 
 
 def main() -> None:
@@ -69,96 +173,33 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--validate", action="store_true", help="ask the validation rows, not the test rows")
+    parser.add_argument(
+        "--validate", action="store_true", help="ask the validation samples, not the test samples"
+    )
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
     # LabelSpreading, of test images that no label has reached: they count as zeros, most of them wrong.
     warnings.filterwarnings("ignore", "invalid value encountered in divide", RuntimeWarning)
     name = "digits" if args.quick else "mnist"
-    data = load_data(name)
-    X, y = data.X, data.y
-    n_drawn_from = min(FIRST_VALIDATION_ROW, len(X) * 5 // 6)
-    asked, truth = X[n_drawn_from:], y[n_drawn_from:]
-    if not args.validate:
-        test = load_data(f"{name}:test")
-        asked, truth = test.X, test.y
+    data = images(name, validate=args.validate)
+    methods = Methods(data, quick=args.quick)
+    layers, seconds = methods.layers, methods.seconds
+    print(
+        f"{'-'.join(map(str, layers))} pretrained on {len(data.X):,} samples in {seconds:.0f} s", flush=True
+    )
 
-    layers = (64, 32, 10) if args.quick else LAYERS
-    short = Training(max_epochs=5)
-    start = perf_counter()
-    pretrained = StackedAutoencoder(
-        layers,
-        pretrain=short if args.quick else PRETRAIN,
-        finetune=short if args.quick else RECONSTRUCT,
-        shortcut=None,
-        random_state=0,
-    ).fit(X)
-    seconds = perf_counter() - start
-    print(f"{'-'.join(map(str, layers))} pretrained on {len(X):,} rows in {seconds:.0f} s", flush=True)
-    barely = Training(max_epochs=1, batch_size=len(X), learning_rate=1e-9)  # one step that moves nothing
-    untrained = StackedAutoencoder(layers, pretrain=barely, finetune=None, random_state=0).fit(X[:1000])
-    components = PCA(min(COMPONENTS, X.shape[1] // 2), random_state=0).fit(X)
-    graph = neighbour_graph(X, asked, NEIGHBOURS)
-    places, asked_places = np.arange(len(X))[:, None], -1 - np.arange(len(asked))[:, None]
-
-    def linear(train, answers, test):
-        return (
-            make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-            .fit(train, answers)
-            .predict(test)
-        )
-
-    def fine_tuned(encoder, few, seed, **training):
-        tuning = Training(**training)
-        model = StackedAutoencoderClassifier(encoder=encoder, finetune=tuning, random_state=seed)
-        return model.fit(X, few).predict(asked)
-
-    results: dict[str, dict[str, dict[str, object]]] = {}
+    asked = f"{len(data.X_asked):,} {'validation' if args.validate else 'test'} samples"
+    results: dict[str, dict[str, Any]] = {}
     for per_class in LABELS[:1] if args.quick else LABELS:
-        errors: dict[str, list[float]] = {}
-        taken: dict[str, list[float]] = {}
-        for seed, rows in enumerate(draws(y[:n_drawn_from], per_class, 2 if args.quick else N_DRAWS)):
-            few = np.full(len(y), -1)
-            few[rows] = y[rows]
-            methods = {
-                "stackae": lambda few=few, seed=seed: fine_tuned(pretrained, few, seed),
-                "without pretraining": lambda few=few, seed=seed: fine_tuned(
-                    untrained, few, seed, layerwise_rate=1.0
-                ),
-                "logistic regression on PCA": lambda rows=rows: linear(
-                    components.transform(X[rows]), y[rows], components.transform(asked)
-                ),
-                "logistic regression on pixels": lambda rows=rows: linear(X[rows], y[rows], asked),
-                "LabelSpreading": lambda few=few: (
-                    LabelSpreading(kernel=graph).fit(places, few).predict(asked_places)
-                ),
-            }
-            for method, predict in methods.items():
-                start = perf_counter()
-                answers = predict()
-                taken.setdefault(method, []).append(perf_counter() - start)
-                errors.setdefault(method, []).append(100 * float((answers != truth).mean()))
-        n_labels = per_class * len(np.unique(y))
-        print(
-            f"\n{n_labels:,} labels, error on {len(asked):,} {'validation' if args.validate else 'test'} rows"
-        )
-        for method, values in errors.items():
-            print(f"{method:<32}{np.mean(values):7.2f} ± {np.std(values, ddof=1):.2f} %", flush=True)
-        results[f"{n_labels} labels"] = {
-            method: {
-                "mean": float(np.mean(values)),
-                "standard deviation": float(np.std(values, ddof=1)),
-                "errors": values,
-                "seconds a draw": float(np.median(taken[method])),
-            }
-            for method, values in errors.items()
-        }
+        n_labels = per_class * len(np.unique(data.y))
+        print(f"\n{n_labels:,} labels, error on {asked}")
+        table = results[f"{n_labels} labels"] = compare(methods, per_class, 2 if args.quick else N_DRAWS)
+        for method, found in table.items():
+            print(f"{method:<32}{found['mean']:7.2f} ± {found['standard deviation']:.2f} %", flush=True)
     if args.json is not None:
-        write_results(
-            args.json,
-            {"data": name, "layers": layers, "pretraining seconds": seconds, "error in percent": results},
-        )
+        figures = {"data": name, "layers": layers, "pretraining seconds": seconds}
+        write_results(args.json, {**figures, "error in percent": results})
 
 
 if __name__ == "__main__":

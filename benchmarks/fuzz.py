@@ -33,7 +33,9 @@ from typing import Any
 
 import numpy as np
 from common import conclude
+from sklearn.base import clone
 from sklearn.datasets import load_iris
+from sklearn.frozen import FrozenEstimator
 
 from stackae import (
     Autoencoder,
@@ -48,7 +50,7 @@ from stackae.data import load_data
 from stackae.exceptions import DataError, ModelFileError
 from stackae.serialization.model_file import read_model
 
-ROOM, SECONDS = 2**30, 20
+MOST_BYTES, SECONDS = 2**30, 20
 #: Audit events that reading a file must not raise.
 FORBIDDEN = {
     "exec",
@@ -177,10 +179,8 @@ def models(folder: Path) -> list[Path]:
     fitted = [
         Autoencoder(3, code=TopK(2), penalty="l1", training=brief, random_state=0).fit(X),
         stack.fit(X),
-        StackedAutoencoderClassifier((6, 2), pretrain=brief, finetune=brief, random_state=0).fit(
-            X, np.tile(y, 2)
-        ),
-        StackedAutoencoderDetector((6, 2), pretrain=brief, finetune=brief, random_state=0).fit(X),
+        StackedAutoencoderClassifier(clone(stack), finetune=brief, random_state=0).fit(X, np.tile(y, 2)),
+        StackedAutoencoderDetector(FrozenEstimator(stack)).fit(X),
     ]
     paths = [folder / f"{type(model).__name__}.safetensors" for model in fitted]
     for model, path in zip(fitted, paths, strict=True):
@@ -226,11 +226,11 @@ class Fuzz:
         self, kind: str, path: Path, expected: tuple[type[BaseException], ...], read: Any, whole: Any
     ) -> None:
         """Read a mutated file; count it, or say what is wrong with how that went."""
-        answer, error = self.watch.read(read, path)
+        result, error = self.watch.read(read, path)
         if self.watch.events:
             wrong = f"ran {sorted(set(self.watch.events))}"
         elif error is None:
-            wrong = whole(answer)
+            wrong = whole(result)
         elif isinstance(error, expected):
             wrong = "its error is more than a line" if "\n" in str(error) else ""
         else:
@@ -270,10 +270,8 @@ class Fuzz:
         folder = self.folder / "tables"
         folder.mkdir()
 
-        def whole(answer: np.ndarray) -> str:
-            return (
-                "" if answer.ndim == 2 and answer.dtype.kind == "f" else f"gave {answer.dtype}{answer.shape}"
-            )
+        def whole(X: np.ndarray) -> str:
+            return "" if X.ndim == 2 and X.dtype.kind == "f" else f"gave {X.dtype}{X.shape}"
 
         for path in tables(folder):
             content = path.read_bytes()
@@ -299,9 +297,10 @@ def main() -> None:
     warnings.simplefilter("ignore")
     with TemporaryDirectory() as folder:
         fuzz = Fuzz(Path(folder), args.seed)
-        taken = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+        n_pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        n_bytes = n_pages * resource.getpagesize()
         limits = resource.getrlimit(resource.RLIMIT_AS)
-        resource.setrlimit(resource.RLIMIT_AS, (taken + ROOM, limits[1]))
+        resource.setrlimit(resource.RLIMIT_AS, (n_bytes + MOST_BYTES, limits[1]))
         try:
             fuzz.models(n_files)
             fuzz.tables(n_files // 10)

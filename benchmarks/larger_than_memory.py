@@ -7,11 +7,11 @@ and for the codes, and takes it away again. Everything is run as a user would, b
 process of its own, 784-256-32, one epoch a phase:
 
 - the whole file with --max-memory 1GB: the process's peak resident memory, less that of the same process on
-  almost no rows, must stay under the budget;
+  almost no samples, must stay under the budget;
 - its rate in the first layer, as a share of the rate in memory on a subset that fits, measured before and
   after it: at least 70%;
-- that subset from the disk and in memory, four epochs: the squared errors on rows that neither saw, median of
-  seeds, within 2%.
+- that subset from the disk and in memory, four epochs: the squared errors on samples that neither saw, median
+  of seeds, within 2%.
 
 About 12 minutes on 2 cores, on Linux; --quick takes 1 GB, a budget of 128 MB and one seed.
 """
@@ -43,26 +43,26 @@ class Outcome(NamedTuple):
     """One run of the command line."""
 
     peak: int  # bytes
-    first_layer_rate: float  # rows a second
+    first_layer_rate: float  # samples a second
     run: Path
 
 
-def factors_to_rows(rng: np.random.Generator, mixing: np.ndarray, n_rows: int) -> np.ndarray:
-    hidden = rng.standard_normal((n_rows, FACTORS), np.float32)
-    noise = rng.standard_normal((n_rows, WIDTH), np.float32)
+def drawn(rng: np.random.Generator, mixing: np.ndarray, n_samples: int) -> np.ndarray:
+    hidden = rng.standard_normal((n_samples, FACTORS), np.float32)
+    noise = rng.standard_normal((n_samples, WIDTH), np.float32)
     return np.tanh(hidden @ mixing) + np.float32(0.1) * noise
 
 
-def make_file(path: Path, n_rows: int) -> None:
+def make_file(path: Path, n_samples: int) -> None:
     rng = np.random.default_rng(0)
     mixing = rng.standard_normal((FACTORS, WIDTH), np.float32) / np.float32(FACTORS**0.5)
     np.save(path.with_name("mixing.npy"), mixing)
     with open(path, "wb") as file:
         np.lib.format.write_array_header_1_0(
-            file, {"descr": "<f4", "fortran_order": False, "shape": (n_rows, WIDTH)}
+            file, {"descr": "<f4", "fortran_order": False, "shape": (n_samples, WIDTH)}
         )
-        for start in range(0, n_rows, BLOCK):
-            file.write(factors_to_rows(rng, mixing, min(BLOCK, n_rows - start)).tobytes())
+        for start in range(0, n_samples, BLOCK):
+            file.write(drawn(rng, mixing, min(BLOCK, n_samples - start)).tobytes())
 
 
 def pretrain(data: Path, memory: str, *, epochs: int = 1, seed: int = 0) -> Outcome:
@@ -86,25 +86,25 @@ def pretrain(data: Path, memory: str, *, epochs: int = 1, seed: int = 0) -> Outc
     return Outcome(peak * 1024, history[epochs - 1]["samples_per_second"], run)
 
 
-def error(outcome: Outcome, rows: np.ndarray) -> float:
-    return -float(load(outcome.run / "model.safetensors").score_samples(rows).mean())
+def error(outcome: Outcome, X: np.ndarray) -> float:
+    return -float(load(outcome.run / "model.safetensors").score_samples(X).mean())
 
 
-def measure(folder: Path, n_rows: int, subset_rows: int, memory: str, seeds: int) -> dict[str, Any]:
+def measure(folder: Path, n_samples: int, n_subset: int, memory: str, seeds: int) -> dict[str, Any]:
     whole, subset, tiny = (folder / f"{name}.npy" for name in ("whole", "subset", "tiny"))
-    print(f"making {whole.name} of {4 * WIDTH * n_rows / 1e9:.1f} GB ...", file=sys.stderr)
-    make_file(whole, n_rows)
-    rows = np.load(whole, mmap_mode="r")
-    np.save(subset, rows[:subset_rows])
-    np.save(tiny, rows[:1000])
-    unseen = factors_to_rows(np.random.default_rng(1), np.load(folder / "mixing.npy"), BLOCK)
+    print(f"making {whole.name} of {4 * WIDTH * n_samples / 1e9:.1f} GB ...", file=sys.stderr)
+    make_file(whole, n_samples)
+    X = np.load(whole, mmap_mode="r")
+    np.save(subset, X[:n_subset])
+    np.save(tiny, X[:1000])
+    unseen = drawn(np.random.default_rng(1), np.load(folder / "mixing.npy"), BLOCK)
 
     idle = pretrain(tiny, memory).peak
     # In memory before and after, since the machine may be faster at one time than at another.
     before, large, after = pretrain(subset, "100GB"), pretrain(whole, memory), pretrain(subset, "100GB")
     rate_in_memory = (before.first_layer_rate + after.first_layer_rate) / 2
     # An eighth of what the subset takes, as the whole file has of its budget.
-    small_budget = f"{max(17, 4 * WIDTH * subset_rows // 8 // 10**6)}MB"
+    small_budget = f"{max(17, 4 * WIDTH * n_subset // 8 // 10**6)}MB"
     rates, errors = [], []
     for seed in range(seeds):
         in_memory = pretrain(subset, "100GB", epochs=4, seed=seed)
@@ -112,7 +112,7 @@ def measure(folder: Path, n_rows: int, subset_rows: int, memory: str, seeds: int
         rates.append((from_disk.first_layer_rate, in_memory.first_layer_rate))
         errors.append((error(from_disk, unseen), error(in_memory, unseen)))
     return {
-        "rows": n_rows,
+        "rows": n_samples,
         "file bytes": whole.stat().st_size,
         "budget": memory,
         "idle bytes": idle,
@@ -122,7 +122,7 @@ def measure(folder: Path, n_rows: int, subset_rows: int, memory: str, seeds: int
         "rows a second in memory (subset)": rate_in_memory,
         "share of the rate in memory": large.first_layer_rate / rate_in_memory,
         "share of the rate in memory, subset": median(a / b for a, b in rates),
-        "subset rows": subset_rows,
+        "subset rows": n_subset,
         "subset budget": small_budget,
         "squared error from the disk": median(a for a, _ in errors),
         "squared error in memory": median(b for _, b in errors),
@@ -142,10 +142,10 @@ def main() -> None:
     args = parser.parse_args()
     gigabytes = 1.0 if args.quick else args.gigabytes
     memory, budget = ("128MB", 128e6) if args.quick else ("1GB", 1e9)
-    n_rows = int(gigabytes * 1e9 / (4 * WIDTH))
+    n_samples = int(gigabytes * 1e9 / (4 * WIDTH))
     folder = Path(tempfile.mkdtemp(dir=args.folder))
     try:
-        result = measure(folder, n_rows, min(100_000, n_rows // 4), memory, 1 if args.quick else 3)
+        result = measure(folder, n_samples, min(100_000, n_samples // 4), memory, 1 if args.quick else 3)
     finally:
         shutil.rmtree(folder)
     over_idle, share, ratio = (

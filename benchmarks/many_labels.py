@@ -4,8 +4,9 @@
 
 Greedy denoising layers, 3 epochs each, then StackedAutoencoderClassifier for 28 epochs with dropout 0.2,
 label smoothing 0.1 and adversarial steps of length 1. Judged is the error on the 10,000 test images, in
-percent, and the time of everything after loading. The recipe was found by training on rows up to 50,000 and
-asking rows 50,000 to 60,000, as --validate does. Vincent et al. (2010) published 1.28 for three such layers.
+percent, and the time of everything after loading. The recipe was found by training on samples up to 50,000
+and asking samples 50,000 to 60,000, as --validate does. Vincent et al. (2010) published 1.28 for three such
+layers.
 
 Data: MNIST, from OpenML or $STACKAE_DATA_HOME. About 10 minutes on 2 cores; --quick takes the bundled digits.
 """
@@ -22,7 +23,7 @@ from stackae import Autoencoder, Dropout, Masking, StackedAutoencoder, StackedAu
 from stackae.data import load_data
 
 WIDTH, PRETRAINING_EPOCHS, EPOCHS = 1000, 3, 28
-FIRST_VALIDATION_ROW = 50_000
+FIRST_VALIDATION_SAMPLE = 50_000
 
 
 def main() -> None:
@@ -30,7 +31,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--validate", action="store_true", help="ask the validation rows, not the test rows")
+    parser.add_argument(
+        "--validate", action="store_true", help="ask the validation samples, not the test samples"
+    )
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
     name = "digits" if args.quick else "mnist"
@@ -38,17 +41,17 @@ def main() -> None:
     data = load_data(name)
     X, y = data.X, data.y
     if args.validate:
-        cut = min(FIRST_VALIDATION_ROW, len(X) * 5 // 6)
-        X, y, asked, truth = X[:cut], y[:cut], X[cut:], y[cut:]
+        cut = min(FIRST_VALIDATION_SAMPLE, len(X) * 5 // 6)
+        X, y, X_asked, y_asked = X[:cut], y[:cut], X[cut:], y[cut:]
     else:
         test = load_data(f"{name}:test")
-        asked, truth = test.X, test.y
+        X_asked, y_asked = test.X, test.y
 
     layers = [Autoencoder(width, activation="relu", corruption=Masking(level)) for level in (0.5, 0.25, 0.25)]
     whole = {"validation_fraction": 0.0, "patience": None}
     start = perf_counter()
     model = StackedAutoencoderClassifier(
-        encoder=StackedAutoencoder(
+        StackedAutoencoder(
             layers, pretrain=Training(PRETRAINING_EPOCHS, **whole), finetune=None, random_state=0, verbose=1
         ),
         finetune=Training(epochs, 256, 1e-3, corruption=Dropout(0.2), **whole),
@@ -58,9 +61,9 @@ def main() -> None:
         verbose=1,
     ).fit(X, y)
     seconds = perf_counter() - start
-    error = 100 * float((model.predict(asked) != truth).mean())
+    error = 100 * float((model.predict(X_asked) != y_asked).mean())
     pretraining = sum(r["seconds"] for r in model.history_ if r["phase"] == "pretrain")
-    print(f"error on {len(asked):,} {'validation' if args.validate else 'test'} rows: {error:.2f} %")
+    print(f"error on {len(X_asked):,} {'validation' if args.validate else 'test'} samples: {error:.2f} %")
     print(f"{seconds:.0f} s in all, {pretraining:.0f} s of them pretraining")
     if args.json is not None:
         figures = {"data": name, "layers": [width] * 3, "epochs": epochs, "error in percent": error}

@@ -18,7 +18,6 @@ on 2 cores; --quick takes fewer rows and turns, and a minute or two.
 from __future__ import annotations
 
 import argparse
-import os
 import time
 import warnings
 from collections.abc import Callable
@@ -29,32 +28,38 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
-
 import numpy as np
 import torch
 from common import write_results
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.neural_network import BernoulliRBM, MLPRegressor
-from torch import nn
-from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
-from torch.utils.data import DataLoader, TensorDataset
+from sklearn.neural_network import BernoulliRBM
+from speed_peers import (
+    LEVEL,
+    RATE,
+    Plain,
+    Timed,
+    by_keras,
+    by_mlp_regressor,
+    by_plain_loop,
+    by_stackae,
+    ours,
+    plain_fit,
+    product_ceiling,
+    wait,
+)
 
 from stackae import Autoencoder, Masking, StackedAutoencoder, Training
 from stackae.data import load_data
+from stackae.training.optimizers import OPTIMIZERS
 from stackae.training.precision import computing, uses_bfloat16
 
-RATE = 1e-3
-LEVEL = 0.25
 #: By how much stackae's loss may be above that of a peer on the same work: the draws differ and, with
 #: scikit-learn, the starting weights, which weighs on the few steps of a quick run.
 AGREEMENT = 0.15
 QUICK_AGREEMENT = 0.3
 
 PLAIN = "plain PyTorch loop"
-
-Timed = Callable[[], float | None]  # does the work, and returns the loss that it reached, if it has one
 
 
 @dataclass
@@ -124,149 +129,6 @@ def _verdict(target: float | None, reached: float) -> str:
     return f"(must reach {target:g}: {'reached' if reached >= target else 'MISSED'})"
 
 
-# The peers ---------------------------------------------------------------------------------------------
-
-
-def ours(width: int, batch_size: int, epochs: int, **parameters: Any) -> Autoencoder:
-    """stackae's layer of this work."""
-    training = Training(
-        max_epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=RATE,
-        schedule="constant",
-        validation_fraction=0.0,
-    )
-    parameters = {"activation": "sigmoid", "corruption": Masking(LEVEL), **parameters}
-    return Autoencoder(width, training=training, random_state=0, **parameters)
-
-
-def by_stackae(X: np.ndarray, *args: Any, **parameters: Any) -> Timed:
-    def do() -> float:
-        history = ours(*args, **parameters).fit(X).history_
-        return history[-1]["loss"]
-
-    return do
-
-
-class Plain(nn.Module):
-    """What one writes by hand: two linear layers, starting as stackae's do."""
-
-    def __init__(self, n_inputs: int, width: int, *, in_unit_interval: bool = True) -> None:
-        super().__init__()
-        self.encoder, self.decoder = nn.Linear(n_inputs, width), nn.Linear(width, n_inputs)
-        for layer in (self.encoder, self.decoder):
-            bound = (3 / layer.in_features) ** 0.5
-            nn.init.uniform_(layer.weight, -bound, bound)
-            nn.init.zeros_(layer.bias)
-        self.in_unit_interval = in_unit_interval
-
-    def encode(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.sigmoid(self.encoder(x))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.decoder(self.encode(x))
-
-    def loss(self, x: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
-        answer = self(seen)
-        if self.in_unit_interval:
-            return binary_cross_entropy_with_logits(answer, x, reduction="sum") / len(x)
-        return mse_loss(answer, x, reduction="sum") / len(x)
-
-
-def plain_fit(model: Plain, X: torch.Tensor, batch_size: int, epochs: int, device: str) -> float:
-    model.to(device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
-    loader = DataLoader(TensorDataset(X), batch_size=batch_size, shuffle=True, pin_memory=device != "cpu")
-    for _ in range(epochs):
-        total = 0.0
-        for (x,) in loader:
-            x = x.to(device, non_blocking=True)
-            seen = x * (torch.rand_like(x) >= LEVEL)
-            loss = model.loss(x, seen)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            total += loss.item() * len(x)
-    return total / len(X)
-
-
-def by_plain_loop(
-    X: np.ndarray, width: int, batch_size: int, epochs: int, device: str, *, in_unit_interval: bool = True
-) -> Timed:
-    def do() -> float:
-        torch.manual_seed(0)
-        model = Plain(X.shape[1], width, in_unit_interval=in_unit_interval)
-        return plain_fit(model, torch.from_numpy(X), batch_size, epochs, device)
-
-    return do
-
-
-def corrupted(X: np.ndarray) -> np.ndarray:
-    return X * (np.random.default_rng(0).random(X.shape, np.float32) >= LEVEL)
-
-
-def by_mlp_regressor(X: np.ndarray, width: int, batch_size: int, epochs: int) -> Timed:
-    seen = corrupted(X)
-
-    def do() -> float:
-        model = MLPRegressor(
-            hidden_layer_sizes=(width,), activation="logistic", batch_size=batch_size, max_iter=epochs,
-            learning_rate_init=RATE, alpha=0.0, tol=0.0, n_iter_no_change=10**6, random_state=0,
-        )  # fmt: skip
-        model.fit(seen, X)
-        return 2 * X.shape[1] * model.loss_  # it reports half of the mean over features
-
-    return do
-
-
-def by_keras(X: np.ndarray, width: int, batch_size: int, epochs: int) -> Timed:
-    import keras
-
-    seen = corrupted(X)
-
-    def do() -> float:
-        keras.utils.set_random_seed(0)
-        layers = [
-            keras.layers.Dense(width, "sigmoid", kernel_initializer="lecun_uniform"),
-            keras.layers.Dense(X.shape[1], "sigmoid", kernel_initializer="lecun_uniform"),
-        ]
-        model = keras.Sequential(layers)
-        model.compile(optimizer=keras.optimizers.Adam(RATE), loss="binary_crossentropy")
-        history = model.fit(seen, X, batch_size=batch_size, epochs=epochs, verbose=0)
-        return float(history.history["loss"][-1]) * X.shape[1]
-
-    return do
-
-
-def product_ceiling(n_rows: int, n_inputs: int, width: int, batch_size: int, device: str) -> float:
-    """Seconds that the products of an epoch's steps take: two forward, three backward."""
-    place = torch.device(device)
-    bfloat16 = uses_bfloat16("auto", place)
-    kind = torch.bfloat16 if bfloat16 else torch.float32
-    x, w, h = (
-        torch.randn(shape, device=place).to(kind)
-        for shape in ((batch_size, n_inputs), (width, n_inputs), (batch_size, width))
-    )
-    dw, dx, dh = (torch.empty_like(t) for t in (w, x, h))
-    with torch.no_grad(), computing(place, work=width * n_inputs * 2 * batch_size):
-        for warm in (True, False):
-            _wait(place)
-            start = time.perf_counter()
-            for _ in range(10 if warm else -(-n_rows // batch_size)):
-                torch.mm(x, w.t(), out=dh)
-                torch.mm(h, w, out=dx)
-                torch.mm(h.t(), x, out=dw)
-                torch.mm(x, w.t(), out=dh)
-                torch.mm(h.t(), x, out=dw)
-            _wait(place)
-    return time.perf_counter() - start
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-
-
 # The rows of the table -----------------------------------------------------------------------------------
 
 
@@ -316,6 +178,52 @@ def digits_layer(device: str, epochs: int) -> Work:
     )
 
 
+def gradients(device: str, epochs: int) -> Work:
+    """The analytic gradient beside autograd's, in the same loop."""
+    X = load_data("digits").X
+
+    def by_autograd() -> float:
+        model = ours(32, 64, epochs, device=device)
+        model._analytic = False  # the switch that the tests have
+        return model.fit(X).history_[-1]["loss"]
+
+    return Work(
+        f"the gradient alone: 64-32-64, digits, {epochs} epochs, the same loop",
+        {"stackae": by_stackae(X, 32, 64, epochs, device=device), "stackae, autograd forced": by_autograd},
+    )
+
+
+def optimizer_calls(device: str, n_calls: int) -> Work:
+    """The call of the fused kernel beside torch's optimizer class, on the weights of a small layer."""
+    shapes = ((32, 64), (32,), (64, 32), (64,))
+    place = torch.device(device)
+
+    def parameters() -> list[torch.nn.Parameter]:
+        return [torch.nn.Parameter(torch.zeros(shape, device=place)) for shape in shapes]
+
+    def fused() -> None:
+        own = parameters()
+        gradients = [torch.ones_like(p) for p in own]
+        optimizer = OPTIMIZERS["adam"](own)
+        for _ in range(n_calls):
+            optimizer.step(gradients, RATE)
+        wait(place)
+
+    def by_torch() -> None:
+        own = parameters()
+        for p in own:
+            p.grad = torch.ones_like(p)
+        optimizer = torch.optim.Adam(own, lr=RATE, fused=True)
+        for _ in range(n_calls):
+            optimizer.step()
+        wait(place)
+
+    return Work(
+        f"the optimizer alone: {n_calls:,} Adam steps on 64-32-64",
+        {"stackae": fused, "torch.optim.Adam(fused=True)": by_torch},
+    )
+
+
 def greedy_phase(X: np.ndarray, device: str, epochs: int) -> Work:
     training = Training(
         max_epochs=epochs, batch_size=256, learning_rate=RATE, schedule="constant", validation_fraction=0.0
@@ -328,12 +236,12 @@ def greedy_phase(X: np.ndarray, device: str, epochs: int) -> Work:
 
     def plain() -> float:
         torch.manual_seed(0)
-        rows = torch.from_numpy(X)
+        codes = torch.from_numpy(X)
         for _ in range(3):
-            model = Plain(rows.shape[1], 1000)
-            loss = plain_fit(model, rows, 256, epochs, device)
+            model = Plain(codes.shape[1], 1000)
+            loss = plain_fit(model, codes, 256, epochs, device)
             with torch.no_grad():
-                rows = torch.cat([model.encode(x.to(device)).cpu() for x in rows.split(4096)])
+                codes = torch.cat([model.encode(x.to(device)).cpu() for x in codes.split(4096)])
         return loss
 
     return Work(
@@ -343,14 +251,14 @@ def greedy_phase(X: np.ndarray, device: str, epochs: int) -> Work:
     )
 
 
-def transform(X: np.ndarray, n_rows: int, device: str) -> Work:
+def transform(X: np.ndarray, n_samples: int, device: str) -> Work:
     widths = (784, 1000, 500, 30)
     once = Training(max_epochs=1)
     model = StackedAutoencoder(widths[1:], pretrain=once, finetune=None, device=device, random_state=0).fit(
         X[:5000]
     )
     pca = PCA(30, random_state=0).fit(X[:5000])
-    rows = np.resize(X, (n_rows, 784))
+    X = np.resize(X, (n_samples, 784))
     place = torch.device(device)
 
     def ceiling() -> float:
@@ -358,19 +266,19 @@ def transform(X: np.ndarray, n_rows: int, device: str) -> Work:
         buffers = [torch.randn(8192, width, device=place) for width in widths]
         with torch.no_grad(), computing(place):
             for warm in (True, False):
-                _wait(place)
+                wait(place)
                 start = time.perf_counter()
-                for _ in range(2 if warm else n_rows // 8192):
+                for _ in range(2 if warm else n_samples // 8192):
                     for w, source, out in zip(weights, buffers, buffers[1:], strict=False):
                         torch.mm(source, w.t(), out=out)
-                _wait(place)
+                wait(place)
         return time.perf_counter() - start
 
     return Work(
-        f"transform of {n_rows:,} rows, {'-'.join(map(str, widths))}",
+        f"transform of {n_samples:,} rows, {'-'.join(map(str, widths))}",
         {
-            "stackae": lambda: _nothing(model.transform(rows)),
-            "PCA, 784-30 (another method)": lambda: _nothing(pca.transform(rows)),
+            "stackae": lambda: _nothing(model.transform(X)),
+            "PCA, 784-30 (another method)": lambda: _nothing(pca.transform(X)),
         },
         ceiling,
         {"ceiling": 0.8},
@@ -422,6 +330,8 @@ def main() -> None:
     agreement = QUICK_AGREEMENT if quick else AGREEMENT
     results["layer"] = run(mnist_layer(X[: 5_000 if quick else 20_000], device), 2 if quick else 7, agreement)
     results["small layer"] = run(digits_layer(device, 20 if quick else 100), 3 if quick else 9, agreement)
+    results["gradient"] = run(gradients(device, 20 if quick else 100), 3 if quick else 9, agreement)
+    results["optimizer"] = run(optimizer_calls(device, 1000 if quick else 5000), 3 if quick else 9, agreement)
     results["transform"] = run(transform(X, 50_000 if quick else 1_000_000, device), 3, agreement)
     results["growth"] = growth(
         (10_000, 30_000, 100_000) if quick else (10_000, 100_000, 1_000_000), 2 if quick else 3, device

@@ -3,15 +3,18 @@
     python benchmarks/torture.py [--json FILE] [--kills N] [--seed N] [--quick]
 
 Each trial starts `stackae pretrain` or `stackae finetune` in a process of its own, which kills itself
-(SIGKILL) right before or right after a call that is drawn: of reading the rows, of a step of any layer or of
-fine-tuning, of encoding the rows for the next layer, of making a file, flushing it, renaming it, removing
+(SIGKILL) right before or right after a call that is drawn: of reading the data, of a step of any layer or of
+fine-tuning, of encoding the samples for the next layer, of making a file, flushing it, renaming it, removing
 one. The run goes on by --resume, half of the time to be killed once more, until it ends. Other trials stop it
 by SIGINT and SIGTERM, and on a disk that is full, which is then emptied (a small tmpfs; needs the right to
 mount one). In the end the sha256 of all tensors, and of the history without its times, must be those of the
 undisturbed run, and nothing but a run's files may lie in its folder. Three kinds of runs: widths alone,
 layers with parts, and fine-tuning with labels.
 
---quick is a minute's version: three kills of the first kind.
+Processes are forked from a server that has imported the library and computed nothing, which saves the
+seconds of a start.
+
+--quick is a version of seconds: three kills of the first kind of runs, with few epochs.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import argparse
 import hashlib
 import importlib
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -27,6 +31,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -35,13 +40,23 @@ from typing import Any
 import numpy as np
 from common import conclude
 
-EPOCHS = ["--epochs", "8", "--finetune-epochs", "10"]
 PARTS = ["--layer", "32:masking=0.5/0.1", "--layer", "24:topk=6", "--layer", "8:l2=0.001"]
-RUNS = {
-    "widths": ["pretrain", "digits", "--layer", "32", "--layer", "8", *EPOCHS],
-    "parts": ["pretrain", "digits", *PARTS, *EPOCHS],
-    "labels": ["finetune", "undisturbed widths", "digits", "--corruption", "dropout=0.2", "--epochs", "20"],
-}
+
+
+def runs(*, quick: bool) -> dict[str, list[str]]:
+    """What is run, by kind."""
+    epochs = ["--epochs", "3" if quick else "8", "--finetune-epochs", "3" if quick else "10"]
+    widths = ["pretrain", "digits", "--layer", "32", "--layer", "8", *epochs]
+    if quick:
+        return {"widths": widths}
+    of_labels = ["undisturbed widths", "digits", "--corruption", "dropout=0.2", "--epochs", "20"]
+    return {
+        "widths": widths,
+        "parts": ["pretrain", "digits", *PARTS, *epochs],
+        "labels": ["finetune", *of_labels],
+    }
+
+
 OPTIONS = ["--random-state", "3", "--quiet", "--checkpoint-every", "0"]
 #: What is called at a moment, and where its name is looked up.
 MOMENTS = {
@@ -58,25 +73,43 @@ MOMENTS = {
 ENDS = {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
+@dataclass(frozen=True)
+class Blow:
+    """A signal right before or right after a call, the how-manieth it is, at one of the moments."""
+
+    moment: str
+    number: int
+    before: bool
+    signal: signal.Signals
+
+    def __str__(self) -> str:
+        when = "before" if self.before else "after"
+        return f"{self.signal.name} {when} call {self.number} at {self.moment}"
+
+
 # In the process that is disturbed -------------------------------------------------------------------------
 
 
-def disturbed(plan: dict[str, Any], args: list[str]) -> int:
-    """The command line, with a signal at the moment that is planned; moments are counted where it says so."""
+def disturbed(args: list[str], folder: Path, blow: Blow | None, counts_at: Path | None) -> None:
+    """The command line in a folder, with a blow; how often each moment came is left in a file."""
     from stackae_cli.errors import run
     from stackae_cli.main import cli
 
+    os.chdir(folder)
+    with open(os.devnull, "wb") as nowhere, open("standard error", "wb") as file:
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(file.fileno(), 2)
     counts: Counter[str] = Counter()
 
     def watched(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
         def call(*given: Any, **named: Any) -> Any:
             counts[name] += 1
-            here = plan.get("moment") == name and plan["number"] == counts[name]
-            if here and plan["before"]:
-                os.kill(os.getpid(), plan["signal"])
+            here = blow is not None and (blow.moment, blow.number) == (name, counts[name])
+            if here and blow.before:
+                os.kill(os.getpid(), blow.signal)
             result = original(*given, **named)
-            if here and not plan["before"]:
-                os.kill(os.getpid(), plan["signal"])
+            if here and not blow.before:
+                os.kill(os.getpid(), blow.signal)
             return result
 
         return call
@@ -85,20 +118,28 @@ def disturbed(plan: dict[str, Any], args: list[str]) -> int:
         place = importlib.import_module(module)
         setattr(place, function, watched(name, getattr(place, function)))
     code = run(cli, args)
-    if "counts" in plan:
-        Path(plan["counts"]).write_text(json.dumps(counts), encoding="utf-8")
-    return code
+    if counts_at is not None:
+        counts_at.write_text(json.dumps(counts), encoding="utf-8")
+    sys.exit(code)
 
 
 # In the process that disturbs -----------------------------------------------------------------------------
 
+SERVER = multiprocessing.get_context("forkserver")
 
-def start(plan: dict[str, Any], folder: Path, out: str, kind: str, *more: str) -> tuple[int, str]:
-    """Run in a folder, and say how it ended."""
-    command = [sys.executable, __file__, "--plan", json.dumps(plan), "--"]
-    command += [*RUNS[kind], "--out", out, *OPTIONS, *more]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=folder)
-    return done.returncode, done.stderr
+
+def start(
+    args: list[str], folder: Path, blow: Blow | None = None, counts_at: Path | None = None
+) -> tuple[int, str]:
+    """Run the command line in a folder, and say how it ended."""
+    SERVER.set_forkserver_preload(["stackae.estimators", "stackae_cli.main"])  # before the server starts
+    process = SERVER.Process(target=disturbed, args=([*args, *OPTIONS], folder, blow, counts_at))
+    process.start()
+    process.join(300)
+    if process.exitcode is None:
+        process.kill()
+        raise TimeoutError(f"{args} runs for more than 300 seconds")
+    return process.exitcode, (folder / "standard error").read_text(encoding="utf-8")
 
 
 def digest(run: Path) -> str:
@@ -121,48 +162,47 @@ def names(run: Path) -> set[str]:
 class Torture:
     """The undisturbed runs, and what came of the others."""
 
-    def __init__(self, folder: Path, rng: np.random.Generator, kinds: list[str]) -> None:
-        self.folder, self.rng, self.kinds = folder, rng, kinds
+    def __init__(self, folder: Path, rng: np.random.Generator, runs: dict[str, list[str]]) -> None:
+        self.folder, self.rng, self.runs, self.kinds = folder, rng, runs, list(runs)
         self.known: dict[str, str] = {}
         self.counts: dict[str, dict[str, int]] = {}
         self.survived: Counter[str] = Counter()
         self.failures: list[str] = []
-        for kind in kinds:
-            out, counts = f"undisturbed {kind}", folder / f"{kind}.json"
-            code, said = start({"counts": str(counts)}, folder, out, kind)
+        for kind in self.kinds:
+            out, counts_at = f"undisturbed {kind}", folder / f"{kind}.json"
+            code, said = start([*runs[kind], "--out", out], folder, counts_at=counts_at)
             assert code == 0, said
             self.known[kind] = digest(folder / out)
-            self.counts[kind] = json.loads(counts.read_text(encoding="utf-8"))
+            self.counts[kind] = json.loads(counts_at.read_text(encoding="utf-8"))
             self.files = names(folder / out)
 
-    def plan(self, kind: str, number: int, signal_: signal.Signals) -> dict[str, Any]:
-        """A moment: all kinds of them in turn, of each any call."""
+    def blow(self, kind: str, number: int, signal_: signal.Signals) -> Blow:
+        """All kinds of moments in turn, of each any call."""
         moments = list(self.counts[kind])  # there is nothing between the layers of a model that is there
         moment = moments[number % len(moments)]
         call = int(self.rng.integers(1, self.counts[kind][moment] + 1))
-        before = bool(self.rng.integers(2))
-        return {"moment": moment, "number": call, "before": before, "signal": int(signal_)}
+        return Blow(moment, call, bool(self.rng.integers(2)), signal_)
 
     def trial(self, number: int, signal_: signal.Signals) -> None:
         """One run, disturbed once or twice, until it ends."""
         kind = self.kinds[number % len(self.kinds)]
         out = f"{signal_.name} {number}"
-        plan = self.plan(kind, number // len(self.kinds), signal_)
-        when = "before" if plan["before"] else "after"
-        what = f"{signal_.name} {when} call {plan['number']} at {plan['moment']} of {kind}"
-        code, said = start(plan, self.folder, out, kind)
+        blow = self.blow(kind, number // len(self.kinds), signal_)
+        what = f"{blow} of {kind}"
+        args = [*self.runs[kind], "--out", out]
+        code, said = start(args, self.folder, blow)
         # A signal that comes when all is done, or while the process ends anyway, may find nothing to stop.
         if code not in (ENDS[signal_], 0):
             self.failures.append(f"{what}: ended with {code}: {said}")
             return
         if signal_ is signal.SIGKILL and self.rng.integers(2):
-            again = self.plan(kind, int(self.rng.integers(len(MOMENTS))), signal_)
-            start(again, self.folder, out, kind, "--resume")
-        self.resumed(what, kind, out, plan["moment"])
+            again = self.blow(kind, int(self.rng.integers(len(MOMENTS))), signal_)
+            start([*args, "--resume"], self.folder, again)
+        self.resumed(what, kind, out, blow.moment)
 
     def resumed(self, what: str, kind: str, out: str, moment: str) -> None:
         """Let a run go on to its end, and compare."""
-        code, said = start({}, self.folder, out, kind, "--resume")
+        code, said = start([*self.runs[kind], "--out", out, "--resume"], self.folder)
         run = self.folder / out
         if code != 0:
             self.failures.append(f"{what}: --resume ended with {code}: {said}")
@@ -177,7 +217,7 @@ class Torture:
         """A run on a disk of so many bytes; then on the same disk, larger."""
         out, kind = f"disk/run {size}", "widths"
         with disk(self.folder / "disk", size) as enlarge:
-            code, said = start({}, self.folder, out, kind)
+            code, said = start([*self.runs[kind], "--out", out], self.folder)
             if code not in (0, 5) or "Traceback" in said:
                 self.failures.append(f"a full disk of {size}: ended with {code}: {said}")
                 return
@@ -207,17 +247,12 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=90)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--plan", help=argparse.SUPPRESS)
-    parser.add_argument("args", nargs="*", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.plan is not None:
-        sys.exit(disturbed(json.loads(args.plan), args.args))
     begin = perf_counter()
     n_kills, n_stops = (3, 0) if args.quick else (args.kills, args.kills // 4)
     sizes = [] if args.quick else [2**13, 2**15, 2**16, 3 * 2**15, 2**17]
     with TemporaryDirectory() as folder:
-        kinds = ["widths"] if args.quick else list(RUNS)
-        torture = Torture(Path(folder), np.random.default_rng(args.seed), kinds)
+        torture = Torture(Path(folder), np.random.default_rng(args.seed), runs(quick=args.quick))
         for signal_, n_trials in (
             (signal.SIGKILL, n_kills),
             (signal.SIGINT, n_stops),

@@ -7,7 +7,7 @@ put in the place of the plain layer's (sigmoid, masking 0.25, cross-entropy), ev
 take turns; what is printed is the median over the turns of the part's time divided by the plain layer's in
 the same turn, for the whole of ``fit``. ``benchmarks/speed.py`` compares the plain layer with its peers.
 Closed-form networks are listed beside them, though their time is not that of an epoch. About 8 minutes on 2
-cores; --quick takes fewer rows and turns.
+cores; --quick takes fewer samples and turns.
 """
 
 from __future__ import annotations
@@ -83,15 +83,15 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
-    rows, epochs, turns = (2000, 10, 1) if args.quick else (20_000, 40, 5)
-    mnist = load_data("mnist", data_home=args.data_home).X[:rows]
+    n_samples, epochs, turns = (2000, 10, 1) if args.quick else (20_000, 40, 5)
+    mnist = load_data("mnist", data_home=args.data_home).X[:n_samples]
     digits = load_data("digits").X
     results = {
         "784-1000-784, batch 256": compare("784-1000-784, batch 256", mnist, 1000, 256, 1, turns),
         "64-32-64, batch 64": compare("64-32-64, batch 64", digits, 32, 64, epochs, turns),
     }
     if args.json is not None:
-        write_results(args.json, {"rows": rows, "turns": turns, "times over the plain layer's": results})
+        write_results(args.json, {"rows": n_samples, "turns": turns, "times over the plain layer's": results})
 
 
 if __name__ == "__main__":

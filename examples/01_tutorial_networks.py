@@ -33,7 +33,7 @@ RETOLD = {"dense": 0.104, "deep": 0.093, "convolutional": 0.102}
 
 
 def cross_entropy(x, guess):
-    """Mean over rows and pixels, in nats; sure errors are bounded as Keras bounds them."""
+    """Mean over images and pixels, in nats; sure errors are bounded as Keras bounds them."""
     guess = np.clip(guess.astype(np.float64), 1e-7, 1 - 1e-7)
     return float(-(xlogy(x, guess) + xlog1py(1 - x, -guess)).mean())
 
@@ -43,10 +43,10 @@ def as_text(value) -> str:
 
 
 def networks(quick: bool):
-    """Each network by its name, with the number of rows that it is fitted to."""
-    default = Training(max_epochs=15 if quick else "auto")
+    """Each network by its name, with the number of images that it is fitted to."""
+    default = Training(max_epochs=5 if quick else "auto")
     # Reconstruction alone counts here, so the noise that fine-tuning adds by default is left out.
-    clean = Training(max_epochs=15 if quick else "auto", corruption=None)
+    clean = Training(max_epochs=5 if quick else "auto", corruption=None)
     small = {"batch_size": 32, "learning_rate": 0.01}
     filters = [Autoencoder(n, network="convolutional") for n in (16, 8, 8)]
     layers = [Autoencoder(n) for n in (128, 64, 32)]
@@ -57,7 +57,7 @@ def networks(quick: bool):
             StackedAutoencoder(
                 filters,
                 pretrain=Training(max_epochs=1, **small),
-                finetune=Training(max_epochs=5 if quick else 10, corruption=None, **small),
+                finetune=Training(max_epochs=2 if quick else 10, corruption=None, **small),
                 random_state=0,
             ),
             20_000,
@@ -70,11 +70,11 @@ def main() -> None:
     data = gallery.images(opts.quick)
     examples = data.test[[np.flatnonzero(data.test_labels == digit)[0] for digit in range(10)]]
 
-    numbers, rows = {}, {"original": examples}
+    numbers, drawn = {}, {"original": examples}
     columns = ["code", "weights", "epochs", "nats/pixel", "blog", "retold", "R²", "PCA R²"]
     print(f"{'network':14}" + "".join(f"{column:>11}" for column in columns))
-    for name, (model, n_rows) in networks(opts.quick).items():
-        model.fit(data.train[:n_rows])
+    for name, (model, n_images) in networks(opts.quick).items():
+        model.fit(data.train[:n_images])
         width = model.transform(examples).shape[1]
         pca = PCA(width, random_state=0).fit(data.train)
         numbers[name] = {
@@ -91,10 +91,10 @@ def main() -> None:
         }
         print(f"{name:14}" + "".join(f"{as_text(value):>11}" for value in numbers[name].values()))
         label = f"{name}, code of {width}\n{numbers[name]['nats_a_pixel']:.3f} nats a pixel"
-        rows[label] = model.reconstruct(examples)
+        drawn[label] = model.reconstruct(examples)
 
-    fig, axes = plt.subplots(len(rows), 10, figsize=(10, 4.4))
-    for line, (label, images) in zip(axes, rows.items(), strict=True):
+    fig, axes = plt.subplots(len(drawn), 10, figsize=(10, 4.4))
+    for line, (label, images) in zip(axes, drawn.items(), strict=True):
         for axis, image in zip(line, images, strict=True):
             gallery.show(axis, image, data.shape)
         line[0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=10, labelpad=10)

@@ -32,8 +32,8 @@ NOISE = 0.5
 class ClippedNoise(GaussianNoise):
     """Gaussian noise, and what leaves [0, 1] is clipped."""
 
-    def __call__(self, x, generator, progress=1.0):
-        return super().__call__(x, generator, progress).clamp_(0, 1)
+    def __call__(self, x, generator, fraction=1.0):
+        return super().__call__(x, generator, fraction).clamp_(0, 1)
 
 
 def psnr(clean, image):
@@ -43,7 +43,7 @@ def psnr(clean, image):
 
 def stack(noise, quick: bool):
     """784-500-250, each layer and then the whole trained to undo the noise."""
-    epochs = 15 if quick else "auto"
+    epochs = 5 if quick else "auto"
     return StackedAutoencoder(
         [Autoencoder(500, corruption=noise), 250],
         pretrain=Training(max_epochs=epochs),
@@ -53,16 +53,16 @@ def stack(noise, quick: bool):
 
 
 def best_pca(clean, noisy, quick: bool):
-    """PCA with the number of components that cleans a held-out twelfth of the training rows best."""
+    """PCA with the number of components that cleans a held-out twelfth of the training images best."""
     held_out = len(clean) // 12
     choices = (5, 10, 15, 20, 30, 40) if quick else (20, 30, 40, 50, 60, 70, 80, 100)
     fitted = [PCA(k, random_state=0).fit(clean[held_out:]) for k in choices]
     return max(fitted, key=lambda pca: psnr(clean[:held_out], through(pca, noisy[:held_out])))
 
 
-def through(pca, rows):
-    """What PCA makes of rows from its components."""
-    return pca.inverse_transform(pca.transform(rows))
+def through(pca, images):
+    """What PCA makes of images from its components."""
+    return pca.inverse_transform(pca.transform(images))
 
 
 def main() -> None:

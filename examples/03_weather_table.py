@@ -76,12 +76,12 @@ def main() -> None:
     n_days, n_fitted, epochs = (700, 500, 6) if opts.quick else (8000, 6000, "auto")
     X, tomorrow = weather(n_days, seed=0)
     train, test, rains = slice(n_fitted), slice(n_fitted, None), tomorrow[n_fitted:]
-    plan = {"pretrain": Training(epochs), "finetune": Training(epochs), "random_state": 0}
+    common = {"pretrain": Training(epochs), "finetune": Training(epochs), "random_state": 0}
     bottom = Autoencoder(32, corruption=Swap(0.1), loss="per_feature")
     models = {
         "PCA, 3": make_pipeline(StandardScaler(), PCA(3)),
-        "stackae 32-3, default": StackedAutoencoder([32, 3], **plan),
-        "stackae 32-3, for tables": StackedAutoencoder([bottom, 3], **plan),
+        "stackae 32-3, default": StackedAutoencoder([32, 3], **common),
+        "stackae 32-3, for tables": StackedAutoencoder([bottom, 3], **common),
         "all 17 columns": StandardScaler(),
     }
     codes, chances, numbers = {}, {}, {}

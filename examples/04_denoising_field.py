@@ -3,16 +3,16 @@
     python examples/04_denoising_field.py            # about 1 minute on 2 cores
     python examples/04_denoising_field.py --quick    # seconds
 
-(a) The rows are points of a spiral in the plane. After training on noisy copies, the reconstruction of a
-place beside the spiral lies on it: the arrows g(f(x)) - x of a grid are compared with the way to the nearest
-point. In squared error no answer is better than the mean of the points from which a noisy row may have come
-("best possible").
+(a) The samples are points of a spiral in the plane. After training on noisy copies, the reconstruction of
+a place beside the spiral lies on it: the arrows g(f(x)) - x of a grid are compared with the way to the
+nearest point. In squared error nothing is better than the mean of the points from which a noisy sample may
+have come ("best possible").
 
 (b) Theory says what the arrows are. With noise of standard deviation s the best reconstruction is
-x + s² · grad log p(x), with p the density of the noisy rows, which for small s is that of the rows. For
-Gaussian rows of mean m and covariance C the arrows are thus -s² (C + s² I)⁻¹ (x - m), which needs no
-training. The arrows of three layers, at new noisy rows, are compared with it; the relative error is the mean
-length of the difference over the mean length of theory's arrows.
+x + s² · grad log p(x), with p the density of the noisy samples, which for small s is that of the samples. For
+Gaussian samples of mean m and covariance C the arrows are thus -s² (C + s² I)⁻¹ (x - m), which needs no
+training. The arrows of three layers, at new noisy samples, are compared with it; the relative error is the
+mean length of the difference over the mean length of theory's arrows.
 
 The figures are this script's own, not published ones. References: Alain & Bengio (2014), What regularized
 auto-encoders learn from the data-generating distribution, JMLR 15 (small noise); Miyasawa (1961), An
@@ -34,7 +34,7 @@ COMMON = {"scale": None, "precision": "float32", "random_state": 0}
 
 
 def training(epochs, rate, **others):
-    # Held-out rows would be judged without noise, and the epoch kept that copies best: none are held out.
+    # Held-out samples would be judged without noise, and the epoch kept that copies best: none are held out.
     return Training(round(epochs), learning_rate=rate, validation_fraction=0.0, **others)
 
 
@@ -43,12 +43,12 @@ def spiral(t):
     return np.column_stack([radius * np.cos(angle), radius * np.sin(angle)])
 
 
-def spiral_field(axes, n_rows, effort):
-    rows, curve = spiral(np.random.default_rng(0).uniform(size=n_rows)), spiral(np.linspace(0, 1, 2000))
+def spiral_field(axes, n_samples, effort):
+    X, curve = spiral(np.random.default_rng(0).uniform(size=n_samples)), spiral(np.linspace(0, 1, 2000))
     grid = np.stack(np.meshgrid(*[np.linspace(-3.6, 3.6, 36)] * 2), -1).reshape(-1, 2)
     nearest = KDTree(curve)
     distance, index = nearest.query(grid)
-    band = (distance > NOISE / 4) & (distance < 2 * NOISE)  # where training has seen noisy rows
+    band = (distance > NOISE / 4) & (distance < 2 * NOISE)  # where training has noisy samples
 
     parts = {"activation": "tanh", "corruption": GaussianNoise(NOISE), "loss": "squared_error"}
     layer = Autoencoder(100, **parts, **COMMON, training=training(200 * effort, 0.02, batch_size=1000))
@@ -56,22 +56,22 @@ def spiral_field(axes, n_rows, effort):
     layers = [Autoencoder(64, **parts), Autoencoder(64, activation="tanh")]
     stack = StackedAutoencoder(layers, pretrain=training(20 * effort, 0.002), finetune=tuning, **COMMON)
     likely = np.exp(-((grid[:, None] - curve) ** 2).sum(2) / (2 * NOISE**2))
-    answers = {
-        "one layer of 100": layer.fit(rows).reconstruct(grid),
-        "stack of 64 and 64": stack.fit(rows).reconstruct(grid),
+    reconstructions = {
+        "one layer of 100": layer.fit(X).reconstruct(grid),
+        "stack of 64 and 64": stack.fit(X).reconstruct(grid),
         "best possible": likely @ curve / likely.sum(1, keepdims=True),
     }
     numbers = {}
     print(f"{'spiral':<20}{'mean cosine with the way back':>31}{'share of distance removed':>28}")
-    for name, answer in answers.items():
-        arrow, way = (answer - grid)[band], (curve[index] - grid)[band]
+    for name, reconstruction in reconstructions.items():
+        arrow, way = (reconstruction - grid)[band], (curve[index] - grid)[band]
         cosine = ((arrow * way).sum(1) / np.linalg.norm(arrow, axis=1) / distance[band]).mean()
-        removed = 1 - nearest.query(answer[band])[0].sum() / distance[band].sum()
+        removed = 1 - nearest.query(reconstruction[band])[0].sum() / distance[band].sum()
         numbers[name] = {"cosine": cosine, "removed": removed}
         print(f"{name:<20}{cosine:>31.3f}{removed:>28.3f}")
 
     near = distance < 4 * NOISE
-    arrow, dark = (answers["stack of 64 and 64"] - grid)[near], band[near]
+    arrow, dark = (reconstructions["stack of 64 and 64"] - grid)[near], band[near]
     colours = np.where(dark, gallery.COLOURS["stackae"], gallery.COLOURS["light"])
     axes.quiver(*grid[near].T, *arrow.T, color=colours, angles="xy", scale_units="xy", scale=1, width=0.003)
     axes.plot(*curve.T, color="black", lw=2)
@@ -82,11 +82,11 @@ def spiral_field(axes, n_rows, effort):
     return numbers
 
 
-def gaussian_field(axes, n_rows, effort):
+def gaussian_field(axes, n_samples, effort):
     rng, numbers = np.random.default_rng(0), []
     mean, mixing = rng.normal(size=5), rng.normal(size=(5, 5))
     covariance = mixing @ mixing.T / 5 + 0.2 * np.eye(5)
-    rows = rng.multivariate_normal(mean, covariance, n_rows)
+    X = rng.multivariate_normal(mean, covariance, n_samples)
     layers = {
         "64 relu, trained": (Autoencoder(64, activation="relu"), gallery.COLOURS["light"]),
         "linear, trained": (Autoencoder(5, activation="identity"), gallery.COLOURS["stackae"]),
@@ -99,7 +99,7 @@ def gaussian_field(axes, n_rows, effort):
         theory = -(sd**2) * np.linalg.solve(noisy, (at - mean).T).T
         for name, (model, colour) in layers.items():
             model.set_params(corruption=GaussianNoise(sd), training=training(60 * effort, 0.01), **COMMON)
-            arrow = model.set_params(loss="squared_error").fit(rows).reconstruct(at) - at
+            arrow = model.set_params(loss="squared_error").fit(X).reconstruct(at) - at
             slope = (arrow * theory).sum() / (theory**2).sum()
             correlation = np.corrcoef(arrow.ravel(), theory.ravel())[0, 1]
             error = np.linalg.norm(arrow - theory, axis=1).mean() / np.linalg.norm(theory, axis=1).mean()
@@ -117,9 +117,9 @@ def gaussian_field(axes, n_rows, effort):
 
 def main() -> None:
     opts = gallery.options(__doc__)
-    n_rows, effort = (2000, 0.1) if opts.quick else (20000, 1)
+    n_samples, effort = (2000, 0.1) if opts.quick else (20000, 1)
     figure, (left, right) = plt.subplots(1, 2, figsize=(13, 6.2))
-    on_spiral, gaussian = spiral_field(left, n_rows, effort), gaussian_field(right, n_rows, effort)
+    on_spiral, gaussian = spiral_field(left, n_samples, effort), gaussian_field(right, n_samples, effort)
     gallery.finish(figure, {"spiral": on_spiral, "gaussian": gaussian}, __file__, opts)
 
 

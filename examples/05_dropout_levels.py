@@ -4,7 +4,7 @@
     python examples/05_dropout_levels.py --quick    # seconds, on the bundled digits
 
 A layer of 1,000 units is trained with each unit's code set to zero with probability 0 (no corruption) to 0.5
-before it is decoded; nothing is dropped when rows are encoded later. Each level is fitted to half of 10,000
+before it is decoded; nothing is dropped when images are encoded later. Each level is fitted to half of 10,000
 training images and judged on the other half: by the cross-entropy of the reconstruction, and by the accuracy
 of a logistic regression on the codes, fitted to the first half. Three seeds, each with halves of its own. The
 level with the best accuracy is chosen there; then it and level 0 are fitted to all 10,000 images and meet the
@@ -30,7 +30,7 @@ SEEDS = (0, 1, 2)
 BLUE = gallery.COLOURS["stackae"]
 
 
-def judge(level, epochs, seed, rows, labels, new_rows, new_labels):
+def judge(level, epochs, seed, X, labels, new_X, new_labels):
     """Cross-entropy of new images, in nats an image, and the share whose digit their codes tell."""
     layer = Autoencoder(
         1000,
@@ -38,9 +38,9 @@ def judge(level, epochs, seed, rows, labels, new_rows, new_labels):
         training=Training(epochs, validation_fraction=0.0),
         random_state=seed,
     )
-    codes, new_codes = layer.fit_transform(rows), layer.transform(new_rows)
+    codes, new_codes = layer.fit_transform(X), layer.transform(new_X)
     chance = np.clip(layer.inverse_transform(new_codes), 1e-6, 1 - 1e-6)
-    loss = -(new_rows * np.log(chance) + (1 - new_rows) * np.log(1 - chance)).sum(1).mean()
+    loss = -(new_X * np.log(chance) + (1 - new_X) * np.log(1 - chance)).sum(1).mean()
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(codes, labels)
     return float(loss), float(probe.score(new_codes, new_labels))
 
@@ -48,32 +48,31 @@ def judge(level, epochs, seed, rows, labels, new_rows, new_labels):
 def main() -> None:
     opts = gallery.options(__doc__)
     images = gallery.images(opts.quick)
-    n_rows, epochs = (600, 2) if opts.quick else (10000, 12)
-    rows, labels = images.train[:n_rows], images.train_labels[:n_rows]
+    n_images, epochs = (600, 2) if opts.quick else (10000, 12)
+    X, labels = images.train[:n_images], images.train_labels[:n_images]
 
     found = np.empty((len(LEVELS), len(SEEDS), 2))
     for s, seed in enumerate(SEEDS):
-        order = np.random.default_rng(seed).permutation(n_rows)
-        ours, held_out = order[: n_rows // 2], order[n_rows // 2 :]
+        order = np.random.default_rng(seed).permutation(n_images)
+        ours, held_out = order[: n_images // 2], order[n_images // 2 :]
         for k, level in enumerate(LEVELS):
-            halves = rows[ours], labels[ours], rows[held_out], labels[held_out]
+            halves = X[ours], labels[ours], X[held_out], labels[held_out]
             found[k, s] = judge(level, epochs, seed, *halves)
     mean, spread = found.mean(1), found.std(1, ddof=1)
 
-    print(
-        f"{images.name}: {n_rows // 2:,} images to fit, {n_rows // 2:,} held out; mean ± standard deviation"
-    )
+    half = f"{n_images // 2:,}"
+    print(f"{images.name}: {half} images to fit, {half} held out; mean ± standard deviation")
     print(f"{'level':>5}{'held-out loss':>20}{'held-out accuracy':>24}")
     for level, (loss, accuracy), (by, by_accuracy) in zip(LEVELS, mean, spread, strict=True):
         print(f"{level:>5}{loss:>13.2f} ± {by:.2f}{accuracy:>16.2%} ± {by_accuracy:.2%}")
 
     chosen = LEVELS[int(mean[:, 1].argmax())]
     print(
-        f"\nchosen by accuracy: {chosen}; fitted to {n_rows:,} images, on {len(images.test):,} test images:"
+        f"\nchosen by accuracy: {chosen}; fitted to {n_images:,} images, on {len(images.test):,} test images:"
     )
     test = {}
     for level in sorted({0, chosen}):
-        result = judge(level, epochs, 0, rows, labels, images.test, images.test_labels)
+        result = judge(level, epochs, 0, X, labels, images.test, images.test_labels)
         test[str(level)] = dict(zip(["loss", "accuracy"], result, strict=True))
         print(f"{level:>5}{result[0]:>13.2f}       {result[1]:>16.2%}")
 

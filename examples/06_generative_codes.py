@@ -5,12 +5,12 @@
 
 Three stacks that differ in nothing but what is asked of their last code. A plain autoencoder puts its codes
 wherever reconstruction likes them. The variational code pays row by row for its distance from the standard
-normal distribution. The adversarial penalty pays for that of all rows together: a discriminator must not
+normal distribution. The adversarial penalty pays for that of all images together: a discriminator must not
 be able to tell codes from draws. Upper row of the figure: codes of test images. Lower row: what the decoder
 makes of codes on a grid that divides the prior into cells of one mass, so of what one would draw.
 
 The table judges the codes of test images against the prior, and says what that costs in reconstruction. The
-variational codes are drawn: ``transform`` answers the mean of each row's Gaussian, and what ought to follow
+variational codes are drawn: ``transform`` gives the mean of each image's Gaussian, and what ought to follow
 the prior is mean plus noise. The energy distance is zero between equal distributions; in the last row, two
 samples of the prior, stands what chance leaves of it.
 
@@ -37,12 +37,11 @@ from stackae import Adversarial, Autoencoder, GaussianCode, StackedAutoencoder, 
 
 
 def drawn_codes(stack, X):
-    """One code for each row, from the Gaussian of which ``transform`` answers the mean."""
-    for layer in stack.layers_[:-1]:
-        X = layer.transform(X)
-    top = stack.layers_[-1].module_
+    """One code for each image, from the Gaussian of which ``transform`` gives the mean."""
+    top = stack.module_[-1]
+    *_, below, _ = stack.module_.codes(torch.from_numpy(X))
     generator = torch.Generator().manual_seed(0)
-    return top.encode_scaled(top.scaling(torch.from_numpy(X)), generator).numpy()
+    return top.encode_scaled(top.scaling(below), generator).numpy()
 
 
 def energy_distance(A, B):
@@ -81,8 +80,8 @@ def main() -> None:
     data = gallery.images(opts.quick)
     train = data.train[:20_000]
     below = [64, 32] if opts.quick else [256, 128]
-    pretrain = Training(max_epochs=5)
-    finetune = Training(max_epochs=12 if opts.quick else 30)
+    pretrain = Training(max_epochs=2 if opts.quick else 5)
+    finetune = Training(max_epochs=5 if opts.quick else 30)
     tops = {
         "plain": Autoencoder(2),
         "variational": Autoencoder(2, code=GaussianCode(4.0)),

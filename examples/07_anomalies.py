@@ -60,7 +60,7 @@ def main() -> None:
     opts = gallery.options(__doc__)
     data = gallery.images(opts.quick)
     train, labels = data.train[:10_000], data.train_labels[:10_000]
-    layers, epochs, trees = ((32, 8), 5, 50) if opts.quick else ((128, 32), 12, 300)
+    layers, epochs, trees = ((32, 8), 2, 20) if opts.quick else ((128, 32), 12, 300)
 
     print(f"{data.name}: area under the ROC curve\n")
     print("left out " + "".join(f"{name:>18}" for name in COLOURS))

@@ -10,8 +10,9 @@ in training, and a square block near the middle, such as the stack never saw.
 
 PCA has no such training. It fills the holes with the mean, projects onto its components, fills the holes
 with the projection, and so on (Roweis 1998; Josse & Husson 2012), twenty times. The stack can go on in the
-same way from its first answer. What both leave open, the components of PCA and the rounds of the stack, is
-chosen for each kind of damage on 2,000 training images that neither was fitted to; every choice is printed.
+same way from its first reconstruction. What both leave open, the components of PCA and the rounds of the
+stack, is chosen for each kind of damage on 2,000 training images that neither was fitted to; every choice is
+printed.
 So were, beforehand and once for both kinds, the layers and the weights of the loss, among eight settings.
 Errors are root mean squares over missing pixels, whose range is [0, 1].
 
@@ -82,7 +83,7 @@ def main() -> None:
         Autoencoder(first, corruption=Masking(0.5), loss=CrossEntropy(corrupted=1.0, intact=0.1)),
         Autoencoder(second, corruption=Masking(0.25)),
     ]
-    # No rows are held out to stop early: they are judged undamaged, which is not what is wanted here.
+    # No images are held out to stop early: they are judged undamaged, which is not what is wanted here.
     pretrain = Training(max_epochs=10 if opts.quick else 3, validation_fraction=0.0)
     finetune = Training(max_epochs=20 if opts.quick else 10, corruption=Masking(0.5), validation_fraction=0.0)
     stack = StackedAutoencoder(layers, pretrain=pretrain, finetune=finetune, random_state=0).fit(train)
@@ -100,21 +101,21 @@ def main() -> None:
         rounds, n = min(of_stack, key=of_stack.get), min(of_pca, key=of_pca.get)
 
         missing = drawn(len(test), data.shape, rng)
-        answers = {
+        restored = {
             "mean": np.where(missing, train.mean(axis=0), test),
             "PCA": by_pca(pca, test, missing, n),
             "stackae": by_stack(stack, test, missing, rounds),
         }
-        errors = {name: error(filled, test, missing) for name, filled in answers.items()}
+        errors = {name: error(filled, test, missing) for name, filled in restored.items()}
         numbers[damage] = {"rounds of stackae": of_stack, "components of PCA": of_pca, "test": errors}
         print(f"{data.name}, {damage} missing: root mean square error over missing pixels")
         print(f"  held-out rows, rounds of stackae: {listed(of_stack)}")
         print(f"  held-out rows, components of PCA: {listed(of_pca)}")
         print(f"  test images: {listed(errors)}\n")
 
-        rows = {"original": test, "damaged": np.where(missing, 0.3, test)} | answers
+        shown = {"original": test, "damaged": np.where(missing, 0.3, test)} | restored
         half.suptitle(f"{damage} missing (grey)")
-        for axes, (name, images) in zip(half.subplots(5, 6), rows.items(), strict=True):
+        for axes, (name, images) in zip(half.subplots(5, 6), shown.items(), strict=True):
             for ax, image in zip(axes, images, strict=False):
                 gallery.show(ax, image, data.shape)
             axes[0].set_ylabel(name, rotation=0, ha="right", va="center")

@@ -11,7 +11,7 @@ weights are positive, red ones negative, each unit on its own scale.
 
 The table has R² of the test reconstructions; the share of the codes' cells that are not zero (of sigmoid
 units, all: those are small at best); the mean of the codes; and the share of units that give the same for all
-rows. A unit that one row in a thousand moves is not among these, though its weights may look like noise.
+images. A unit that one image in a thousand moves is not among these, though its weights may look like noise.
 The penalties' weights are chosen for MNIST; on the small digits of --quick they are rather strong.
 
 L1 has many fathers; KL: Ng (2011), Sparse autoencoder, CS294A lecture notes; top-k: Makhzani & Frey (2014),
@@ -54,7 +54,7 @@ def main() -> None:
     opts = gallery.options(__doc__)
     data = gallery.images(opts.quick)
     n_units = 64 if opts.quick else 196
-    training = Training(max_epochs=40 if opts.quick else 15, batch_size=64 if opts.quick else 128)
+    training = Training(max_epochs=10 if opts.quick else 15, batch_size=64 if opts.quick else 128)
 
     numbers = {}
     fig, axes = plt.subplots(2, 3, figsize=(12, 8.6), layout="constrained")

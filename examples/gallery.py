@@ -32,7 +32,7 @@ class Options(NamedTuple):
 
 
 class Images(NamedTuple):
-    """Rows of pixels in [0, 1], with the digit that each shows, and the shape of one image."""
+    """Images as pixels in [0, 1], with the digit that each shows, and the shape of one."""
 
     train: npt.NDArray[np.float32]
     test: npt.NDArray[np.float32]
