@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 DEMO := build/demo
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check torture format wheel clean help
+.PHONY: demo test test-fast check torture format wheel clean help
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /: /'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /: /'
 
 # One stamp an extra: a larger extra contains the smaller ones.
 $(VENV)/installed-core: pyproject.toml constraints.txt
@@ -32,6 +32,9 @@ demo: $(VENV)/installed-core ## pretrain on the bundled digits, then compare wit
 
 test: $(VENV)/installed-test ## run the whole suite, doctests included
 	$(BIN)/python -m pytest --numprocesses logical --dist worksteal
+
+test-fast: $(VENV)/installed-test ## run what takes under a second each, for the inner loop
+	$(BIN)/python -m pytest --numprocesses logical --dist worksteal tests -m "not slow"
 
 check: $(VENV)/installed-dev ## format, lint, types and import order
 	$(BIN)/ruff format --check .
