@@ -77,7 +77,9 @@ class _GaussianCodeModule(CodeModule):
         return divergence.sum().mul(0.5 * self.weight / len(activations))
 
     def sample(self, n_samples: int, n_units: int, generator: Generator) -> Tensor:
-        return torch.randn(n_samples, n_units, generator=generator, device=generator.device)
+        return torch.randn(
+            n_samples, n_units, generator=generator, device=generator.device, dtype=torch.float32
+        )
 
 
 def _heads(activations: Tensor) -> tuple[Tensor, Tensor]:

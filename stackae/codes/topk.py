@@ -118,7 +118,7 @@ class _TopKModule(CodeModule):
         super().__init__()
         self.last, self.start, self.encode = k, start, encode
         self.k = k
-        self.register_buffer("best", torch.full((n_units,), -torch.inf))
+        self.register_buffer("best", torch.full((n_units,), -torch.inf, dtype=torch.float32))
         # No part of a model file, but of a checkpoint.
         self.register_buffer("look", torch.zeros((), dtype=torch.int64, device="cpu"), persistent=False)
 

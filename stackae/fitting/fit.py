@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from stackae.data.matrix import Matrix
 from stackae.fitting.context import FitContext
@@ -30,6 +31,7 @@ class FittedStack:
     health: list[Health]
 
 
+@torch.inference_mode(False)  # whatever the caller is in
 def fit_stack(
     plan: Plan,
     X: Matrix,

@@ -75,7 +75,7 @@ def _sample(samples: Samples, context: FitContext) -> Tensor:
 def principal_axes(samples: Tensor, n_components: int) -> tuple[Tensor, Tensor]:
     """Their mean, and the leading principal axes (components × features); zeros where there are fewer."""
     values = samples.cpu().numpy()
-    axes = torch.zeros(n_components, samples.shape[1])
+    axes = torch.zeros(n_components, samples.shape[1], dtype=torch.float32)
     with warnings.catch_warnings():  # of samples that do not vary
         warnings.simplefilter("ignore", RuntimeWarning)
         exact = values.shape[1] <= _FEW_COLUMNS
@@ -141,7 +141,7 @@ def _regressors(module: DeepAutoencoder, z: Tensor) -> Tensor:
 
 def _products(module: DeepAutoencoder, samples: Tensor) -> tuple[Tensor, Tensor]:
     """AᵀA and AᵀX, of samples X and what the reconstruction is a linear map of."""
-    gram = cross = torch.zeros(())
+    gram = cross = torch.zeros((), dtype=torch.float32)
     for block in torch.split(samples, BLOCK):
         a = _regressors(module, block)
         gram, cross = gram + a.t() @ a, cross + a.t() @ block.double()

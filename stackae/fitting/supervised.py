@@ -134,6 +134,7 @@ class Regression(Task):
         return Ridge(alpha=1.0).fit(codes, wanted, sample_weight=weights)
 
 
+@torch.inference_mode(False)  # whatever the caller is in
 def fit_predictor(
     task: Task,
     encoder: DeepAutoencoder,

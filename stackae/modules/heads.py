@@ -15,6 +15,14 @@ from stackae.modules.scaling import Scaling
 from stackae.modules.shortcut import Shortcut
 
 
+class _Head(nn.Linear):
+    """An affine map that starts at zero, where torch's would move the global generator."""
+
+    def reset_parameters(self) -> None:
+        nn.init.zeros_(self.weight)
+        nn.init.zeros_(self.bias)
+
+
 class Predictor(DeepEncoder):
     """Encoders 1 to n and, on the last code, an affine head that starts at zero.
 
@@ -45,9 +53,7 @@ class Predictor(DeepEncoder):
         self.n_outputs = n_outputs
         #: Brings the code to mean 0 and about standard deviation 1, as it was before fine-tuning.
         self.code_scaling = Scaling.identity(layers[-1].n_units)
-        self.head = nn.Linear(layers[-1].n_units, n_outputs)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        self.head = _Head(layers[-1].n_units, n_outputs, dtype=torch.float32)
 
     @abstractmethod
     def cost(self, outputs: Tensor, targets: Tensor) -> Tensor:

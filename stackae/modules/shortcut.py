@@ -38,11 +38,11 @@ class Shortcut(nn.Module):
     def __init__(self, n_inputs: int, n_units: int, n_kept: int) -> None:
         super().__init__()
         self.n_kept = n_kept
-        self.register_buffer("mean", torch.zeros(n_inputs))
-        self.register_buffer("kept", torch.zeros(n_kept, n_inputs))
-        self.encoder_weight = nn.Parameter(torch.zeros(n_units - n_kept, n_inputs))
-        self.decoder_weight = nn.Parameter(torch.zeros(n_inputs, n_units))
-        self.decoder_bias = nn.Parameter(torch.zeros(n_inputs))
+        self.register_buffer("mean", torch.zeros(n_inputs, dtype=torch.float32))
+        self.register_buffer("kept", torch.zeros(n_kept, n_inputs, dtype=torch.float32))
+        self.encoder_weight = nn.Parameter(torch.zeros(n_units - n_kept, n_inputs, dtype=torch.float32))
+        self.decoder_weight = nn.Parameter(torch.zeros(n_inputs, n_units, dtype=torch.float32))
+        self.decoder_bias = nn.Parameter(torch.zeros(n_inputs, dtype=torch.float32))
 
     @torch.no_grad()
     def initialise(self, mean: Tensor, axes: Tensor) -> None:

@@ -129,11 +129,17 @@ class ConvolutionalModule(NetworkModule):
         self.padding = kernel_size // 2
         filters, channels = code[2], image[2]
         kernel = (kernel_size, kernel_size)
-        self.encoder_weight = nn.Parameter(torch.empty(heads * filters, channels, *kernel))
-        self.encoder_bias = nn.Parameter(torch.empty(heads * filters))
+        self.encoder_weight = nn.Parameter(
+            torch.empty(heads * filters, channels, *kernel, dtype=torch.float32)
+        )
+        self.encoder_bias = nn.Parameter(torch.empty(heads * filters, dtype=torch.float32))
         # As for a transposed convolution, so that the encoder's own can stand in its place.
-        self.decoder_weight = None if tied_weights else nn.Parameter(torch.empty(filters, channels, *kernel))
-        self.decoder_bias = nn.Parameter(torch.empty(channels))
+        self.decoder_weight = (
+            None
+            if tied_weights
+            else nn.Parameter(torch.empty(filters, channels, *kernel, dtype=torch.float32))
+        )
+        self.decoder_bias = nn.Parameter(torch.empty(channels, dtype=torch.float32))
 
     @property
     def filters(self) -> Tensor:

@@ -50,10 +50,12 @@ class DenseModule(NetworkModule):
         super().__init__()
         self.activation = ACTIVATIONS[activation]
         self.n_components = n_components
-        self.encoder_weight = nn.Parameter(torch.empty(heads * n_components, n_inputs))
-        self.encoder_bias = nn.Parameter(torch.empty(heads * n_components))
-        self.decoder_weight = None if tied_weights else nn.Parameter(torch.empty(n_inputs, n_components))
-        self.decoder_bias = nn.Parameter(torch.empty(n_inputs))
+        self.encoder_weight = nn.Parameter(torch.empty(heads * n_components, n_inputs, dtype=torch.float32))
+        self.encoder_bias = nn.Parameter(torch.empty(heads * n_components, dtype=torch.float32))
+        self.decoder_weight = (
+            None if tied_weights else nn.Parameter(torch.empty(n_inputs, n_components, dtype=torch.float32))
+        )
+        self.decoder_bias = nn.Parameter(torch.empty(n_inputs, dtype=torch.float32))
 
     @property
     def filters(self) -> Tensor:

@@ -131,14 +131,15 @@ class RecurrentModule(NetworkModule):
         self.steps, self.width = steps, width
         kind = CELLS[cell]
         # On no device at first: torch's own drawing of weights would move the global generator.
-        self.encoder = kind(width, hidden, batch_first=True, device="meta").to_empty(device=_device())
-        self.decoder = kind(n_components, hidden, batch_first=True, device="meta").to_empty(device=_device())
-        self.code_weight = nn.Parameter(torch.empty(heads * n_components, hidden))
-        self.code_bias = nn.Parameter(torch.empty(heads * n_components))
-        self.state_weight = nn.Parameter(torch.empty(hidden, n_components))
-        self.state_bias = nn.Parameter(torch.empty(hidden))
-        self.step_weight = nn.Parameter(torch.empty(width, hidden))
-        self.step_bias = nn.Parameter(torch.empty(width))
+        how = {"batch_first": True, "device": "meta", "dtype": torch.float32}
+        self.encoder = kind(width, hidden, **how).to_empty(device=_device())
+        self.decoder = kind(n_components, hidden, **how).to_empty(device=_device())
+        self.code_weight = nn.Parameter(torch.empty(heads * n_components, hidden, dtype=torch.float32))
+        self.code_bias = nn.Parameter(torch.empty(heads * n_components, dtype=torch.float32))
+        self.state_weight = nn.Parameter(torch.empty(hidden, n_components, dtype=torch.float32))
+        self.state_bias = nn.Parameter(torch.empty(hidden, dtype=torch.float32))
+        self.step_weight = nn.Parameter(torch.empty(width, hidden, dtype=torch.float32))
+        self.step_bias = nn.Parameter(torch.empty(width, dtype=torch.float32))
         filling = (
             None if padding is None else torch.full((steps * width,), float(padding), dtype=torch.float64)
         )

@@ -23,11 +23,14 @@ Prior = Callable[[int, int, Generator], Tensor]
 
 
 def _gaussian(n_samples: int, n_units: int, generator: Generator) -> Tensor:
-    return torch.randn(n_samples, n_units, generator=generator, device=generator.device)
+    return torch.randn(n_samples, n_units, generator=generator, device=generator.device, dtype=torch.float32)
 
 
 def _uniform(n_samples: int, n_units: int, generator: Generator) -> Tensor:
-    return 2 * torch.rand(n_samples, n_units, generator=generator, device=generator.device) - 1
+    return (
+        2 * torch.rand(n_samples, n_units, generator=generator, device=generator.device, dtype=torch.float32)
+        - 1
+    )
 
 
 PRIORS: dict[str, Prior] = {"gaussian": _gaussian, "uniform": _uniform}
@@ -103,8 +106,10 @@ class _Discriminator(nn.Module):
         super().__init__()
         self.penalty = penalty
         widths = (n_units, penalty.hidden, penalty.hidden, 1)
-        self.weights = nn.ParameterList(torch.empty(out, n) for n, out in pairwise(widths))
-        self.biases = nn.ParameterList(torch.empty(out) for out in widths[1:])
+        self.weights = nn.ParameterList(
+            torch.empty(out, n, dtype=torch.float32) for n, out in pairwise(widths)
+        )
+        self.biases = nn.ParameterList(torch.empty(out, dtype=torch.float32) for out in widths[1:])
 
     def initialise(self, generator: Generator) -> None:
         """Draw the starting weights."""

@@ -143,7 +143,7 @@ class SamplesInMemory(Samples):
     def shuffled(self, size: int, generator: Generator) -> Iterator[Tensor]:
         order = self.order
         if self.weights is not None:
-            offset = float(torch.rand((), generator=generator, device=self.device))
+            offset = float(torch.rand((), generator=generator, device=self.device, dtype=torch.float32))
             order = self._by_weight(order, len(self), offset)
         order = order[torch.randperm(len(order), generator=generator, device=self.device)]
         # Piece by piece, so that what is gathered is still in the processor's cache when it is used.
@@ -154,7 +154,7 @@ class SamplesInMemory(Samples):
         yield from torch.split(self.tensor, BLOCK)
 
     def map(self, function: Callable[[Tensor], Tensor], width: int) -> TensorMatrix:
-        result = torch.empty(self.n_all, width, device=self.device)
+        result = torch.empty(self.n_all, width, device=self.device, dtype=torch.float32)
         start = 0
         for block in self.blocks():
             result[start : start + len(block)] = function(block)

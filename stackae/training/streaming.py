@@ -110,7 +110,7 @@ class StreamedSamples(Samples):
         at_once = self._blocks_in_a_pool
         pools = [order[start : start + at_once] for start in range(0, n_blocks, at_once)]
         free: list[npt.NDArray[np.float32]] = []  # pools whose rows were used, to be filled again
-        rest = torch.empty(0, self.n_features)
+        rest = torch.empty(0, self.n_features, dtype=torch.float32)
         for n_samples, pool in _read_ahead(partial(self._pool, free), pools):
             mixed = torch.randperm(n_samples, generator=generator, device=self.device).cpu()
             start = 0
@@ -124,7 +124,7 @@ class StreamedSamples(Samples):
                 rest = pool.index_select(0, index)
                 if len(rest) == size:
                     yield rest.to(self.device)
-            rest = rest if len(rest) < size else torch.empty(0, self.n_features)
+            rest = rest if len(rest) < size else torch.empty(0, self.n_features, dtype=torch.float32)
             free.append(pool.numpy())
             del pool
         if len(rest):

@@ -18,7 +18,7 @@ class Adam(Optimizer):
     decoupled = False
 
     def allocate(self) -> None:
-        self.count = torch.zeros((), device=self.parameters[0].device)
+        self.count = torch.zeros((), device=self.parameters[0].device, dtype=torch.float32)
         self.first_moments = [torch.zeros_like(p, requires_grad=False) for p in self.parameters]
         self.second_moments = [torch.zeros_like(p, requires_grad=False) for p in self.parameters]
 
