@@ -157,6 +157,8 @@ def _decode(value: Any) -> Any:
         return value
     if "float" in value:
         return float(value["float"])
+    if "dict" in value:
+        return {_decode(key): _decode(inner) for key, inner in value["dict"]}
     if "tuple" in value:
         return tuple(_decode(inner) for inner in value["tuple"])
     kind = _known(known_classes(), value["class"], "part")

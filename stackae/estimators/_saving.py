@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from math import isfinite
 from os import PathLike
@@ -66,12 +67,14 @@ def _encode(value: Any) -> Any:
         _refuse_foreign(value)
         params = {name: _encode(inner) for name, inner in value.get_params(deep=False).items()}
         return {"class": type(value).__name__, "params": params}
-    if isinstance(value, tuple):
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, (tuple, range)):
         return {"tuple": [_encode(inner) for inner in value]}
+    if isinstance(value, Mapping):
+        return {"dict": [[_encode(key), _encode(inner)] for key, inner in value.items()]}
     if isinstance(value, (list, np.ndarray)):
         return [_encode(inner) for inner in value]
-    if isinstance(value, np.generic):
-        return value.item()
     if isinstance(value, (torch.device, PathLike)):
         return str(value)
     if isinstance(value, (np.random.RandomState, np.random.Generator)) or hasattr(value, "cache"):

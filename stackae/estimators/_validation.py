@@ -115,7 +115,9 @@ def _as_matrix(estimator: BaseEstimator, X: Any, *, reset: bool, names_are_known
         raise DataError(str(error)) from None
     if isinstance(X, MappedMatrix):
         return X
-    return SparseMatrix(valid) if issparse(valid) else DenseMatrix(valid)
+    if issparse(valid):
+        return SparseMatrix(valid if valid.dtype.kind == "f" else valid.astype(np.float64))
+    return DenseMatrix(valid)
 
 
 def _with_gaps(X: Matrix, missing_values: float) -> Matrix:

@@ -7,6 +7,7 @@ from os import PathLike
 from typing import Any, ClassVar
 
 import torch
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from stackae._utils.constraints import Integral, Interval, InvalidParameterError, NamedIn
@@ -22,7 +23,7 @@ from stackae.fitting.parameters import LayerParameters, StackParameters
 from stackae.losses import LOSSES
 from stackae.losses.base import Loss
 from stackae.modules.health import Health
-from stackae.modules.layer import Composition
+from stackae.modules.layer import Composition, Layer
 from stackae.networks import ACTIVATIONS, NETWORKS
 from stackae.networks.base import Network
 from stackae.penalties import PENALTIES
@@ -235,3 +236,19 @@ class Autoencoder(BaseAutoencoder):
             missing=missing,
             indicator=indicator,
         )
+
+
+def estimator_of(layer: Layer) -> Autoencoder:
+    """A layer as an estimator of its own."""
+    parts = layer.parts
+    asked = Autoencoder(
+        parts.n_components,
+        network=parts.network,
+        activation=parts.activation,
+        tied_weights=parts.tied_weights,
+        corruption=parts.corruption,
+        code=parts.code,
+        penalty=list(parts.penalties) or None,
+        loss=parts.loss or "auto",
+    )
+    return clone(asked)  # type: ignore[no-any-return]

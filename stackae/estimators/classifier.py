@@ -184,13 +184,14 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
         return Classification(len(classes), float(self.label_smoothing), weights)
 
     def _kept(self) -> dict[str, Any]:
-        classes = [label.item() if hasattr(label, "item") else label for label in self.classes_.tolist()]
+        labels = self.classes_.astype(str) if self.classes_.dtype.kind == "M" else self.classes_
+        classes = [label.item() if hasattr(label, "item") else label for label in labels.tolist()]
         return {"classes_": classes, "kind_of_classes": self.classes_.dtype.str}
 
     def _take_kept(self, kept: Mapping[str, Any]) -> None:
         kind = np.dtype(kept["kind_of_classes"])
-        if kind.kind not in "biufUO":
-            raise ModelFileError(f"classes must be numbers or text, got the type {kind}")
+        if kind.kind not in "biufUOM":
+            raise ModelFileError(f"classes must be numbers, text or dates, got the type {kind}")
         # Of text the width is that of the labels: a file's claim could take any amount of memory.
         self.classes_ = np.asarray(kept["classes_"], dtype=str if kind.kind == "U" else kind)
 
@@ -256,10 +257,9 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
 
 
 def _weights_of(given: Mapping[Any, float], classes: list[Any]) -> npt.NDArray[np.float64]:
-    """The weight of each class, 1 for those that are left out."""
-    unknown = [label for label in given if label not in classes]
-    if unknown:
-        raise DataError(f"class_weight must name classes of y, {classes}, got {unknown[0]!r}")
+    """The weight of each class, 1 for those that are left out; a fold may lack a class that is named."""
+    if given and not any(label in given for label in classes):
+        raise DataError(f"class_weight must name classes of y, {classes}, got {list(given)}")
     weights = np.array([float(given.get(label, 1.0)) for label in classes])
     if not (np.isfinite(weights).all() and (weights > 0).all()):
         raise DataError(f"class_weight must be finite and above 0, got {given!r}")

@@ -28,14 +28,13 @@ from stackae.estimators._depth import as_numbers, choose_layers
 from stackae.estimators._fitting import BaseAutoencoder
 from stackae.estimators._parameters import TRAININGS
 from stackae.estimators._validation import Floats
-from stackae.estimators.autoencoder import MOST_UNITS, Autoencoder
+from stackae.estimators.autoencoder import MOST_UNITS, Autoencoder, estimator_of
 from stackae.exceptions import ParameterError
 from stackae.fitting.context import FitContext
 from stackae.fitting.defaults.trainings import RECIPES
 from stackae.fitting.parameters import LayerParameters, StackParameters
 from stackae.fitting.plan import Plan
 from stackae.modules.autoencoder import DeepAutoencoder
-from stackae.modules.layer import Layer
 from stackae.training.parameters import Training
 
 #: What a layer takes from its stack, and may therefore not set itself.
@@ -229,6 +228,11 @@ class StackedAutoencoder(BaseAutoencoder):
 
     def check_parameters(self) -> None:
         """Raise for the first parameter, of the stack or of a layer, that breaks its rule."""
+        if isinstance(self.layers, Integral):
+            raise InvalidParameterError(
+                "The 'layers' parameter of StackedAutoencoder must be a sequence or 'auto'; one layer is"
+                f" ({self.layers},). Got {self.layers!r} instead."
+            )
         super().check_parameters()
         self._refuse_indicator_alone()
         if isinstance(self.layers, str):
@@ -311,7 +315,7 @@ class StackedAutoencoder(BaseAutoencoder):
     def layers_(self) -> list[Autoencoder]:
         """The fitted layers, their parts settled; they share the weights of ``module_``."""
         check_is_fitted(self)
-        layers = [_estimator_of(layer) for layer in self.module_]
+        layers = [estimator_of(layer) for layer in self.module_]
         for k, estimator in enumerate(layers):
             own = [record for record in self.history_ if record["layer"] == k + 1]
             estimator._set_fitted(DeepAutoencoder([self.module_[k]]), own, [self._health[k]])
@@ -332,19 +336,3 @@ class StackedAutoencoder(BaseAutoencoder):
     def _decode_features(self, module: DeepAutoencoder, features: Tensor) -> Tensor:
         # The last layer's code alone decides the reconstruction, wherever it stands.
         return module.decode(features[:, -self.module_.widths[-1] :])
-
-
-def _estimator_of(layer: Layer) -> Autoencoder:
-    """A layer as an estimator of its own."""
-    parts = layer.parts
-    asked = Autoencoder(
-        parts.n_components,
-        network=parts.network,
-        activation=parts.activation,
-        tied_weights=parts.tied_weights,
-        corruption=parts.corruption,
-        code=parts.code,
-        penalty=list(parts.penalties) or None,
-        loss=parts.loss or "auto",
-    )
-    return clone(asked)  # type: ignore[no-any-return]

@@ -281,5 +281,5 @@ def test_the_width_that_a_file_claims_for_its_labels_takes_no_memory():
     model = StackedAutoencoderClassifier()
     model._take_kept({"classes_": ["a", "bc"], "kind_of_classes": "<U500000000"})
     assert model.classes_.dtype == np.dtype("<U2")
-    with pytest.raises(ModelFileError, match="classes must be numbers or text"):
+    with pytest.raises(ModelFileError, match="classes must be numbers, text or dates"):
         model._take_kept({"classes_": ["a", "bc"], "kind_of_classes": "V9"})

@@ -86,7 +86,8 @@ def describe(record: EpochRecord) -> str:
 
 
 def progress_bars(verbose: int) -> Callback | None:
-    """None for 0; else bars where standard error is a terminal, and lines where it is not."""
-    if not verbose:
+    """None for 0; else bars where standard error is a terminal, lines where not; None where there is none."""
+    if not verbose or sys.stderr is None:  # as where there is no console
         return None
-    return BarProgress() if sys.stderr.isatty() else LineProgress(sys.stderr)
+    is_terminal = getattr(sys.stderr, "isatty", bool)()
+    return BarProgress() if is_terminal else LineProgress(sys.stderr)

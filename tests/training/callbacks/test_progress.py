@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import sys
+from types import SimpleNamespace
 
+import pytest
 import torch
 from helpers import small_autoencoder
 
@@ -67,3 +69,9 @@ def test_a_terminal_gets_bars_and_anything_else_lines(monkeypatch):
     assert isinstance(progress_bars(1), LineProgress)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     assert isinstance(progress_bars(1), BarProgress)
+
+
+@pytest.mark.parametrize("stream", [None, SimpleNamespace(write=lambda text: None, flush=lambda: None)])
+def test_standard_error_may_be_none_or_unable_to_say_what_it_is(stream, monkeypatch, digits):
+    monkeypatch.setattr("sys.stderr", stream)
+    assert small_autoencoder(3, verbose=1).fit(digits[:50]).n_iter_ == 3
