@@ -276,8 +276,7 @@ class StackedAutoencoder(BaseAutoencoder):
         return super()._make_plan(X, weights, context, **going_on)
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        self.check_parameters()
-        if isinstance(self.layers, str):
+        if isinstance(self.layers, str) and self.layers == "auto":
             raise ParameterError("partial_fit cannot compare depths on a piece of the rows; give the layers")
         return super().partial_fit(X, y, sample_weight)
 

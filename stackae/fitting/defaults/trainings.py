@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
-
-from sklearn.base import clone
+from typing import Any
 
 from stackae.corruption import CORRUPTIONS
 from stackae.corruption.base import Corruption
@@ -60,7 +59,12 @@ _DEFAULTS: dict[str, _PhaseDefaults] = {
     "supervised": _PhaseDefaults(updates=400, learning_rate=1e-3, batch_size=(64, 256), growth=0.4),
 }
 #: What one piece of the data is trained with: once, at a constant rate, all of it.
-_ONE_PASS = {"max_epochs": 1, "updates": "auto", "schedule": "constant", "validation_fraction": 0.0}
+_ONE_PASS: dict[str, Any] = {
+    "max_epochs": 1,
+    "updates": "auto",
+    "schedule": "constant",
+    "validation_fraction": 0.0,
+}
 _MIN_AUTO_EPOCHS = 4
 _MIN_AUTO_PATIENCE = 10
 
@@ -87,8 +91,8 @@ def settled(
         finetune = None  # pretraining has trained it end to end already
     tuning = Training() if isinstance(finetune, str) else finetune
     if one_pass:
-        trainings = [None if t is None else clone(t).set_params(**_ONE_PASS) for t in trainings]
-        tuning = None if tuning is None else clone(tuning).set_params(**_ONE_PASS)
+        trainings = [None if t is None else _changed(t, _ONE_PASS) for t in trainings]
+        tuning = None if tuning is None else _changed(tuning, _ONE_PASS)
     elif recipe is not None:
         trainings = [None if t is None else completed(t, BRIEF) for t in trainings]
     if recipe is not None and tuning is not None:
@@ -105,8 +109,12 @@ def completed(training: Training, recipe: Training) -> Training:
     if not OPTIMIZERS[training.optimizer].is_adaptive or training.schedule == "constant":
         names.remove("learning_rate")  # the peak of a schedule, for Adam
     own = {name: getattr(recipe, name) for name in names if getattr(training, name) == "auto"}
-    result: Training = clone(training).set_params(**own)
-    return result
+    return _changed(training, own)
+
+
+def _changed(training: Training, own: dict[str, Any]) -> Training:
+    """A training like it but for some parameters; quicker than ``clone``, for every piece of the data."""
+    return type(training)(**(training.get_params(deep=False) | own))
 
 
 def corruptions_of(training: Training, phase: PhaseName, *, missing: bool) -> tuple[Corruption, ...]:
