@@ -42,6 +42,8 @@ from stackae.training.gradients import Gradient
 from stackae.training.loop import begin
 from stackae.training.phase import PhaseRun
 
+#: One pass over the samples.
+BRIEF = Training(max_epochs=1)
 #: One layer's parameters for every variant of every part: to be listed in its table is to be tested.
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -68,6 +70,12 @@ SMALL = ("--layer", "8", "--layer", "3", "--epochs", "2", "--finetune-epochs", "
 def command(*args: object) -> list[str]:
     """The command line as a process of its own."""
     return [sys.executable, "-m", "stackae_cli.main", *(str(arg) for arg in args)]
+
+
+def two_halves() -> tuple[np.ndarray, np.ndarray]:
+    """Normal rows, and on which side of 0 their first column is."""
+    X = np.random.default_rng(0).normal(size=(120, 6))
+    return X, (X[:, 0] > 0).astype(int)
 
 
 def small_autoencoder(n_components: int = 4, **parameters: Any) -> Autoencoder:

@@ -22,8 +22,8 @@ class PartTable(Mapping[str, type[T]], Generic[T]):
         What the variants are, for messages: ``"corruption"``.
     package : str
         The package that holds them.
-    entries : str
-        ``name="module:Class"``, the module relative to the package.
+    entries : mapping of str to str
+        From each name to ``"module:Class"``, the module relative to the package.
 
     Examples
     --------

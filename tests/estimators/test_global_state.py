@@ -7,19 +7,16 @@ import random
 import numpy as np
 import pytest
 import torch
-from helpers import VARIANTS, small_autoencoder, small_stack
+from helpers import BRIEF, VARIANTS, small_autoencoder, small_stack, two_halves
 
 from stackae import (
     StackedAutoencoderClassifier,
     StackedAutoencoderDetector,
     StackedAutoencoderRegressor,
-    Training,
     load,
 )
 
-X = np.random.default_rng(0).normal(size=(120, 6))
-Y = (X[:, 0] > 0).astype(int)
-BRIEF = Training(max_epochs=1)
+X, Y = two_halves()
 MODELS = {
     **{
         name: lambda parts=parts: small_autoencoder(3, **{**parts, "training": BRIEF})

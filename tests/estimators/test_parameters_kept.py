@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from helpers import small_autoencoder, small_stack
+from helpers import BRIEF, small_autoencoder, small_stack, two_halves
 
 from stackae import (
     Autoencoder,
@@ -19,9 +19,7 @@ from stackae import (
 from stackae._utils.constraints import InvalidParameterError
 from stackae.exceptions import DataError
 
-X = np.random.default_rng(0).normal(size=(120, 6))
-Y = (X[:, 0] > 0).astype(int)
-BRIEF = Training(max_epochs=1)
+X, Y = two_halves()
 DAYS = np.where(Y, np.datetime64("2020-01-02"), np.datetime64("2021-03-04"))
 
 
