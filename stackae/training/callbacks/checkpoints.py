@@ -138,8 +138,9 @@ class Checkpoints(Callback):
 
     def _refuse_another(self, path: Path, header: dict[str, Any]) -> None:
         """Refuse what a fit has left that began otherwise than this one."""
+        begun = header.get("begun")
         for what, own in self._begun.items():
-            found = header["begun"].get(what)
+            found = begun.get(what) if isinstance(begun, dict) else None
             if what == "data" and found is not None and len(found) == len(own):
                 if all(abs(a - b) <= _ALIKE * (1 + abs(b)) for a, b in zip(found, own, strict=True)):
                     continue

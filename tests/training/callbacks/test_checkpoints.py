@@ -242,6 +242,14 @@ def test_checkpoints_of_version_0_1_0_are_refused_with_what_to_do(finished, digi
         resumed(small_autoencoder(), digits[:100], finished)
 
 
+@pytest.mark.parametrize("begun", [None, [1]], ids=["without", "no dictionary"])
+def test_a_checkpoint_that_does_not_say_how_its_fit_began_is_refused(begun, finished, digits):
+    header, tensors = read_model(finished / "001.safetensors")
+    write_model(finished / "001.safetensors", header | {"begun": begun}, tensors)
+    with pytest.raises(ModelFileError, match=r"001.safetensors: was left by another fit"):
+        resumed(small_autoencoder(), digits[:100], finished)
+
+
 def test_a_disk_without_room_is_told_before_anything_is_trained(digits, tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage._replace(free=100))
