@@ -122,7 +122,7 @@ class Methods:
 
     def few(self, labelled: np.ndarray) -> np.ndarray:
         """The labels of these samples, -1 for all others."""
-        few = np.full(len(self.data.y), -1)
+        few = np.full(len(self.data.y), np.nan)
         few[labelled] = self.data.y[labelled]
         return few
 

@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
     InvalidParameterError,
+    Options,
     StrOptions,
     validate_parameter_constraints,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "InvalidParameterError",
     "NamedIn",
     "Numbers",
+    "Options",
     "Real",
     "StrOptions",
 ]

@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 
+from stackae.data.labels import as_cells, as_labels, as_targets, kind_of
 from stackae.data.matrix import Matrix
 from stackae.estimators._fitting import BaseAutoencoder
 from stackae.estimators._validation import Floats
@@ -110,13 +111,15 @@ def _probe(codes: Sequence[Any], targets: Sequence[Floats], classes: bool) -> fl
 
 def as_numbers(y: Any, n_samples: int) -> tuple[Floats, bool]:
     """Labels or targets as numbers (samples × targets), NaN for none; and whether they are labels."""
-    targets = np.asarray(y)
+    targets = as_targets(y)
     if len(targets) != n_samples:
         raise DataError(f"y must have one target a row, {n_samples}, got {len(targets)}")
-    if targets.dtype.kind == "f" and (np.isnan(targets).any() or (targets != np.round(targets)).any()):
-        return targets.reshape(n_samples, -1).astype(np.float64), False
     if targets.ndim == 2 and targets.shape[1] > 1:
         return targets.astype(np.float64), False
-    places = np.unique(targets.ravel(), return_inverse=True)[1].astype(np.float64)
-    places[np.equal(targets.ravel(), "-1" if targets.dtype.kind in "US" else -1)] = np.nan
-    return places[:, None], True
+    cells = as_cells(y).ravel()
+    if kind_of(as_labels(cells, unlabelled=None)).kind != "classes":
+        return targets.astype(np.float64).reshape(n_samples, -1), False
+    labels, known = as_labels(cells)
+    places = np.full((n_samples, 1), np.nan)
+    places[known, 0] = np.unique(labels, return_inverse=True)[1]
+    return places, True

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.base import is_classifier
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -77,7 +78,8 @@ class BaseSupervised(EncoderEstimator):
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
         y : array-like of shape (n_samples,), or (n_samples, n_outputs) for a regressor
-            -1 (classifier) or NaN (regressor) for samples without a target.
+            NaN, None, pd.NA or empty text for samples without a target; for a classifier -1 too, as
+            ``unlabelled`` says.
         sample_weight : array-like of shape (n_samples,), default=None
             How often an epoch visits each sample, in pretraining and fine-tuning. Whole numbers are counts,
             other weights are relative.
@@ -131,3 +133,18 @@ class BaseSupervised(EncoderEstimator):
         """What the head gives (samples × outputs)."""
         check_is_fitted(self)
         return self._apply(self._checked(X), lambda module, x: module(x), self.module_.n_outputs)
+
+
+def of_known(known: npt.NDArray[np.bool_], predictions: npt.NDArray[Any], sample_weight: Any) -> Any:
+    """The weights of the samples that have a target, by which predictions are judged.
+
+    Raises
+    ------
+    DataError
+        There are none, or another number of samples.
+    """
+    if len(known) != len(predictions):
+        raise DataError(f"y must have one target a row, {len(predictions)}, got {len(known)}")
+    if not known.any():
+        raise DataError(f"y must have a target for some row to judge by, got none among {len(known)} rows")
+    return None if sample_weight is None else np.asarray(sample_weight)[known]

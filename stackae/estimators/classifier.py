@@ -12,13 +12,15 @@ import torch
 from scipy.special import log_softmax, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from stackae._utils.constraints import Interval, Real, StrOptions
+from stackae._utils.constraints import Integral, Interval, Options, Real, StrOptions
+from stackae.data.labels import Unlabelled, as_cells, as_labels, holds_marker
 from stackae.estimators._base import Floats
 from stackae.estimators._fitting import BaseAutoencoder
-from stackae.estimators._supervised import BaseSupervised
+from stackae.estimators._supervised import BaseSupervised, of_known
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.exceptions import DataError, ModelFileError
 from stackae.fitting.supervised import Classification
@@ -53,6 +55,10 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
         time. 0: not at all.
     label_smoothing : float, default=0.0
         Share of the target that is spread over all classes, in [0, 1).
+    unlabelled : {"auto", -1} or None, default="auto"
+        What a label of -1 (or of the text "-1") means; NaN, None, pd.NA and empty text always mean that there
+        is none. -1: no label, too. None: a class. ``"auto"``: no label beside two or more other classes, none
+        of them a negative number or a fraction, and a class beside a single one; either is warned of.
     class_weight : dict, "balanced" or None, default=None
         How often fine-tuning visits rows of each class, relative to each other: class to weight, 1 for those
         that are left out. ``"balanced"``: all classes as often.
@@ -72,7 +78,7 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels, sorted, without -1; where there are no others than -1 and 1, both are classes.
+        The labels, sorted, without what means that there is none.
     module_ : ClassPredictor
         Encoders and head, a ``torch.nn.Module``.
     components_ : ndarray of shape (units of the first layer, n_features_in_)
@@ -89,7 +95,7 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
     InvalidParameterError, ParameterError
         A parameter breaks its rule, or parts cannot combine; nothing was computed.
     DataError
-        Rows, labels or weights cannot be used: one class only, no label at all, NaN among the labels.
+        Rows, labels or weights cannot be used: one class only, no label at all.
     DivergedError
         The loss left the finite numbers.
 
@@ -107,7 +113,7 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
     >>> from sklearn.datasets import load_digits
     >>> from stackae import StackedAutoencoderClassifier
     >>> X, y = load_digits(return_X_y=True)
-    >>> few = np.where(np.arange(len(y)) % 10 == 0, y, -1)  # nine in ten have no label
+    >>> few = np.where(np.arange(len(y)) % 10 == 0, y, np.nan)  # nine in ten have no label
     >>> model = StackedAutoencoderClassifier((128, 32), random_state=0).fit(X / 16, few)
     >>> bool(model.score(X / 16, y) > 0.9)
     True
@@ -115,6 +121,7 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "unlabelled": [StrOptions({"auto"}), Options(Integral, {-1}), None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         **BaseSupervised._parameter_constraints,
     }
@@ -128,6 +135,7 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
         finetune: str | Training = "auto",
         adversarial: float = 0.0,
         label_smoothing: float = 0.0,
+        unlabelled: Unlabelled = "auto",
         class_weight: dict[Any, float] | str | None = None,
         device: str | torch.device = "auto",
         precision: str = "auto",
@@ -140,6 +148,7 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
         self.finetune = finetune
         self.adversarial = adversarial
         self.label_smoothing = label_smoothing
+        self.unlabelled = unlabelled
         self.class_weight = class_weight
         self.device = device
         self.precision = precision
@@ -159,22 +168,22 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
                 f"{type(self).__name__} requires y to be passed, but the target y is None; to learn without"
                 " labels use StackedAutoencoder"
             )
-        labels = column_or_1d(y, warn=True)
-        if len(labels) != n_samples:
-            raise DataError(f"y must have one label a row, {n_samples}, got {len(labels)}")
-        _refuse_missing_labels(labels)
-        has_label = labels != ("-1" if labels.dtype.kind in "US" else -1)
-        if not has_label.all() and set(np.unique(labels[has_label]).tolist()) == {1}:
-            has_label[:] = True  # -1 and 1, the two classes of many binary problems
-        check_classification_targets(labels[has_label])
+        labels, known = as_labels(column_or_1d(as_cells(y), warn=True), self.unlabelled)
+        if len(known) != n_samples:
+            raise DataError(f"y must have one label a row, {n_samples}, got {len(known)}")
+        if labels.dtype.kind == "f" and (infinite := np.isinf(labels)).any():
+            row = int(np.flatnonzero(known)[infinite][0])
+            raise DataError(f"Input y contains infinity in row {row}; leave the label out, or mend it")
+        if len(labels):
+            check_classification_targets(labels)
         targets = np.full((n_samples, 1), np.nan)
-        counted = has_label & (sample_weight > 0)
+        counted = sample_weight[known] > 0
         classes = np.unique(labels[counted])
-        if has_label.any():
+        if len(labels):
             if len(classes) < 2:
                 only = f", {classes.tolist()[0]!r}" if len(classes) else ""
                 raise DataError(f"y must have at least 2 classes, got {len(classes)} class{only}")
-            targets[counted, 0] = np.searchsorted(classes, labels[counted])
+            targets[np.flatnonzero(known)[counted], 0] = np.searchsorted(classes, labels[counted])
         return targets, {"classes_": classes}
 
     def _task(self, named: Mapping[str, Any]) -> Classification:
@@ -227,6 +236,47 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
         labels: npt.NDArray[Any] = self.classes_[places]
         return labels
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The accuracy on the rows that have a label; the others are left out.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+            As in :meth:`fit`. Here -1 is a label where it is one of ``classes_``, or with
+            ``unlabelled=None``.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        float
+            In [0, 1].
+
+        Notes
+        -----
+        Searches and cross-validation judge by it where they are given no ``scoring``, which would count
+        unlabelled rows as errors. Their splitters stratify by ``y`` and refuse NaN: mark rows by -1, or give
+        one that does not stratify, such as ``KFold(5, shuffle=True)``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.model_selection import KFold, cross_val_score
+        >>> from stackae import StackedAutoencoderClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> few = np.where(np.arange(150) % 3 == 0, y, np.nan)  # two in three have no label
+        >>> folds = KFold(3, shuffle=True, random_state=0)
+        >>> model = StackedAutoencoderClassifier((16, 4), random_state=0)
+        >>> bool(cross_val_score(model, X, few, cv=folds).mean() > 0.8)
+        True
+        """
+        predictions = self.predict(X)
+        is_class = self.unlabelled is None or holds_marker(self.classes_)
+        labels, known = as_labels(column_or_1d(as_cells(y)), None if is_class else -1)
+        weights = of_known(known, predictions, sample_weight)
+        return float(accuracy_score(labels, predictions[known], sample_weight=weights))
+
     def predict_proba(self, X: Any) -> Floats:
         """The probability of each class, in the order of ``classes_``.
 
@@ -264,16 +314,3 @@ def _weights_of(given: Mapping[Any, float], classes: list[Any]) -> npt.NDArray[n
     if not (np.isfinite(weights).all() and (weights > 0).all()):
         raise DataError(f"class_weight must be finite and above 0, got {given!r}")
     return weights
-
-
-def _refuse_missing_labels(labels: npt.NDArray[Any]) -> None:
-    if labels.dtype.kind == "f":
-        missing = ~np.isfinite(labels)
-    elif labels.dtype.kind == "O":
-        missing = np.array([label is None or label != label for label in labels], dtype=bool)
-    else:
-        return
-    if missing.any():
-        row = int(np.argmax(missing))
-        what = "infinity" if labels.dtype.kind == "f" and np.isinf(labels[row]) else "NaN"
-        raise DataError(f"Input y contains {what} in row {row}; mark rows without a label with -1")

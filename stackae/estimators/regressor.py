@@ -11,12 +11,14 @@ import numpy.typing as npt
 import torch
 from sklearn.base import RegressorMixin
 from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import r2_score
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, column_or_1d
 
+from stackae.data.labels import as_targets
 from stackae.estimators._base import Floats
 from stackae.estimators._fitting import BaseAutoencoder
-from stackae.estimators._supervised import BaseSupervised
+from stackae.estimators._supervised import BaseSupervised, of_known
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.exceptions import DataError
 from stackae.fitting.supervised import Regression
@@ -141,7 +143,11 @@ class StackedAutoencoderRegressor(RegressorMixin, BaseSupervised):
             )
         try:
             targets = check_array(
-                y, ensure_2d=False, dtype=np.float64, ensure_all_finite="allow-nan", input_name="y"
+                as_targets(y),
+                ensure_2d=False,
+                dtype=np.float64,
+                ensure_all_finite="allow-nan",
+                input_name="y",
             )
         except ValueError as error:
             raise DataError(str(error)) from None
@@ -185,3 +191,28 @@ class StackedAutoencoderRegressor(RegressorMixin, BaseSupervised):
         """
         outputs: Floats = self._outputs(X)
         return outputs[:, 0] if self._n_outputs is None else outputs
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R² on the rows that have a target; the others are left out.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            NaN, None or pd.NA where there is none.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        float
+            At most 1; of several outputs the mean, each over the rows that have it.
+        """
+        predictions = self.predict(X)
+        predictions = predictions.reshape(len(predictions), -1)
+        targets = np.asarray(as_targets(y), dtype=np.float64).reshape(len(predictions), -1)
+        scores = []
+        for target, predicted in zip(targets.T, predictions.T, strict=True):
+            known = ~np.isnan(target)
+            weights = of_known(known, predicted, sample_weight)
+            scores.append(r2_score(target[known], predicted[known], sample_weight=weights))
+        return float(np.mean(scores))

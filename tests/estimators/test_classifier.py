@@ -12,10 +12,10 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import GridSearchCV, KFold, train_test_split
 
 from stackae import Dropout, Masking, StackedAutoencoder, StackedAutoencoderClassifier, Training, load
-from stackae.exceptions import DataError, ModelFileError, ParameterError
+from stackae.exceptions import DataError, ModelFileError, ParameterError, StackaeWarning
 from stackae.fitting import supervised
 from stackae.training.batches import SamplesInMemory
 
@@ -31,7 +31,8 @@ def on(encoder, **parameters):
     """A classifier on an encoder, as it is where it was fitted."""
     if hasattr(encoder, "module_"):
         encoder = FrozenEstimator(encoder)
-    return StackedAutoencoderClassifier(encoder, **{"finetune": SHORT, "random_state": 0, **parameters})
+    own = {"finetune": SHORT, "unlabelled": -1, "random_state": 0, **parameters}
+    return StackedAutoencoderClassifier(encoder, **own)
 
 
 @pytest.fixture(scope="module")
@@ -118,10 +119,10 @@ def test_samples_without_a_label_have_no_part_in_fine_tuning(encoder, table, kin
     [
         (["rose", "lily", "-1"], ["lily", "rose"]),
         (np.array(["rose", "lily", -1], dtype=object), ["lily", "rose"]),
+        (["rose", None, "lily", ""], ["lily", "rose"]),
         ([7, 3, -1], [3, 7]),
-        ([1.0, 0.0, -1.0], [0.0, 1.0]),
+        ([1.0, 0.0, -1.0, np.nan], [0, 1]),
         ([True, False, False], [False, True]),
-        ([1, -1, -1], [-1, 1]),  # no other label: the two classes of a binary problem
     ],
 )
 def test_labels_may_be_of_any_kind(labels, classes, table):
@@ -130,6 +131,51 @@ def test_labels_may_be_of_any_kind(labels, classes, table):
     assert model.classes_.tolist() == classes
     assert set(model.predict(table)) <= set(classes)
     assert model.predict_proba(table).shape == (len(table), 2)
+
+
+def test_minus_one_is_what_its_company_or_the_parameter_says(encoder, table):
+    three, two = np.resize([-1, 0, 1], len(table)), np.resize([-1, 1], len(table))
+    with pytest.warns(
+        StackaeWarning, match="y: -1, in 67 of 200 rows, is taken as no label beside 2 classes"
+    ):
+        assert on(encoder, unlabelled="auto").fit(table, three).classes_.tolist() == [0, 1]
+    with pytest.warns(StackaeWarning, match="is taken as a class beside 1; unlabelled=None says so"):
+        assert on(encoder, unlabelled="auto").fit(table, two).classes_.tolist() == [-1, 1]
+    assert on(encoder, unlabelled=None).fit(table, three).classes_.tolist() == [-1, 0, 1]
+    assert on(encoder, unlabelled=-1).fit(table, three).classes_.tolist() == [0, 1]
+    with pytest.raises(DataError, match="at least 2 classes, got 1 class, 1"):  # a fold that lacks a class
+        on(encoder, unlabelled=-1).fit(table, two)
+    for wrong in (-2, 0, True, "none"):
+        with pytest.raises(ValueError, match="The 'unlabelled' parameter"):
+            on(encoder, unlabelled=wrong).fit(table, three)
+
+
+@pytest.mark.parametrize("nothing", [np.nan, None, -1])
+def test_score_leaves_out_what_has_no_label(encoder, table, kinds, nothing):
+    model = on(encoder).fit(table, kinds[0])
+    known = kinds[1] >= 0
+    some = np.where(known, kinds[0].astype(object), nothing)
+    assert model.score(table, some) == model.score(table[known], kinds[0][known])
+    weights = np.arange(len(table))
+    assert model.score(table, some, weights) == model.score(table[known], kinds[0][known], weights[known])
+    with pytest.raises(DataError, match="must have a target for some row to judge by, got none among 200"):
+        model.score(table, np.full(len(table), nothing))
+    with pytest.raises(DataError, match="one target a row, 200, got 3"):
+        model.score(table, [0, 1, 0])
+
+
+def test_score_counts_minus_one_where_it_is_a_class(encoder, table, kinds):
+    y = np.where(kinds[0] == 1, 1, -1)
+    model = on(encoder, unlabelled=None).fit(table, y)
+    assert model.score(table, y) == (model.predict(table) == y).mean()
+
+
+def test_searches_judge_by_labelled_samples_alone(table, kinds):
+    few = np.where(kinds[1] >= 0, kinds[0], np.nan)
+    search = GridSearchCV(small(), {"label_smoothing": [0.0, 0.1]}, cv=KFold(2, shuffle=True, random_state=0))
+    scores = search.fit(table, few).cv_results_["mean_test_score"]
+    assert np.isfinite(scores).all()
+    assert (scores > 0.5).all()  # of all samples a quarter has a label
 
 
 def test_two_classes_have_one_decision_value_and_more_have_one_each(encoder, table):
@@ -235,11 +281,9 @@ def test_memory_maps_larger_than_the_memory_are_fine_tuned_too(digits, labels, t
         (np.full(200, -1), "y must have a target for some row, got none among 200 rows"),
         (np.zeros(200), "y must have at least 2 classes, got 1 class, 0.0"),
         (np.arange(199) % 2, "y must have one label a row, 200, got 199"),
-        (
-            np.where(np.arange(200) == 7, np.nan, 1.0),
-            "Input y contains NaN in row 7; mark rows without a label",
-        ),
-        (np.array([None, "a"] * 100, dtype=object), "Input y contains NaN in row 0"),
+        (np.where(np.arange(200) == 7, np.inf, 1.0), "Input y contains infinity in row 7"),
+        (np.array([None, "a"] * 100, dtype=object), "at least 2 classes, got 1 class, 'a'"),
+        (np.array([1, "a"] * 100, dtype=object), "y must hold labels of one type, got int, str"),
         (np.linspace(0, 1, 200), "Unknown label type"),
         (None, "requires y to be passed"),
     ],

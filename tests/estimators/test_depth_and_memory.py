@@ -81,7 +81,7 @@ def test_labels_compare_depths_by_a_probe(some):
     names = clone(quick).fit(X, np.array(list("abcdefghij"))[y])
     assert names.depth_scores_ == model.depth_scores_
     known = np.arange(len(y)) % 3 == 0
-    few = clone(quick).fit(X, np.where(known, y, -1))
+    few = clone(quick).fit(X, np.where(known, y, np.nan))
     assert all(0.6 < score <= 1 for score in few.depth_scores_)
     by_number = clone(quick).fit(X, np.where(known, X[:, 20] + X[:, 30], np.nan))
     assert all(0.3 < score <= 1 for score in by_number.depth_scores_)

@@ -169,7 +169,7 @@ def test_with_weights_and_samples_held_out_the_updates_are_planned_to_a_few_perc
 def test_predictors_plan_the_training_of_their_encoder_and_of_their_head(X):
     encoder = small_stack(pretrain=FEW, finetune=FEW)
     y = np.where(np.arange(len(X)) % 4, -1, X[:, 0] > 0)
-    classifier = StackedAutoencoderClassifier(encoder, finetune=LAST, random_state=0)
+    classifier = StackedAutoencoderClassifier(encoder, finetune=LAST, unlabelled=-1, random_state=0)
     plan = assert_kept(classifier, X, y)
     assert [title for title, _ in plan.phases] == ["layer 1", "layer 2", "finetune", "supervised"]
     regressor = StackedAutoencoderRegressor(encoder, finetune=FEW, random_state=0)

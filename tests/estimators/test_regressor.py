@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import SHORT, small_stack
 from sklearn.datasets import load_diabetes
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression
+from sklearn.metrics import r2_score
 
 from stackae import Autoencoder, StackedAutoencoderRegressor, Training, load
 from stackae.exceptions import DataError
@@ -47,6 +49,31 @@ def test_samples_without_a_target_pretrain_only(table):
     known = ~np.isnan(y)
     whole = model.fit(table, y).predict(table)
     np.testing.assert_array_equal(whole, model.fit(table[known], y[known]).predict(table))
+
+
+@pytest.mark.parametrize("nothing", [np.nan, None, pd.NA, ""])
+def test_nothing_means_no_target_in_fit_and_score(table, nothing):
+    known = np.arange(200) % 2 == 0
+    y = np.where(known, table[:, 0], np.nan)
+    model = small().fit(table, y)
+    others = np.where(known, table[:, 0].astype(object), nothing)
+    np.testing.assert_array_equal(small().fit(table, others).predict(table), model.predict(table))
+    assert model.score(table, others) == pytest.approx(r2_score(y[known], model.predict(table)[known]))
+    weights = np.arange(200)
+    expected = r2_score(y[known], model.predict(table)[known], sample_weight=weights[known])
+    assert model.score(table, others, weights) == pytest.approx(expected)
+    with pytest.raises(DataError, match="must have a target for some row to judge by"):
+        model.score(table, np.full(200, nothing))
+
+
+def test_score_of_several_outputs_is_the_mean_each_over_what_it_has(table):
+    y = np.c_[table[:, 0], table[:, 1]]
+    model = small().fit(table, y)
+    assert model.score(table, y) == pytest.approx(r2_score(y, model.predict(table)))
+    holes = y.copy()
+    holes[:100, 1] = np.nan
+    expected = [r2_score(y[k:, j], model.predict(table)[k:, j]) for j, k in ((0, 0), (1, 100))]
+    assert model.score(table, holes) == pytest.approx(np.mean(expected))
 
 
 def test_of_several_outputs_some_may_be_missing(table):
