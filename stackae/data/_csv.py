@@ -6,10 +6,12 @@ The fast reader only ever gives up; every refusal comes from the careful one, wh
 from __future__ import annotations
 
 import csv
+import os
+import warnings
 from array import array
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import IO
 
@@ -17,14 +19,23 @@ import numpy as np
 
 from stackae.data._table import (
     LARGEST_EXACT,
+    Places,
     StrPath,
     Table,
+    TableSpec,
+    find_columns,
     labels_of,
     refusal,
-    refuse_names,
-    select_columns,
+    texts_of,
     warn_of_rounding,
 )
+from stackae.data.labels import says_nothing
+from stackae.exceptions import StackaeWarning
+
+#: So many rows tell whether the first one is a header.
+_ROWS_LOOKED_AT = 200
+#: So many numbers do not rise by chance in the first row alone.
+_MANY_COLUMNS = 5
 
 
 class _NotPlainError(ValueError):
@@ -38,71 +49,115 @@ class _Layout:
     names: list[str] | None
     width: int  # columns in all
     header_lines: int
-    kept: list[int]
-    label: int | None
+    places: Places
 
     def column(self, position: int) -> str:
         return f"column {position + 1 if self.names is None else repr(self.names[position])}"
 
+    @property
+    def text_columns(self) -> list[int]:
+        """The columns that are taken as they are written: of labels and ids."""
+        return [place for place in (self.places.label, self.places.id) if place is not None]
 
-def read_csv(path: StrPath, drop: Sequence[str], labels: str | None) -> Table:
+
+def read_csv(path: StrPath, spec: TableSpec) -> Table:
     """Read a ``.csv`` file of numbers, with or without a header, as float64."""
     with open(path, "rb") as file:
-        layout = _layout(path, file, drop, labels)
+        layout = _layout(path, file, spec)
         try:
-            X, cells = _read_plain(file, layout)
+            X, texts = _read_plain(file, layout)
         except ValueError:  # NumPy's own, not UTF-8, or _NotPlainError
-            X, cells = _read_carefully(path, file, layout)
-    names = None if layout.names is None else [layout.names[position] for position in layout.kept]
-    return Table(X, names, labels_of(path, cells) if layout.label is not None else None)
+            X, texts = _read_carefully(path, file, layout)
+    names, (features, label, id_, ignored) = layout.names, layout.places
+    return Table(
+        X,
+        None if names is None else [names[position] for position in features],
+        None if label is None else labels_of(path, texts[0]),
+        None if id_ is None else texts_of(path, texts[-1]),
+        ignored,
+    )
 
 
-def read_csv_labels(path: StrPath) -> np.ndarray:
-    """Read labels from a ``.csv`` file of one column.
+def read_csv_labels(path: StrPath, spec: TableSpec) -> np.ndarray:
+    """Read labels from a ``.csv`` file of one column; an empty cell or line stands for no label.
 
-    A first cell that is not a number is the header if only numbers follow, or if it never occurs again: the
-    name of a class does, as a rule.
+    Where it is not said, a first cell that is not a number is the header if only numbers follow, or if it
+    never occurs again: the name of a class does, as a rule.
     """
     cells = []
     with open(path, "rb") as file:
-        for line, row in _filled_records(path, file, width=1):
+        for line, row in _filled_records(path, file, width=1, blank_is_empty=True):
             if len(row) != 1:
                 raise refusal(path, f"labels are one column, this row has {len(row)} cells", f"line {line}")
-            if not row[0].strip():
-                raise _missing(path, line, "column 1")
             cells.append(row[0])
-    if cells and not _is_number(cells[0]) and (all(map(_is_number, cells[1:])) or cells[0] not in cells[1:]):
-        del cells[0]
-    if not cells:
+    if spec.header or (spec.header is None and cells and _names_the_others(cells)):
+        del cells[:1]
+    if all(map(says_nothing, cells)):
         raise refusal(path, "no labels in it", mend="give at least one row")
     return labels_of(path, cells)
 
 
-def _layout(path: StrPath, file: IO[bytes], drop: Sequence[str], labels: str | None) -> _Layout:
-    """Read the first row, decide whether it is a header, and find the columns asked for."""
-    records = _records(path, file)
-    line, end, first = next(((start, end, row) for start, end, row in records if row), (0, 0, []))
+def _names_the_others(cells: list[str]) -> bool:
+    first, *others = (cell.strip() for cell in cells)
+    if _is_number(first) or says_nothing(first):
+        return False
+    return all(_is_number(cell) or says_nothing(cell) for cell in others) or first not in others
+
+
+def _layout(path: StrPath, file: IO[bytes], spec: TableSpec) -> _Layout:
+    """Read the first rows, decide whether one is a header, and find the columns asked for."""
+    records = ((start, end, row) for start, end, row in _records(path, file) if row)
+    line, end, first = next(records, (0, 0, []))
     if not first:
         raise refusal(path, "empty file", mend="give at least one row")
-    filled = [cell for cell in first if cell.strip()]
-    if all(map(_is_number, filled)):
-        if len(filled) < len(first):  # a header without a name, or a row without a value: never guess
-            raise _missing(path, line, f"column {[bool(cell.strip()) for cell in first].index(False) + 1}")
-        refuse_names(path, "a .csv file without a header", drop, labels)
-        return _Layout(None, len(first), 0, list(range(len(first))), None)
-    if len(filled) < len(first):
-        position = [bool(cell.strip()) for cell in first].index(False) + 1
+    others = [row for _, _, row in islice(records, _ROWS_LOOKED_AT)]
+    has_header = _has_header(path, first, others) if spec.header is None else spec.header
+    blank = next((place for place, cell in enumerate(first, 1) if not cell.strip()), None)
+    if blank is not None and all(_is_number(cell) for cell in first if cell.strip()):
+        raise _missing(path, line, f"column {blank}")  # a header without a name, or a row without a value
+    if not has_header:
+        replace(spec, header=None).refuse_for(path, "a .csv file without a header")
+        return _Layout(None, len(first), 0, Places([*range(len(first))], None, None, ()))
+    if blank is not None:
         mend = "name it, or write the file without the row index"
-        raise refusal(path, f"column {position} has no name", f"line {line}", mend)
-    kept, label = select_columns(path, first, drop, labels)
-    if not any(row for _, _, row in records):
+        raise refusal(path, f"column {blank} has no name", f"line {line}", mend)
+    places = find_columns(path, first, spec)
+    if not others:
         raise refusal(path, "a header and no rows", mend="give at least one row")
-    return _Layout(first, len(first), end, kept, label)
+    return _Layout(first, len(first), end, places)
 
 
-def _read_plain(file: IO[bytes], layout: _Layout) -> tuple[np.ndarray, list[str]]:
-    """Read the features with NumPy, and the labels' cells; raise ValueError at anything unusual."""
-    cells: list[str] = []
+def _has_header(path: StrPath, first: list[str], others: list[list[str]]) -> bool:
+    """Whether the first row names the columns: it is no row of numbers, or of numbers that count."""
+    if not all(_is_number(cell) for cell in first if cell.strip()):
+        return True
+    if not _counts(first) or any(map(_counts, others)) or not others:
+        return False
+    shown = ", ".join(first[:3])
+    warnings.warn(
+        f"{os.fspath(path)}: the first row ({shown}, ...) is taken as a header, since its numbers rise and no"
+        " other row's do; --no-header (header=False) makes it a row",
+        StackaeWarning,
+        stacklevel=2,
+    )
+    return True
+
+
+def _counts(row: list[str]) -> bool:
+    """Whether numbers are 0, 1, ..., or rise evenly, as wavelengths and years do, or are many and rise."""
+    if len(row) < 2 or not all(map(_is_number, row)):
+        return False
+    values = np.array([float(cell) for cell in row])
+    if not np.isfinite(values).all() or (np.diff(values) <= 0).any():
+        return False
+    is_even = np.allclose(np.diff(values), values[1] - values[0], rtol=0.01)
+    return (values == np.arange(len(row))).all() or len(row) >= _MANY_COLUMNS or (is_even and len(row) > 2)
+
+
+def _read_plain(file: IO[bytes], layout: _Layout) -> tuple[np.ndarray, list[list[str]]]:
+    """Read the features with NumPy, and the columns of text; raise ValueError at anything unusual."""
+    wanted = layout.text_columns
+    texts: list[list[str]] = [[] for _ in wanted]
 
     def lines() -> Iterator[str]:
         for raw in islice(file, layout.header_lines, None):
@@ -111,11 +166,10 @@ def _read_plain(file: IO[bytes], layout: _Layout) -> tuple[np.ndarray, list[str]
                 continue
             if '"' in line or line.isspace() or line.count(",") != layout.width - 1:
                 raise _NotPlainError
-            if layout.label is not None:
-                cell = line.rstrip("\r\n").split(",")[layout.label]
-                if not cell.strip():
-                    raise _NotPlainError
-                cells.append(cell)
+            if wanted:
+                cells = line.rstrip("\r\n").split(",")
+                for place, column in zip(wanted, texts, strict=True):
+                    column.append(cells[place])
             yield line
 
     file.seek(0)
@@ -125,24 +179,24 @@ def _read_plain(file: IO[bytes], layout: _Layout) -> tuple[np.ndarray, list[str]
         np.float64,
         comments=None,
         delimiter=",",
-        usecols=layout.kept,
+        usecols=layout.places.features,
         ndmin=2,
         encoding="utf-8",
     )
     if X.size and np.abs(X).max() > LARGEST_EXACT:  # perhaps integers, which only their text tells
         raise _NotPlainError
-    return X, cells
+    return X, texts
 
 
-def _read_carefully(path: StrPath, file: IO[bytes], layout: _Layout) -> tuple[np.ndarray, list[str]]:
-    """Read the features and the labels' cells row by row, and name the line of what is wrong."""
-    numbers, cells = array("d"), []
-    largest = 0
+def _read_carefully(path: StrPath, file: IO[bytes], layout: _Layout) -> tuple[np.ndarray, list[list[str]]]:
+    """Read the same row by row, and name the line of what is wrong."""
+    numbers, kept, largest = array("d"), layout.places.features, 0
+    texts: list[list[str]] = [[] for _ in layout.text_columns]
     for line, row in _filled_records(path, file, layout.width, skip=layout.names is not None):
         if len(row) != layout.width:
             what = f"{len(row)} cells where the first row has {layout.width}"
             raise refusal(path, what, f"line {line}", "mend the row")
-        features = [row[position] for position in layout.kept]
+        features = [row[position] for position in kept]
         try:
             if "_" in "".join(features):  # Python reads 1_000 as a number, no other tool does
                 raise ValueError
@@ -151,39 +205,37 @@ def _read_carefully(path: StrPath, file: IO[bytes], layout: _Layout) -> tuple[np
                 whole = [int(cell) for cell in features if cell.strip().lstrip("+-").isdecimal()]
                 largest = max([largest, *(abs(number) for number in whole if number != float(number))])
         except ValueError:
-            position = next(position for position in layout.kept if not _is_number(row[position]))
+            position = next(position for position in kept if not _is_number(row[position]))
             if not row[position].strip():
                 raise _missing(path, line, layout.column(position)) from None
             where = f"line {line}, {layout.column(position)}"
             mend = "drop the column, or turn it into numbers"
             raise refusal(path, f"{row[position][:50]!r} is not a number", where, mend) from None
-        if layout.label is not None:
-            if not row[layout.label].strip():
-                mend = "write -1 for a row without a label, or nan where labels are numbers"
-                where = f"line {line}, {layout.column(layout.label)}"
-                raise refusal(path, "missing value: an empty cell", where, mend)
-            cells.append(row[layout.label])
+        for place, column in zip(layout.text_columns, texts, strict=True):
+            column.append(row[place])
     warn_of_rounding(path, np.array([min(largest, 2**63 - 1)]))
-    return np.frombuffer(numbers, np.float64).reshape(-1, len(layout.kept)), cells
+    return np.frombuffer(numbers, np.float64).reshape(-1, len(kept)), texts
 
 
 def _filled_records(
-    path: StrPath, file: IO[bytes], width: int, skip: bool = False
+    path: StrPath, file: IO[bytes], width: int, *, skip: bool = False, blank_is_empty: bool = False
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield the first line and the cells of every row but blank ones, from the start or past the header.
 
     Where rows have one cell, a blank line between them is an empty cell; at the end it is only a blank line.
     """
-    blank = None
+    blanks: list[int] = []
     for line, _, row in _records(path, file):
         if not row:
-            blank = line if blank is None else blank
+            blanks.append(line)
             continue
         if skip:
-            skip, blank = False, None
+            skip, blanks = False, []
             continue
-        if width == 1 and blank is not None:
-            raise _missing(path, blank, "column 1")
+        if width == 1 and blanks and not blank_is_empty:
+            raise _missing(path, blanks[0], "column 1")
+        yield from ((blank, [""]) for blank in (blanks if width == 1 else ()))
+        blanks = []
         yield line, row
 
 

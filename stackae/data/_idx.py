@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import math
 import os
-from collections.abc import Sequence
 from typing import IO, cast
 
 import numpy as np
@@ -13,13 +12,13 @@ import numpy as np
 from stackae.data._table import (
     StrPath,
     Table,
+    TableSpec,
     as_floats,
     check_labels,
     check_shape,
     decoding,
     read_exactly,
     refusal,
-    refuse_names,
 )
 
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -27,9 +26,9 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _DEFLATE_RATIO = 1032  # what DEFLATE reaches at most: a larger claim is a lie
 
 
-def read_idx(path: StrPath, drop: Sequence[str], labels: str | None) -> Table:
+def read_idx(path: StrPath, spec: TableSpec) -> Table:
     """Read a table of 2 dimensions, or images of 3 and more: rows x pixels, unsigned bytes divided by 255."""
-    refuse_names(path, "an IDX file", drop, labels)
+    spec.refuse_for(path, "an IDX file")
     array = _read(path)
     if array.ndim == 1:
         what = f"{len(array):,} labels, where a table has 2 dimensions or more"
@@ -38,12 +37,13 @@ def read_idx(path: StrPath, drop: Sequence[str], labels: str | None) -> Table:
     array = array.reshape(len(array), math.prod(array.shape[1:]))  # -1 would fail on no rows
     check_shape(path, array.shape)
     if images and array.dtype == np.uint8:
-        return Table(np.divide(array, np.float32(255), dtype=np.float32), None, None)
-    return Table(as_floats(path, array), None, None)
+        return Table(np.divide(array, np.float32(255), dtype=np.float32), None)
+    return Table(as_floats(path, array), None)
 
 
-def read_idx_labels(path: StrPath) -> np.ndarray:
+def read_idx_labels(path: StrPath, spec: TableSpec) -> np.ndarray:
     """Read labels from an IDX file of 1 dimension, in its own type."""
+    spec.refuse_for(path, "an IDX file")
     array = _read(path)
     check_labels(path, array.shape, array.dtype)
     return array.reshape(-1).astype(array.dtype.newbyteorder("="), copy=False)

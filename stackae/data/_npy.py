@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import zipfile
-from collections.abc import Sequence
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -13,13 +12,13 @@ import numpy as np
 from stackae.data._table import (
     StrPath,
     Table,
+    TableSpec,
     as_floats,
     check_labels,
     check_shape,
     decoding,
     read_exactly,
     refusal,
-    refuse_names,
 )
 
 # DEFLATE cannot pass 1032:1. A small archive of zeros does no harm; a large one is an attack or a mistake.
@@ -37,10 +36,10 @@ class _Header(NamedTuple):
         return math.prod(self.shape) * self.dtype.itemsize
 
 
-def read_npy(path: StrPath, drop: Sequence[str], labels: str | None) -> Table:
+def read_npy(path: StrPath, spec: TableSpec) -> Table:
     """Read a ``.npy`` file; native C-ordered float32 and float64 stay on the disk, mapped read-only."""
-    refuse_names(path, "a .npy file", drop, labels)
-    return Table(as_floats(path, map_npy(path)), None, None)
+    spec.refuse_for(path, "a .npy file")
+    return Table(as_floats(path, map_npy(path)), None)
 
 
 def map_npy(path: StrPath) -> np.ndarray:
@@ -51,34 +50,41 @@ def map_npy(path: StrPath) -> np.ndarray:
         return _map(path, file, header)
 
 
-def read_npy_labels(path: StrPath) -> np.ndarray:
+def read_npy_labels(path: StrPath, spec: TableSpec) -> np.ndarray:
     """Read labels from a ``.npy`` file, into memory."""
+    spec.refuse_for(path, "a .npy file")
     with open(path, "rb") as file:
         header = _read_header(path, file)
         check_labels(path, header.shape, header.dtype)
         return _native(_map(path, file, header))
 
 
-def read_npz(path: StrPath, drop: Sequence[str], labels: str | None) -> Table:
-    """Read the table, and the labels if asked, from the arrays of an ``.npz`` archive."""
-    refuse_names(path, "an .npz archive", drop, None)
+def read_npz(path: StrPath, spec: TableSpec) -> Table:
+    """Read the table, and labels and ids if asked, from the arrays of an ``.npz`` archive."""
+    spec.refuse_for(path, "an .npz archive", has_arrays=True)
     with open(path, "rb") as file, decoding(path, "an .npz archive"), zipfile.ZipFile(file) as archive:
         headers = _headers(path, archive)
-        if labels is not None and labels not in headers:
-            raise refusal(path, f"no array {labels!r} for the labels", mend=f"it holds {_contents(headers)}")
-        name = _table_name(path, {key: value for key, value in headers.items() if key != labels})
+        apart = {"the labels": spec.labels, "the ids": spec.ids}
+        for what, name in apart.items():
+            if name is not None and name not in headers:
+                raise refusal(path, f"no array {name!r} for {what}", mend=f"it holds {_contents(headers)}")
+        name = _table_name(path, {key: value for key, value in headers.items() if key not in apart.values()})
         _check_table(path, headers[name], f"array {name!r}")
         X = as_floats(path, _read_member(path, archive, name))
-        if labels is None:
-            return Table(X, None, None)
-        y = _read_member_labels(path, archive, labels, headers[labels])
-    if len(y) != len(X):
-        raise refusal(path, f"{len(y):,} labels for {len(X):,} rows", f"arrays {labels!r} and {name!r}")
-    return Table(X, None, y)
+        y, ids = (
+            None if other is None else _read_member_labels(path, archive, other, headers[other])
+            for other in apart.values()
+        )
+    for other, values in ((spec.labels, y), (spec.ids, ids)):
+        if values is not None and len(values) != len(X):
+            what = f"{len(values):,} values for {len(X):,} rows"
+            raise refusal(path, what, f"arrays {other!r} and {name!r}")
+    return Table(X, None, y, ids)
 
 
-def read_npz_labels(path: StrPath) -> np.ndarray:
+def read_npz_labels(path: StrPath, spec: TableSpec) -> np.ndarray:
     """Read labels from an ``.npz`` archive that holds one array."""
+    spec.refuse_for(path, "an .npz archive")
     with open(path, "rb") as file, decoding(path, "an .npz archive"), zipfile.ZipFile(file) as archive:
         headers = _headers(path, archive)
         if len(headers) != 1:

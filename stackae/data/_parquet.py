@@ -12,10 +12,11 @@ import numpy as np
 from stackae.data._table import (
     StrPath,
     Table,
+    TableSpec,
     check_shape,
     decoding,
+    find_columns,
     refusal,
-    select_columns,
     texts_of,
     warn_of_rounding,
 )
@@ -28,22 +29,23 @@ class Columns(NamedTuple):
     """Which columns of a file are read."""
 
     features: list[str]
-    label: str | None
+    ignored: tuple[str, ...]
     dtype: np.dtype[Any]  # of the table that the features make
     n_samples: int
 
 
-def read_parquet(path: StrPath, drop: Sequence[str], labels: str | None) -> Table:
+def read_parquet(path: StrPath, spec: TableSpec) -> Table:
     """Read a ``.parquet`` file of numbers; page checksums are compared where the file has them."""
     with open_parquet(path) as parquet:
-        columns = choose_columns(path, parquet, drop, labels)
-        wanted = columns.features if columns.label is None else [*columns.features, columns.label]
-        table = parquet.read(columns=wanted)
+        columns = choose_columns(path, parquet, spec)
+        apart = [name for name in (spec.labels, spec.ids) if name is not None]
+        table = parquet.read(columns=[*columns.features, *(set(apart) - set(columns.features))])
         check_shape(path, (table.num_rows, len(columns.features)))
         X = np.empty((table.num_rows, len(columns.features)), columns.dtype)
         _fill(path, X, columns.features, table)
-        y = None if columns.label is None else _labels(path, columns.label, table.column(columns.label))
-    return Table(X, columns.features, y)
+        y = None if spec.labels is None else _labels(path, spec.labels, table.column(spec.labels))
+        ids = None if spec.ids is None else _ids(path, table.column(spec.ids))
+    return Table(X, columns.features, y, ids, columns.ignored)
 
 
 @contextmanager
@@ -62,22 +64,24 @@ def open_parquet(path: StrPath) -> Iterator[Any]:
         yield parquet
 
 
-def choose_columns(path: StrPath, parquet: Any, drop: Sequence[str], labels: str | None) -> Columns:
-    """Choose the features and the labels among the columns of an open file; refuse what is no number."""
+def choose_columns(path: StrPath, parquet: Any, spec: TableSpec) -> Columns:
+    """Choose the features among the columns of an open file; refuse what is no number."""
+    if spec.header is not None:
+        spec.refuse_for(path, "a .parquet file")
     schema = parquet.schema_arrow
     index, categories = _pandas_columns(schema)
-    names = [name for name in schema.names if name not in index or name == labels]
-    kept, label = select_columns(path, names, drop, labels)
-    types = [schema.field(names[position]).type for position in kept]
-    for position, kind in zip(kept, types, strict=True):
-        if not _is_numeric(kind) or names[position] in categories:
-            held = "categories" if names[position] in categories else kind
+    names = [name for name in schema.names if name not in index or name in (spec.labels, spec.ids)]
+    places = find_columns(path, names, spec)
+    features = [names[position] for position in places.features]
+    types = [schema.field(name).type for name in features]
+    for name, kind in zip(features, types, strict=True):
+        if not _is_numeric(kind) or name in categories:
+            held = "categories" if name in categories else kind
             mend = "drop the column, or turn it into numbers"
-            raise refusal(path, f"column {names[position]!r} holds {held}, not numbers", mend=mend)
+            raise refusal(path, f"column {name!r} holds {held}, not numbers", mend=mend)
     single = all(str(kind) in ("float", "halffloat") for kind in types)
     dtype = np.dtype(np.float32 if single else np.float64)
-    features = [names[position] for position in kept]
-    return Columns(features, None if label is None else names[label], dtype, parquet.metadata.num_rows)
+    return Columns(features, places.ignored, dtype, parquet.metadata.num_rows)
 
 
 def copy_parquet(path: StrPath, parquet: Any, features: Sequence[str], out: np.ndarray) -> None:
@@ -123,17 +127,29 @@ def _numbers(path: StrPath, name: str, column: Any, first_row: int) -> np.ndarra
 
 
 def _labels(path: StrPath, name: str, column: Any) -> np.ndarray:
-    from pyarrow import types
+    """Labels in their own type; where some are missing NaN among numbers and booleans, empty among text."""
+    from pyarrow import float64, types
 
     if types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
-    _refuse_nulls(path, name, column)
+    if types.is_boolean(column.type) and column.null_count:
+        column = column.cast("int8")
     if types.is_integer(column.type) or types.is_floating(column.type) or types.is_boolean(column.type):
-        values: np.ndarray = column.to_numpy()
+        values: np.ndarray = (column.cast(float64()) if column.null_count else column).to_numpy()
         return values
     if types.is_string(column.type) or types.is_large_string(column.type):
-        return texts_of(path, column.to_pylist())
+        return texts_of(path, ["" if text is None else text for text in column.to_pylist()])
     raise refusal(path, f"labels must be numbers or text, column {name!r} holds {column.type}")
+
+
+def _ids(path: StrPath, column: Any) -> np.ndarray:
+    """What rows are called by: whole numbers, or whatever it is as text."""
+    from pyarrow import types
+
+    if types.is_integer(column.type) and not column.null_count:
+        values: np.ndarray = column.to_numpy()
+        return values
+    return texts_of(path, ["" if cell is None else str(cell) for cell in column.to_pylist()])
 
 
 def _refuse_nulls(path: StrPath, name: str, column: Any, first_row: int = 0) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import errno
 import math
 import os
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
+from stackae.data.labels import says_nothing
 from stackae.data.mapped import MappedMatrix
 from stackae.exceptions import DataFileError, ParameterError, StackaeError, StackaeWarning
 
@@ -20,7 +22,40 @@ StrPath = str | os.PathLike[str]
 
 _BLOCK = 2**24  # bytes read at once
 LARGEST_EXACT = 2**53  # float64 holds every integer up to here
+_CODE = re.compile(r"[+-]?0\d+")
 _LONGEST_LABEL = 1000  # characters; NumPy gives every label the room of the longest one
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """What is wanted of a data file.
+
+    Attributes
+    ----------
+    drop : sequence of str
+        Columns to leave out.
+    labels, ids : str or None
+        The columns that hold the labels and what rows are called by, which are no features.
+    features : sequence of str or None
+        The features, in the order wanted; every other column is left out. None: all that is left.
+    header : bool or None
+        Whether the first row of a ``.csv`` file names the columns; None: as it looks.
+    """
+
+    drop: Sequence[str] = ()
+    labels: str | None = None
+    ids: str | None = None
+    features: Sequence[str] | None = None
+    header: bool | None = None
+
+    def refuse_for(self, path: StrPath, kind: str, *, has_arrays: bool = False) -> None:
+        """Refuse to choose columns by name, or a header, in a format or file that has none."""
+        named = [*self.drop, *(() if has_arrays else filter(None, (self.labels, self.ids)))]
+        if named:
+            what = f"{kind} has no column names, so {', '.join(map(repr, named))} cannot be found"
+            raise refusal(path, what, mend="use a .csv with a header, a .parquet, or a file of labels")
+        if self.header is not None:
+            raise refusal(path, f"{kind} has no header", mend="--header and --no-header are for .csv files")
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,12 +69,19 @@ class Table:
     feature_names : list of str or None
         The columns' names, None where the format or the file has none.
     y : ndarray of shape (n_samples,) or None
-        The labels, if any were asked for: integers, floats, booleans or text.
+        The labels, if any were asked for: integers, floats, booleans or text; NaN or empty where a row has
+        none.
+    ids : ndarray of shape (n_samples,) or None
+        What the rows are called by, if it was asked for: integers or text.
+    ignored : tuple of str
+        Columns that are neither features nor labels nor ids, and were not asked to be dropped.
     """
 
     X: np.ndarray | MappedMatrix
     feature_names: list[str] | None
-    y: np.ndarray | None
+    y: np.ndarray | None = None
+    ids: np.ndarray | None = None
+    ignored: tuple[str, ...] = ()
 
 
 def refusal(path: StrPath, what: str, where: str = "", mend: str = "") -> DataFileError:
@@ -127,18 +169,23 @@ def check_labels(path: StrPath, shape: Sequence[int], dtype: np.dtype[Any], wher
 
 
 def labels_of(path: StrPath, cells: list[str]) -> np.ndarray:
-    """Return labels written as text: integers or floats if all of them are, else the texts themselves."""
-    if not any("_" in cell for cell in cells):  # Python reads 1_000 as a number, no other tool does
+    """Return labels written as text: as numbers, NaN for those that are missing, or else as they stand.
+
+    Numbers that begin with a zero, such as 01, are codes, and stay text.
+    """
+    known = [cell for cell in cells if not says_nothing(cell)]
+    is_code = any("_" in cell or _CODE.fullmatch(cell.strip()) for cell in known)
+    for kind in () if is_code or not known else (int, float):
         try:
-            return np.array([int(cell) for cell in cells], np.int64)
-        except OverflowError:  # identifiers, which a float would round
-            return texts_of(path, cells)
+            numbers = [kind(cell) for cell in known]
         except ValueError:
-            pass
-        try:
-            return np.array([float(cell) for cell in cells], np.float64)
-        except ValueError:
-            pass
+            continue
+        if kind is int and len(known) == len(cells) and all(-(2**63) <= n < 2**63 for n in numbers):
+            return np.array(numbers, np.int64)
+        if kind is int and max(map(abs, numbers)) > LARGEST_EXACT:
+            break  # identifiers, which a float would round
+        values = iter(numbers)
+        return np.array([np.nan if says_nothing(cell) else next(values) for cell in cells], np.float64)
     return texts_of(path, cells)
 
 
@@ -150,31 +197,43 @@ def texts_of(path: StrPath, cells: list[str]) -> np.ndarray:
     return np.array(cells, dtype=np.str_)
 
 
-def refuse_names(path: StrPath, kind: str, drop: Sequence[str], labels: str | None) -> None:
-    """Refuse to choose columns by name in a format or file that has no names."""
-    wanted = [*drop, *([] if labels is None else [labels])]
-    if wanted:
-        what = f"{kind} has no column names, so {', '.join(map(repr, wanted))} cannot be found"
-        raise refusal(path, what, mend="use a .csv with a header, a .parquet, or a file of labels")
+class Places(NamedTuple):
+    """Where the columns are that are wanted of a table."""
+
+    features: list[int]
+    label: int | None
+    id: int | None
+    ignored: tuple[str, ...]
 
 
-def select_columns(
-    path: StrPath, names: Sequence[str], drop: Sequence[str], labels: str | None
-) -> tuple[list[int], int | None]:
-    """Return the positions of the features and of the labels among the columns ``names``."""
+def find_columns(path: StrPath, names: Sequence[str], spec: TableSpec) -> Places:
+    """Find the columns asked for among those that a table has."""
     if len(set(names)) < len(names):
         repeated = next(name for name in names if names.count(name) > 1)
         raise refusal(path, f"column name {repeated!r} occurs more than once", mend="rename one of them")
-    if labels is not None and labels in drop:
-        raise ParameterError(f"column {labels!r} cannot both be dropped and hold the labels")
-    for name in [*drop, *([] if labels is None else [labels])]:
-        if name not in names:
+    for what, name in (("the labels", spec.labels), ("the ids", spec.ids)):
+        if name is not None and name in spec.drop:
+            raise ParameterError(f"column {name!r} cannot both be dropped and hold {what}")
+    if spec.labels is not None and spec.labels == spec.ids:
+        raise ParameterError(f"column {spec.labels!r} cannot hold both the labels and the ids")
+    places = {name: place for place, name in enumerate(names)}
+    for name in [*spec.drop, *filter(None, (spec.labels, spec.ids))]:
+        if name not in places:
             raise refusal(path, f"no column {name!r}", mend=f"it has {listed(names)}")
-    left_out = {*drop, labels}
-    kept = [position for position, name in enumerate(names) if name not in left_out]
-    if not kept:
+    apart = {*spec.drop, spec.labels, spec.ids}
+    rest = [name for name in names if name not in apart]
+    features = rest if spec.features is None else list(spec.features)
+    if missing := [name for name in features if name not in places]:
+        raise refusal(path, f"no column {listed(missing)}, which the model knows", f"it has {listed(names)}")
+    if not features:
         raise refusal(path, "no column is left as a feature", mend="drop fewer")
-    return kept, None if labels is None else names.index(labels)
+    wanted = set(features)
+    return Places(
+        [places[name] for name in features],
+        None if spec.labels is None else places[spec.labels],
+        None if spec.ids is None else places[spec.ids],
+        tuple(name for name in rest if name not in wanted),
+    )
 
 
 def listed(names: Sequence[str], most: int = 20) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from stackae._utils.memory import parse_memory
-from stackae.data._table import StrPath, refusal
+from stackae.data._table import StrPath, Table, TableSpec, find_columns, refusal
 from stackae.data.mapped import MappedMatrix
 from stackae.data.matrix import Matrix
 from stackae.data.named_matrix import NamedMatrix
@@ -43,12 +43,18 @@ class DataSet:
         The columns' names.
     name : str
         The data set's name as it was given, or the file's without its folder.
+    ids : ndarray of shape (n_samples,) or None
+        What the rows are called by.
+    ignored : tuple of str
+        Columns of the file that nobody asked for.
     """
 
     X: np.ndarray | MappedMatrix
     y: np.ndarray | None
     feature_names: list[str] | None
     name: str
+    ids: np.ndarray | None = None
+    ignored: tuple[str, ...] = ()
 
     @property
     def named_samples(self) -> np.ndarray | MappedMatrix | NamedMatrix:
@@ -89,6 +95,9 @@ def load_data(
     data_home: StrPath | None = None,
     drop: Sequence[str] = (),
     labels: StrPath | None = None,
+    ids: str | None = None,
+    features: Sequence[str] | None = None,
+    header: bool | None = None,
     max_memory: int | str | None = None,
     cache_folder: StrPath | None = None,
 ) -> DataSet:
@@ -122,6 +131,8 @@ def load_data(
         Columns of a file to leave out.
     labels : str or path-like, default=None
         A file's column that holds the labels, or an existing file of labels. Data sets bring their own.
+    ids, features, header
+        As for :func:`read_table`.
     max_memory : int, str or None, default=None
         What the rows may take in memory, in bytes or as ``"1GB"``. Larger ``.npy`` files are read from where
         they lie, larger Parquet files are copied once to ``cache_folder``. None: half of the machine's.
@@ -131,7 +142,7 @@ def load_data(
     Returns
     -------
     data : DataSet
-        ``X`` of shape (n_samples, n_features), ``y``, ``feature_names`` and ``name``.
+        ``X`` of shape (n_samples, n_features), ``y``, ``feature_names``, ``name``, ``ids`` and ``ignored``.
 
     Raises
     ------
@@ -142,7 +153,7 @@ def load_data(
     DataFileError
         A file is malformed, or its rows and labels differ in number.
     ParameterError
-        ``drop`` or ``labels`` were given for a data set.
+        ``drop``, ``labels``, ``ids`` or ``header`` were given for a data set.
 
     Examples
     --------
@@ -151,43 +162,54 @@ def load_data(
     ((1437, 64), dtype('float32'), ['pixel_0_0', 'pixel_0_1'])
     """
     memory = parse_memory(max_memory)
+    # Labels are a file of their own, or a column.
+    file = None if labels is None or not os.path.isfile(labels) else os.fspath(labels)
+    column = None if labels is None or file is not None else os.fspath(labels)
+    spec = TableSpec((drop,) if isinstance(drop, str) else tuple(drop), column, ids, features, header)
     if not isinstance(source, (str, os.PathLike)):
-        return _in_shards(list(source), drop, labels, memory, cache_folder)
+        return _in_shards(list(source), spec, file, memory, cache_folder)
     text = os.fspath(source)
     name, _, split = text.partition(":")
     named = name in DATA_SETS and text in (name, f"{name}:train", f"{name}:test")
     # a Path cannot say "./digits", so that for a Path an existing file wins
     if named and (isinstance(source, str) or not os.path.exists(text)):
-        if drop or labels is not None:
-            raise ParameterError(f"drop and labels are for files; {name!r} has its own columns and labels")
-        return DATA_SETS[name](text, split != "test", data_home)
-    return _load_file(text, drop, labels, memory, cache_folder)
+        if drop or header is not None or (labels, ids) != (None, None):
+            raise ParameterError(
+                f"drop, labels, ids and header are for files; {name!r} has its own columns and labels"
+            )
+        return _with_columns(DATA_SETS[name](text, split != "test", data_home), spec)
+    return _load_file(text, spec, file, memory, cache_folder)
+
+
+def _with_columns(data: DataSet, spec: TableSpec) -> DataSet:
+    """A data set with the features that are wanted."""
+    if spec.features is None or data.feature_names is None or list(spec.features) == data.feature_names:
+        return data
+    places = find_columns(data.name, data.feature_names, spec)
+    X = np.ascontiguousarray(np.asarray(data.X)[:, places.features])
+    return replace(data, X=X, feature_names=list(spec.features), ignored=places.ignored)
 
 
 def _load_file(
-    path: str, drop: Sequence[str], labels: StrPath | None, memory: int, cache_folder: StrPath | None
+    path: str, spec: TableSpec, labels: str | None, memory: int, cache_folder: StrPath | None
 ) -> DataSet:
-    """Load a file, or the folder of a table's files."""
+    """Load a file, or the folder of a table's files; ``labels`` is a file of them."""
     if not os.path.exists(path):
         known = ", ".join(DATA_SETS)
         raise FileNotFoundError(f"{path}: neither a file nor a data set; the data sets are {known}")
     if os.path.isdir(path):
-        return _in_shards(path, drop, labels, memory, cache_folder)
-    if labels is None and may_be_large(path) and _MOST_EXPANSION * os.path.getsize(path) > memory:
-        return _in_shards([path], drop, labels, memory, cache_folder)
-    if labels is None or not os.path.isfile(labels):
-        table = read_table(path, drop=drop, labels=None if labels is None else os.fspath(labels))
-        return DataSet(table.X, table.y, table.feature_names, os.path.basename(path))
-    table = read_table(path, drop=drop)
-    y = read_labels(labels)
-    _check_lengths(labels, y, path, table.X)
-    return DataSet(table.X, y, table.feature_names, os.path.basename(path))
+        return _in_shards(path, spec, labels, memory, cache_folder)
+    is_large = may_be_large(path) and _MOST_EXPANSION * os.path.getsize(path) > memory
+    if is_large and (spec.labels, spec.ids, labels) == (None, None, None):
+        return _in_shards([path], spec, labels, memory, cache_folder)
+    table = read_table(path, **vars(spec))
+    return _data_set(table, labels, spec, path, os.path.basename(path))
 
 
 def _in_shards(
     source: str | list[StrPath],
-    drop: Sequence[str],
-    labels: StrPath | None,
+    spec: TableSpec,
+    labels: str | None,
     memory: int,
     cache_folder: StrPath | None,
 ) -> DataSet:
@@ -196,14 +218,21 @@ def _in_shards(
     if not paths:
         raise ParameterError("a table in parts needs at least one file, got none")
     name = os.path.basename(os.path.normpath(source if isinstance(source, str) else os.fspath(paths[0])))
-    if labels is not None and not os.path.isfile(labels):
-        what = f"the column {os.fspath(labels)!r} cannot be the labels of a table in parts"
-        raise refusal(source if isinstance(source, str) else paths[0], what, mend="give a file of labels")
-    table = read_shards(paths, [drop] if isinstance(drop, str) else drop, memory, cache_folder)
-    y = None if labels is None else read_labels(labels)
-    if labels is not None and y is not None:
-        _check_lengths(labels, y, name, table.X)
-    return DataSet(table.X, y, table.feature_names, name)
+    for what, column in (("labels", spec.labels), ("ids", spec.ids)):
+        if column is not None:
+            said = f"the column {column!r} cannot be the {what} of a table in parts"
+            mend = "give a file of labels" if what == "labels" else "leave the ids out"
+            raise refusal(source if isinstance(source, str) else paths[0], said, mend=mend)
+    return _data_set(read_shards(paths, spec, memory, cache_folder), labels, spec, name, name)
+
+
+def _data_set(table: Table, labels: str | None, spec: TableSpec, source: str, name: str) -> DataSet:
+    """A table with its labels, which may be in a file of their own."""
+    y = table.y
+    if labels is not None:
+        y = read_labels(labels, header=spec.header if labels.lower().endswith(".csv") else None)
+        _check_lengths(labels, y, source, table.X)
+    return DataSet(table.X, y, table.feature_names, name, table.ids, table.ignored)
 
 
 def fingerprint(X: np.ndarray | Matrix) -> str:
@@ -235,7 +264,10 @@ def fingerprint(X: np.ndarray | Matrix) -> str:
 
 def _check_lengths(labels: StrPath, y: np.ndarray, source: str, X: np.ndarray | MappedMatrix) -> None:
     if len(y) != len(X):
-        raise refusal(labels, f"{len(y):,} labels for the {len(X):,} rows of {source}")
+        mend = (
+            "say by --header or --no-header whether they begin with one" if abs(len(y) - len(X)) == 1 else ""
+        )
+        raise refusal(labels, f"{len(y):,} labels for the {len(X):,} rows of {source}", mend=mend)
 
 
 def _like_mnist(name: str, folder: str, openml: str, train: bool, data_home: StrPath | None) -> DataSet:

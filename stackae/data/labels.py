@@ -145,6 +145,11 @@ def _marked(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     return found
 
 
+def says_nothing(text: str) -> bool:
+    """Whether a text is empty, or one by which files say that a value is missing."""
+    return not text.strip() or text.strip() in MISSING
+
+
 def holds_marker(values: npt.NDArray[Any]) -> bool:
     """Whether one of the classes is -1, or says so as text."""
     return bool(_marked(values).any())

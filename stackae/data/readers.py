@@ -17,7 +17,7 @@ from stackae.data._csv import read_csv, read_csv_labels
 from stackae.data._idx import read_idx, read_idx_labels
 from stackae.data._npy import read_npy, read_npy_labels, read_npz, read_npz_labels
 from stackae.data._parquet import read_parquet
-from stackae.data._table import StrPath, Table, refusal
+from stackae.data._table import StrPath, Table, TableSpec, refusal
 
 __all__ = ["FORMATS", "Format", "Table", "read_labels", "read_table"]
 
@@ -27,8 +27,8 @@ class Format(NamedTuple):
 
     shown: str  # its endings, for messages
     ending: str  # a pattern that the end of the name matches, in lower case
-    table: Callable[[StrPath, Sequence[str], str | None], Table]
-    labels: Callable[[StrPath], np.ndarray] | None
+    table: Callable[[StrPath, TableSpec], Table]
+    labels: Callable[[StrPath, TableSpec], np.ndarray] | None
 
 
 FORMATS = (
@@ -40,7 +40,15 @@ FORMATS = (
 )
 
 
-def read_table(path: StrPath, *, drop: Sequence[str] = (), labels: str | None = None) -> Table:
+def read_table(
+    path: StrPath,
+    *,
+    drop: Sequence[str] = (),
+    labels: str | None = None,
+    ids: str | None = None,
+    features: Sequence[str] | None = None,
+    header: bool | None = None,
+) -> Table:
     """Read a data file.
 
     ``.npy``
@@ -49,7 +57,9 @@ def read_table(path: StrPath, *, drop: Sequence[str] = (), labels: str | None = 
         The array ``X``, or else the only 2-dimensional one. ``labels`` names another array.
     ``.csv``
         Numbers between commas, UTF-8, as float64. The first row is a header when one of its cells is not a
-        number (``nan`` and ``inf`` are numbers). Blank lines are skipped.
+        number (``nan`` and ``inf`` are numbers) or, with a warning, when it alone counts, as column numbers
+        and wavelengths do: 0, 1, ..., or three or more numbers in even steps, or five or more that rise.
+        Blank lines are skipped.
     ``.parquet``
         Columns of numbers, through pyarrow. The unnamed row index that pandas stores is no column. Damaged
         pages are found where the file has page checksums, as those written by stackae do.
@@ -68,12 +78,19 @@ def read_table(path: StrPath, *, drop: Sequence[str] = (), labels: str | None = 
     drop : sequence of str, default=()
         Columns to leave out, in formats with column names. They may hold anything.
     labels : str, default=None
-        The column (in ``.npz`` the array) that holds the labels; it is no feature.
+        The column (in ``.npz`` the array) that holds the labels; it is no feature. Labels may be missing.
+    ids : str, default=None
+        The same for what the rows are called by.
+    features : sequence of str, default=None
+        The columns that are wanted as features, in that order, where the file names its columns; others are
+        left out. None: all that is left.
+    header : bool, default=None
+        Whether the first row of a ``.csv`` file is a header; None: as it looks.
 
     Returns
     -------
     table : Table
-        ``X`` of shape (n_samples, n_columns), ``feature_names`` and ``y``.
+        ``X`` of shape (n_samples, n_columns), ``feature_names``, ``y``, ``ids`` and ``ignored``.
 
     Raises
     ------
@@ -87,7 +104,7 @@ def read_table(path: StrPath, *, drop: Sequence[str] = (), labels: str | None = 
     Warns
     -----
     StackaeWarning
-        Integers over 2**53 were rounded.
+        Integers over 2**53 were rounded, or a row of numbers was taken as the header.
 
     Examples
     --------
@@ -100,10 +117,11 @@ def read_table(path: StrPath, *, drop: Sequence[str] = (), labels: str | None = 
     >>> table.X.tolist(), table.feature_names, table.y.tolist()
     ([[1.0, 2.0], [3.0, 4.0]], ['height', 'width'], ['rose', 'lily'])
     """
-    return _format_of(path).table(path, [drop] if isinstance(drop, str) else drop, labels)
+    drop = (drop,) if isinstance(drop, str) else tuple(drop)
+    return _format_of(path).table(path, TableSpec(drop, labels, ids, features, header))
 
 
-def read_labels(path: StrPath) -> np.ndarray:
+def read_labels(path: StrPath, *, header: bool | None = None) -> np.ndarray:
     """Read a file of labels: 1-dimensional, in the type that the file gives them.
 
     Known are ``.npy``, ``.npz`` of one array, IDX, and ``.csv`` of one column. In the last, a first cell that
@@ -113,11 +131,14 @@ def read_labels(path: StrPath) -> np.ndarray:
     ----------
     path : str or path-like
         The file.
+    header : bool, default=None
+        Whether the first row of a ``.csv`` file is a header; None: as it looks.
 
     Returns
     -------
     labels : ndarray of shape (n_samples,)
-        Integers, floats, booleans or text; integers stay integers.
+        Integers, floats, booleans or text; integers stay integers. Of a ``.csv`` file, NaN or empty where a
+        cell is empty or says ``NA``, ``nan`` or the like.
 
     Raises
     ------
@@ -140,7 +161,7 @@ def read_labels(path: StrPath) -> np.ndarray:
     if read is None:
         known = ", ".join(known.shown for known in FORMATS if known.labels is not None)
         raise refusal(path, "labels are not read from this format", f"they are from {known}")
-    return read(path)
+    return read(path, TableSpec(header=header))
 
 
 def _format_of(path: StrPath) -> Format:

@@ -11,7 +11,7 @@ import numpy as np
 
 from stackae.data._npy import map_npy
 from stackae.data._parquet import choose_columns, copy_parquet, open_parquet
-from stackae.data._table import StrPath, Table, check_shape, refusal, refuse_names
+from stackae.data._table import StrPath, Table, TableSpec, check_shape, refusal
 from stackae.data.mapped import MappedMatrix, scratch_array
 
 _ENDINGS = (".npy", ".parquet")
@@ -40,7 +40,7 @@ def may_be_large(path: StrPath) -> bool:
 
 
 def read_shards(
-    paths: Sequence[StrPath], drop: Sequence[str], memory: int, folder: str | os.PathLike[str] | None
+    paths: Sequence[StrPath], spec: TableSpec, memory: int, folder: str | os.PathLike[str] | None
 ) -> Table:
     """Read ``.npy`` or ``.parquet`` files as one table, one below the other.
 
@@ -48,8 +48,8 @@ def read_shards(
     ----------
     paths : sequence of path-like
         Of one kind, in the order of the rows.
-    drop : sequence of str
-        Columns to leave out.
+    spec : TableSpec
+        Without labels and ids: what stands in files of their own.
     memory : int
         Bytes that the rows of Parquet files may take; more of them are copied to the disk, in one pass.
         ``.npy`` files are read from where they lie.
@@ -67,26 +67,26 @@ def read_shards(
     if len(kinds) != 1 or "" in kinds:
         found = ", ".join(sorted(Path(path).suffix or Path(path).name for path in paths)[:5])
         raise refusal(paths[0], f"parts of one table must all be .npy or all .parquet, got {found}")
-    return _read_npy(paths, drop) if kinds == {".npy"} else _read_parquet(paths, drop, memory, folder)
+    return _read_npy(paths, spec) if kinds == {".npy"} else _read_parquet(paths, spec, memory, folder)
 
 
-def _read_npy(paths: Sequence[StrPath], drop: Sequence[str]) -> Table:
+def _read_npy(paths: Sequence[StrPath], spec: TableSpec) -> Table:
     maps = []
     for path in paths:
-        refuse_names(path, "a .npy file", drop, None)
+        spec.refuse_for(path, "a .npy file")
         maps.append(map_npy(path))
         if maps[-1].shape[1] != maps[0].shape[1]:
             what = f"{maps[-1].shape[1]} columns, where {os.fspath(paths[0])} has {maps[0].shape[1]}"
             raise refusal(path, what, mend="parts of one table have the same columns")
-    return Table(MappedMatrix(maps), None, None)
+    return Table(MappedMatrix(maps), None)
 
 
 def _read_parquet(
-    paths: Sequence[StrPath], drop: Sequence[str], memory: int, folder: str | os.PathLike[str] | None
+    paths: Sequence[StrPath], spec: TableSpec, memory: int, folder: str | os.PathLike[str] | None
 ) -> Table:
     with ExitStack() as stack:
         files = [stack.enter_context(open_parquet(path)) for path in paths]
-        columns = [choose_columns(path, file, drop, None) for path, file in zip(paths, files, strict=True)]
+        columns = [choose_columns(path, file, spec) for path, file in zip(paths, files, strict=True)]
         features = columns[0].features
         for path, chosen in zip(paths, columns, strict=True):
             if chosen.features != features:
@@ -102,7 +102,7 @@ def _read_parquet(
         for path, file, chosen in zip(paths, files, columns, strict=True):
             copy_parquet(path, file, features, X[start : start + chosen.n_samples])
             start += chosen.n_samples
-    return Table(MappedMatrix([X]) if large else X, features, None)
+    return Table(MappedMatrix([X]) if large else X, features, ignored=columns[0].ignored)
 
 
 def _ending(path: StrPath) -> str:

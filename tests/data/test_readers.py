@@ -7,7 +7,7 @@ import sys
 import time
 import warnings
 import zipfile
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from unittest import mock
 
 import numpy as np
@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from stackae.data import _csv, _npy, read_labels, read_table
+from stackae.data.labels import says_nothing
 from stackae.exceptions import DataFileError, ParameterError, StackaeWarning
 
 NUMBERS = np.array([[1.5, 2.0], [3.0, -4.25], [0.0, 1e30]])
@@ -358,7 +359,7 @@ def test_npz_labels_in_one_column_are_not_taken_for_the_table(tmp_path):
 
 def test_npz_labels_of_another_length_are_refused_with_both(tmp_path):
     np.savez(tmp_path / "t.npz", X=NUMBERS, y=np.arange(4))
-    refused(tmp_path / "t.npz", "4 labels for 3 rows", labels="y")
+    refused(tmp_path / "t.npz", "4 values for 3 rows", labels="y")
 
 
 def test_npz_without_the_labels_asked_for_is_refused_with_the_names(tmp_path):
@@ -575,7 +576,8 @@ def test_csv_drops_one_column_given_as_a_text(tmp_path):
     [
         (["rose", "lily"], "U", ["rose", "lily"]),
         (["2", "-1"], np.int64, [2, -1]),
-        (["007", "1"], np.int64, [7, 1]),
+        (["007", "1"], "U", ["007", "1"]),
+        (["0", "-0.5"], np.float64, [0, -0.5]),
         (["0.5", "1"], np.float64, [0.5, 1]),
         (["1", "b"], "U", ["1", "b"]),
         (["1_0", "2"], "U", ["1_0", "2"]),
@@ -594,8 +596,106 @@ def test_csv_labels_are_integers_floats_or_text(tmp_path, quote, cells, dtype, e
         assert table.y.dtype.kind == np.dtype(dtype).kind
 
 
-def test_csv_with_an_empty_label_is_refused(tmp_path):
-    refused(write(tmp_path, "a,y\n1,b\n2,\n"), "missing value", "line 3", "column 'y'", labels="y")
+@pytest.mark.parametrize("empty", ["", " ", '""', "NA", "nan", "NaN", "<NA>", "null"])
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["1", "0"], [1.0, 0.0]),
+        (["0.5", "2"], [0.5, 2.0]),
+        (["b", "c"], ["b", "c"]),
+        (["01", "02"], ["01", "02"]),
+    ],
+)
+def test_csv_labels_may_be_missing(tmp_path, empty, cells, expected):
+    text = "a,y\n" + "".join(f"1,{cell}\n" for cell in [empty, *cells])
+    y = read_table(write(tmp_path, text), labels="y").y
+    assert y[1:].tolist() == expected
+    assert np.isnan(y[0]) if y.dtype.kind == "f" else says_nothing(y[0])
+
+
+@pytest.mark.parametrize(
+    ("rows", "names"),
+    [
+        (["0,1,2", "5,4,3", "1,0,2"], ["0", "1", "2"]),
+        (["0,1", "0.5,0.2"], ["0", "1"]),
+        (["400.0,402.5,405.0", "0.3,0.1,0.2"], ["400.0", "402.5", "405.0"]),
+        (["2019,2020,2021", "7,9,8"], ["2019", "2020", "2021"]),
+        (["1,3,4,9,11", "5,4,3,2,1"], ["1", "3", "4", "9", "11"]),
+        (["0,1,2", "0,1,2", "5,4,3"], None),  # not the only one
+        (["1,2,3", "2,3,4"], None),  # all rise
+        (["1,2", "4,3"], None),  # two may rise by chance
+        (["1,3,4", "4,3,1"], None),  # so may three, if not evenly
+        (["0,2", "5,4"], None),
+        (["0,1,inf", "5,4,3"], None),
+        (["0,1,2"], None),  # there is nothing that it would name
+    ],
+)
+def test_csv_whose_first_row_alone_counts_has_a_header_of_numbers(tmp_path, rows, names):
+    path = write(tmp_path, "\n".join(rows) + "\n")
+    said = (
+        nullcontext()
+        if names is None
+        else pytest.warns(StackaeWarning, match="is taken as a header.*--no-header")
+    )
+    with said:
+        table = read_table(path)
+    assert table.feature_names == names
+    assert len(table.X) == len(rows) - (names is not None)
+    whole = read_table(path, header=False)
+    assert (whole.feature_names, len(whole.X)) == (None, len(rows))
+    if len(rows) > 1:
+        named = read_table(path, header=True)
+        assert (named.feature_names, len(named.X)) == (rows[0].split(","), len(rows) - 1)
+
+
+def test_a_frame_without_names_of_its_own_is_read_back(tmp_path):
+    X = np.random.default_rng(0).normal(size=(300, 6))
+    pd.DataFrame(X).to_csv(tmp_path / "a.csv", index=False)
+    with pytest.warns(StackaeWarning, match="taken as a header"):
+        np.testing.assert_array_equal(read_table(tmp_path / "a.csv").X, X)
+
+
+@pytest.mark.parametrize("ending", [".npy", ".npz", ".idx", ".parquet"])
+def test_a_header_is_for_csv_files(tmp_path, ending):
+    path = tmp_path / f"t{ending}"
+    if ending == ".parquet":
+        pq.write_table(pa.table({"a": [1.0]}), path)
+    else:
+        path.write_bytes(b"")
+    refused(path, "has no header", "--header and --no-header are for .csv files", header=True)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_features_are_picked_by_name_in_the_order_wanted(tmp_path, ending):
+    frame = pd.DataFrame(
+        {"b": [1.5, 2.5], "who": ["x1", "x2"], "a": [3.0, 4.0], "kind": ["p", "q"], "c": [5, 6]}
+    )
+    path = tmp_path / f"t{ending}"
+    frame.to_csv(path, index=False) if ending == ".csv" else frame.to_parquet(path)
+    table = read_table(path, features=["a", "b"], labels="kind", ids="who")
+    assert table.feature_names == ["a", "b"]
+    assert table.X.tolist() == [[3, 1.5], [4, 2.5]]
+    assert (table.y.tolist(), table.ids.tolist(), table.ignored) == (["p", "q"], ["x1", "x2"], ("c",))
+    refused(path, "no column 'd', 'e', which the model knows", "it has 'b', 'who'", features=["a", "d", "e"])
+    with pytest.raises(ParameterError, match="column 'who' cannot hold both the labels and the ids"):
+        read_table(path, labels="who", ids="who")
+    with pytest.raises(ParameterError, match="column 'who' cannot both be dropped and hold the ids"):
+        read_table(path, drop=["who"], ids="who")
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_ids_keep_what_they_say(tmp_path, ending):
+    path = tmp_path / f"t{ending}"
+    frame = pd.DataFrame({"id": ["007", "NA"], "n": [12, 9], "a": [1.0, 2.0]})
+    frame.to_csv(path, index=False) if ending == ".csv" else frame.to_parquet(path)
+    assert read_table(path, ids="id").ids.tolist() == ["007", "NA"]
+    assert list(map(str, read_table(path, ids="n", drop=["id"]).ids.tolist())) == ["12", "9"]
+
+
+def test_npz_ids_are_the_array_of_that_name(tmp_path):
+    np.savez(tmp_path / "t.npz", X=NUMBERS, who=np.array(["a", "b", "c"]))
+    assert read_table(tmp_path / "t.npz", ids="who").ids.tolist() == ["a", "b", "c"]
+    refused(tmp_path / "t.npz", "no array 'when' for the ids", ids="when")
 
 
 def test_csv_with_an_enormous_label_is_refused(tmp_path):
@@ -738,11 +838,25 @@ def test_parquet_categories_of_numbers_are_refused_as_features(tmp_path):
     assert read_table(tmp_path / "t.parquet", labels="odd").y.tolist() == [1, 2]
 
 
-@pytest.mark.parametrize("options", [{}, {"labels": "b"}])
-def test_parquet_nulls_are_refused_with_row_and_column(tmp_path, options):
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (pa.array([1, None, 0]), [1, np.nan, 0]),
+        (pa.array([True, None, False]), [1, np.nan, 0]),
+        (pa.array([0.5, None, 2.0]), [0.5, np.nan, 2]),
+        (pa.array(["a", None, "b"]), ["a", "", "b"]),
+        (pa.array(["a", None, "b"]).dictionary_encode(), ["a", "", "b"]),
+    ],
+)
+def test_parquet_labels_may_be_missing(tmp_path, values, expected):
+    pq.write_table(pa.table({"a": [1.0, 2.0, 3.0], "y": values}), tmp_path / "t.parquet")
+    np.testing.assert_array_equal(read_table(tmp_path / "t.parquet", labels="y").y, expected)
+
+
+def test_parquet_nulls_are_refused_with_row_and_column(tmp_path):
     columns = {"a": [1.0, 2.0, 3.0], "b": [1.0, 2.0, None]}
     pq.write_table(pa.table(columns), tmp_path / "t.parquet", row_group_size=1)
-    refused(tmp_path / "t.parquet", "missing value", "row 2", "column 'b'", **options)
+    refused(tmp_path / "t.parquet", "missing value", "row 2", "column 'b'")
 
 
 def test_parquet_nan_is_left_for_the_estimator(tmp_path):
@@ -944,16 +1058,21 @@ def test_labels_of_idx_files_keep_their_type(tmp_path, code, dtype):
         ("kind\nrose\nlily\nrose\n", ["rose", "lily", "rose"]),
         ("rose\nlily\nrose\n", ["rose", "lily", "rose"]),
         ('"kind"\n"a, b"\n"a, b"\n', ["a, b", "a, b"]),
-        ("nan\n1\n", None),
+        ("y\n1\n0\n", [1, 0]),
     ],
 )
 def test_labels_of_csv_files_are_read_with_or_without_a_header(tmp_path, text, expected):
     labels = read_labels(write(tmp_path, text))
-    if expected is None:
-        assert np.isnan(labels[0])
-    else:
-        assert labels.tolist() == expected
-        assert type(labels.tolist()[0]) is type(expected[0])
+    assert labels.tolist() == expected
+    assert type(labels.tolist()[0]) is type(expected[0])
+
+
+def test_a_file_of_labels_may_lack_some_and_begin_with_a_header_of_its_own(tmp_path):
+    np.testing.assert_array_equal(read_labels(write(tmp_path, "nan\n1\n")), [np.nan, 1])
+    np.testing.assert_array_equal(read_labels(write(tmp_path, "y\n1\n\n2\n\n")), [1, np.nan, 2])
+    assert read_labels(write(tmp_path, "kind\nrose\n\nNA\nlily\n")).tolist() == ["rose", "", "NA", "lily"]
+    assert read_labels(write(tmp_path, "0\n1\n2\n"), header=True).tolist() == [1, 2]
+    assert read_labels(write(tmp_path, "a\nb\nc\n"), header=False).tolist() == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(
@@ -961,8 +1080,8 @@ def test_labels_of_csv_files_are_read_with_or_without_a_header(tmp_path, text, e
     [
         ("1,2\n", ["labels are one column", "line 1"]),
         ("y\n1\n2,3\n", ["2 cells", "line 3"]),
-        ("y\n1\n\n2\n", ["missing value", "line 3"]),
         ("y\n", ["no labels in it"]),
+        ("y\n\nNA\n", ["no labels in it"]),
         ("", ["no labels in it"]),
         (b"y\n\xff\n", ["not UTF-8", "line 2"]),
     ],
