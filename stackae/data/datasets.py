@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from stackae._utils.memory import parse_memory
 from stackae.data._table import StrPath, Table, TableSpec, find_columns, refusal
@@ -60,6 +61,12 @@ class DataSet:
     def named_samples(self) -> np.ndarray | MappedMatrix | NamedMatrix:
         """``X``, with the columns' names where it has some: what an estimator is given."""
         return self.X if self.feature_names is None else NamedMatrix(self.X, self.feature_names)
+
+    def take(self, index: npt.NDArray[np.intp]) -> DataSet:
+        """Some of the samples, by their numbers, in memory."""
+        X = self.X.gather(index) if isinstance(self.X, Matrix) else np.asarray(self.X[index])
+        y, ids = (None if values is None else values[index] for values in (self.y, self.ids))
+        return replace(self, X=X, y=y, ids=ids)
 
 
 def _digits(name: str, train: bool, data_home: StrPath | None) -> DataSet:

@@ -2,6 +2,7 @@
 
 from stackae.evaluation.comparison import Comparison, Record, summary
 from stackae.evaluation.experiment import Split, compare, compare_fitted, resplit
+from stackae.evaluation.held_out import beside_baselines, hold_out
 from stackae.evaluation.measures import Measure
 from stackae.evaluation.methods import METHODS
 from stackae.evaluation.picture import draw
@@ -12,9 +13,11 @@ __all__ = [
     "Measure",
     "Record",
     "Split",
+    "beside_baselines",
     "compare",
     "compare_fitted",
     "draw",
+    "hold_out",
     "resplit",
     "summary",
 ]
