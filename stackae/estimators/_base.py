@@ -247,9 +247,10 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NestedParam
         """Write :meth:`transform` as an ONNX file, for programs that have neither stackae nor torch.
 
         The model's input ``X`` (samples × features, float32, any number of rows) is in the units of the data
-        given to ``fit``: the scaling is in the file. Its output ``codes`` is what ``transform`` gives for
-        float32 rows, to rounding (1e-5). Only where two units of a :class:`~stackae.TopK` code are equal to
-        rounding may another one be kept. Rows are not checked for values that are not finite.
+        given to ``fit``: the scaling is in the file, and so is what stands for a missing cell. Its output
+        ``codes`` is what ``transform`` gives for float32 rows, to rounding (1e-5). Only where two units of a
+        :class:`~stackae.TopK` code are equal to rounding may another one be kept. Rows are not checked for
+        values that are not finite.
 
         The model's metadata holds ``estimator``, ``n_features``, ``feature_names`` (where ``X`` had column
         names), ``code_names`` and ``versions``; all but the first are JSON. The file is written atomically.
@@ -285,8 +286,8 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NestedParam
         True
         """
         check_is_fitted(self)
-        names = [str(name) for name in self.get_feature_names_out()]
-        write_onnx(self, path, self._features, ["codes"], {"code_names": names})
+        metadata = {"code_names": [str(name) for name in self.get_feature_names_out()]}
+        write_onnx(self, path, self._features, ["codes"], metadata, missing_values=self._missing)
 
     @abstractmethod
     def _asked_widths(self) -> list[int] | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
+from os import PathLike
 from typing import Any, ClassVar, Self
 
 from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import check_is_fitted
 
 from stackae._utils.constraints import InvalidParameterError
 from stackae._utils.part_table import PartTable
@@ -161,6 +164,69 @@ class EncoderEstimator(BaseEncoder):
             return None
         given = self._given if isinstance(self._given, BaseAutoencoder) else StackedAutoencoder(self.encoder)
         return given._asked_widths()
+
+    def export_onnx(self, path: str | PathLike[str], *, codes: bool = False) -> None:
+        """Write what the estimator predicts as an ONNX file, for programs without stackae and torch.
+
+        The model's input ``X`` (samples × features, float32, any number of rows) is in the units of the data
+        given to ``fit``: the scaling is in the file, and so is what stands for a missing cell. Rows are not
+        checked for values that are not finite. The outputs are, to rounding (1e-5), what the estimator gives
+        for float32 rows:
+
+        - of a classifier ``label`` (samples,), the class: int64 where classes are whole numbers or booleans,
+          else text, dates too; and ``probabilities`` (samples × classes), as ``predict_proba`` gives them;
+        - of a regressor ``predictions`` (samples,), or (samples × outputs), in the units of ``y``;
+        - of a detector ``label`` (samples,), int64: -1 for outliers, 1 for the others; and ``scores``
+          (samples,), as ``decision_function`` gives them: below 0 for outliers;
+        - with ``codes=True``, instead, ``codes`` (samples × components), as ``transform`` gives them.
+
+        The model's metadata holds ``estimator``, ``n_features``, ``feature_names`` (where ``X`` had column
+        names) and ``versions``; ``classes`` of a classifier, in the order of ``probabilities``; ``offset`` of
+        a detector, by which ``score_samples`` exceeds ``scores``; ``code_names`` of codes. All but the first
+        are JSON. The file is written atomically.
+
+        Parameters
+        ----------
+        path : path-like
+        codes : bool, default=False
+            Write :meth:`transform` instead of the predictions.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ParameterError
+            The package onnx is not installed (``pip install 'stackae[onnx]'``), or the model is over ONNX's
+            limit of 2 GiB.
+        OSError
+            The file cannot be written.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> import numpy as np
+        >>> from onnxruntime import InferenceSession
+        >>> from sklearn.datasets import load_iris
+        >>> from stackae import StackedAutoencoderClassifier
+        >>> iris = load_iris()
+        >>> X, y = iris.data.astype(np.float32), iris.target_names[iris.target]
+        >>> model = StackedAutoencoderClassifier((8, 2), random_state=0).fit(X, y)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.export_onnx(os.path.join(folder, "classifier.onnx"))
+        ...     session = InferenceSession(os.path.join(folder, "classifier.onnx"))
+        >>> label, probabilities = session.run(["label", "probabilities"], {"X": X})
+        >>> bool((label == model.predict(X)).all()), probabilities.shape
+        (True, (150, 3))
+        """
+        check_is_fitted(self)
+        if codes:
+            super().export_onnx(path)
+        else:
+            self._export_predictions(path)
+
+    @abstractmethod
+    def _export_predictions(self, path: str | PathLike[str]) -> None:
+        """Write what is predicted as an ONNX file."""
 
     def _kept_params(self) -> dict[str, Any]:
         params = super()._kept_params()

@@ -146,13 +146,15 @@ class Reconstructing(BaseEncoder):
 
     def _scores(self, X: Matrix) -> Floats:
         """What :meth:`score_samples` gives for samples that were checked."""
+        return self._apply(X, self._negative_error, 1)[:, 0]
 
-        def negative_error(module: Any, x: Tensor) -> Tensor:
-            errors = self._squared_errors(module, x)
-            there = (~errors.isnan()).to(errors.dtype).mean(1, keepdim=True)
-            return errors.nansum(1, keepdim=True).div(there.clamp(min=1 / errors.shape[1])).neg()
-
-        return self._apply(X, negative_error, 1)[:, 0]
+    def _negative_error(self, module: Any, x: Tensor) -> Tensor:
+        """The score of each sample of a block (samples × 1)."""
+        errors = self._squared_errors(module, x)
+        gaps = errors.isnan()
+        there = (~gaps).to(errors.dtype).mean(1, keepdim=True)
+        total = torch.where(gaps, 0.0, errors).sum(1, keepdim=True)  # ONNX has no nansum
+        return total.div(there.clamp(min=1 / errors.shape[1])).neg()
 
     def _squared_errors(self, module: Any, x: Tensor) -> Tensor:
         """Of each cell, in the units in which the model works; NaN where it is missing."""

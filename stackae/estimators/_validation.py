@@ -128,7 +128,8 @@ def _with_gaps(X: Matrix, missing_values: float) -> Matrix:
             f" {missing_values:g}; load them, or replace it"
         )
     array = X[:]
-    return DenseMatrix(np.where(array == missing_values, array.dtype.type(np.nan), array))
+    number, nan = (array.dtype.type(value) for value in (missing_values, np.nan))
+    return DenseMatrix(np.where(array == number, nan, array))
 
 
 def refuse_other_names(given: Iterable[str], fitted: Iterable[str]) -> None:

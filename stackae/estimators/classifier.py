@@ -15,6 +15,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
+from torch import Tensor
 
 from stackae._utils.constraints import Integral, Interval, Options, Real, StrOptions
 from stackae.data.labels import Unlabelled, as_cells, as_labels, holds_marker
@@ -24,6 +25,7 @@ from stackae.estimators._supervised import BaseSupervised, of_known
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.exceptions import DataError, ModelFileError
 from stackae.fitting.supervised import Classification
+from stackae.serialization.onnx import write_onnx
 from stackae.training.parameters import Training
 
 
@@ -304,6 +306,31 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
         """
         logarithms: Floats = log_softmax(self._outputs(X), axis=1)
         return logarithms
+
+    def _export_predictions(self, path: str | PathLike[str]) -> None:
+        def predicted(module: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+            logits = module(x)
+            return logits.argmax(1), logits.softmax(1)
+
+        write_onnx(
+            self,
+            path,
+            predicted,
+            ["label", "probabilities"],
+            {"classes": self._kept()["classes_"]},
+            missing_values=self._missing,
+            values={"label": _for_onnx(self.classes_)},
+        )
+
+
+def _for_onnx(classes: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Classes as int64 or, where they are no whole numbers, as text: ONNX has no dates."""
+    if classes.dtype.kind in "biuf":
+        with np.errstate(invalid="ignore"):
+            whole = classes.astype(np.int64)
+        if (whole == classes).all():
+            return whole
+    return classes.astype(str)
 
 
 def _weights_of(given: Mapping[Any, float], classes: list[Any]) -> npt.NDArray[np.float64]:

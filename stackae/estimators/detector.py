@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from sklearn.base import OutlierMixin
 from sklearn.frozen import FrozenEstimator
+from torch import Tensor
 
 from stackae._utils.constraints import Interval, Real
 from stackae.estimators._base import Floats
@@ -22,6 +23,7 @@ from stackae.estimators._validation import apply_sample_weight, check_X
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.fitting.plan import Plan
 from stackae.modules.autoencoder import DeepAutoencoder
+from stackae.serialization.onnx import write_onnx
 
 
 class StackedAutoencoderDetector(OutlierMixin, EncoderEstimator, Reconstructing):
@@ -209,3 +211,11 @@ class StackedAutoencoderDetector(OutlierMixin, EncoderEstimator, Reconstructing)
             score. NaN where a cell is missing.
         """
         return self._apply(self._checked(X), self._squared_errors, self.n_features_in_)
+
+    def _export_predictions(self, path: str | PathLike[str]) -> None:
+        def judged(module: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+            scores = self._negative_error(module, x)[:, 0] - self.offset_
+            return torch.where(scores < 0, -1, 1), scores
+
+        metadata = {"offset": self.offset_}
+        write_onnx(self, path, judged, ["label", "scores"], metadata, missing_values=self._missing)

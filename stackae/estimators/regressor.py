@@ -14,6 +14,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import r2_score
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, column_or_1d
+from torch import Tensor
 
 from stackae.data.labels import as_targets
 from stackae.estimators._base import Floats
@@ -22,6 +23,7 @@ from stackae.estimators._supervised import BaseSupervised, of_known
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.exceptions import DataError
 from stackae.fitting.supervised import Regression
+from stackae.serialization.onnx import write_onnx
 from stackae.training.parameters import Training
 
 
@@ -216,3 +218,10 @@ class StackedAutoencoderRegressor(RegressorMixin, BaseSupervised):
             weights = of_known(known, predicted, sample_weight)
             scores.append(r2_score(target[known], predicted[known], sample_weight=weights))
         return float(np.mean(scores))
+
+    def _export_predictions(self, path: str | PathLike[str]) -> None:
+        def predicted(module: Any, x: Tensor) -> Tensor:
+            outputs: Tensor = module(x)
+            return outputs[:, 0] if self._n_outputs is None else outputs
+
+        write_onnx(self, path, predicted, ["predictions"], {}, missing_values=self._missing)

@@ -8,9 +8,11 @@ import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
+from math import isnan
 from threading import Lock
 from typing import Any
 
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -32,6 +34,9 @@ def write_onnx(
     function: Callable[[Any, Tensor], Any],
     outputs: Sequence[str],
     metadata: Mapping[str, Any],
+    *,
+    missing_values: float | None = None,
+    values: Mapping[str, npt.NDArray[Any]] | None = None,
 ) -> None:
     """Write what an estimator computes from a block of rows.
 
@@ -54,6 +59,11 @@ def write_onnx(
     metadata : mapping of str to JSON value
         Written into the model, beside the estimator's class, its features and the versions of what made it.
         Texts are written as they are, all else as JSON.
+    missing_values : float or None, default=None
+        What stands for a missing cell in the rows; the function is given NaN there.
+    values : mapping of str to array, default=None
+        For outputs that are places in an array: the array, of numbers or of text, whose entries are given
+        instead.
 
     Raises
     ------
@@ -69,8 +79,10 @@ def write_onnx(
         raise ParameterError(
             f"{os.fspath(path)}: writing ONNX needs onnx; pip install 'stackae[onnx]'"
         ) from error
-    applied = _Applied(estimator.module_, function)
+    applied = _Applied(estimator.module_, function, missing_values)
     model = onnx.load_model_from_string(_recorded(applied, estimator.n_features_in_, outputs, path))
+    for name, array in (values or {}).items():
+        _look_up(model.graph, name, array)
     made_with = versions()
     model.producer_name, model.producer_version = "stackae", made_with["stackae"]
     properties = {
@@ -115,14 +127,33 @@ def _recorded(
     return recorded.getvalue()
 
 
+def _look_up(graph: Any, output: str, values: npt.NDArray[Any]) -> None:
+    """Let an output be the values at the places that it was; torch records no text."""
+    from onnx import helper, numpy_helper
+
+    places, known = f"{output}_places", f"{output}_values"
+    for node in graph.node:
+        node.output[:] = [places if name == output else name for name in node.output]
+    table = numpy_helper.from_array(values.astype(object) if values.dtype.kind == "U" else values, known)
+    graph.initializer.append(table)
+    graph.node.append(helper.make_node("Gather", [known, places], [output]))
+    (given,) = (entry for entry in graph.output if entry.name == output)
+    given.type.tensor_type.elem_type = table.data_type
+
+
 class _Applied(nn.Module):
     """A function of a module and its input, as a module of its own: a float32 copy on the processor."""
 
-    def __init__(self, module: nn.Module, function: Callable[[Any, Tensor], Any]) -> None:
+    def __init__(
+        self, module: nn.Module, function: Callable[[Any, Tensor], Any], missing_values: float | None
+    ) -> None:
         super().__init__()
         self.module = deepcopy(module).cpu().float()
         self.function = function
+        self.missing_values = missing_values
         self.eval()
 
     def forward(self, X: Tensor) -> Any:
+        if self.missing_values is not None and not isnan(self.missing_values):
+            X = torch.where(torch.tensor(self.missing_values, dtype=X.dtype) == X, torch.nan, X)
         return self.function(self.module, X)

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from stackae_cli.options import common_options, run_argument
+
+#: What a file gives of the estimators that predict, by its outputs' names.
+_PREDICTIONS = {
+    "StackedAutoencoderClassifier": "label and probabilities",
+    "StackedAutoencoderDetector": "label and scores",
+    "StackedAutoencoderRegressor": "predictions",
+}
 
 
 @click.command()
@@ -18,13 +26,21 @@ from stackae_cli.options import common_options, run_argument
     metavar="FILE",
     help="The ONNX file to write. It must not exist.",
 )
+@click.option("--codes", is_flag=True, help="Write the codes, also of a model that predicts.")
 @common_options
-def export(run: str, out: Path) -> None:
-    """Write the encoder as ONNX: rows in their own units in, codes out."""
+def export(run: str, out: Path, codes: bool) -> None:
+    """Write a model as ONNX: rows in their own units in, its predictions or codes out.
+
+    A classifier gives label and probabilities, a regressor predictions, a detector label and scores, any
+    other model codes.
+    """
     from stackae.serialization.files import check_new_file
     from stackae_cli.options import load_run
 
     check_new_file(out)
-    model = load_run(run, "cpu")
-    model.export_onnx(out)
-    click.echo(f"{model.n_features_in_} features to {len(model.get_feature_names_out())} codes: {out}")
+    model: Any = load_run(run, "cpu")
+    predictions = _PREDICTIONS.get(type(model).__name__)
+    model.export_onnx(out, **({} if predictions is None else {"codes": codes}))
+    n_codes = len(model.get_feature_names_out())
+    outputs = f"{n_codes} codes" if codes or predictions is None else predictions
+    click.echo(f"{model.n_features_in_} features to {outputs}: {out}")
