@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import runpy
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -86,6 +86,11 @@ def small_stack(layers: Any = (8, 3), **parameters: Any) -> StackedAutoencoder:
     return StackedAutoencoder(
         layers, **{"pretrain": SHORT, "finetune": SHORT, "random_state": 0, **parameters}
     )
+
+
+def timeless(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Records of epochs without what a clock measured."""
+    return [{k: v for k, v in record.items() if "second" not in k} for record in history]
 
 
 def layer_of(

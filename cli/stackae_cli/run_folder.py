@@ -167,6 +167,24 @@ def model_of(path: Path) -> Path:
     return path / MODEL
 
 
+def seconds_of(path: Path) -> float | None:
+    """How long a run's training took; None where nothing says it.
+
+    Raises
+    ------
+    ModelFileError
+        The history is damaged.
+    """
+    history = path / HISTORY
+    if not history.is_file():
+        return None
+    try:
+        records = [json.loads(line) for line in history.read_text(encoding="utf-8").splitlines()]
+        return sum(float(record["seconds"]) for record in records) or None
+    except (ValueError, LookupError, TypeError, RecursionError):
+        raise ModelFileError(f"{history}: is damaged; remove it if you trust the run") from None
+
+
 def _leftovers(folder: Path) -> list[Path]:
     """Files that writes left which were killed."""
     return [path for path in folder.iterdir() if _LEFTOVER.fullmatch(path.name) and not path.is_dir()]

@@ -52,6 +52,8 @@ DATA_CONSTRAINTS: dict[str, Any] = {
     "missing_values": [Real, None],
     "add_indicator": ["boolean"],
 }
+#: Parameters that say where a fit keeps things and what it tells, and nothing of what it ends in.
+_OF_THE_PLACE = ("memory", "cache_folder", "verbose")
 
 
 class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NestedParameters):
@@ -227,7 +229,9 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NestedParam
         """Write the fitted model to one ``.safetensors`` file, which :func:`stackae.load` reads.
 
         The file holds tensors and JSON, no code. It is written atomically: a file that stood there is
-        replaced whole or not at all. A ``random_state`` that is a generator object is saved as None.
+        replaced whole or not at all. The same fit leaves the same bytes, whenever and in whatever folder it
+        runs: the times in ``history_`` are left out, and so are ``memory``, ``cache_folder`` and ``verbose``.
+        A ``random_state`` that is a generator object is saved as None.
 
         Parameters
         ----------
@@ -305,7 +309,7 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NestedParam
     def _kept_params(self) -> dict[str, Any]:
         """The parameters of which the model file says what the estimator was made of."""
         params: dict[str, Any] = self.get_params(deep=False)
-        return params
+        return {name: value for name, value in params.items() if name not in _OF_THE_PLACE}
 
     def _kept(self) -> dict[str, Any]:
         """What was fitted beside tensors, history and names, as JSON, for the model file."""

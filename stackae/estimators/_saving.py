@@ -20,6 +20,8 @@ from stackae.serialization.provenance import versions
 
 #: What a header means; 1, which had none: version 0.1.0.
 EDITION = 2
+#: What a clock has measured; the same fit has other times whenever it runs.
+_TIMES = ("seconds", "samples_per_second")
 
 
 def save(estimator: Any, path: str | PathLike[str]) -> None:
@@ -38,7 +40,10 @@ def save(estimator: Any, path: str | PathLike[str]) -> None:
         "fitted": {
             "n_features_in_": estimator.n_features_in_,
             "feature_names_in_": None if names is None else [str(name) for name in names],
-            "history_": estimator.history_,
+            "history_": [
+                {name: value for name, value in record.items() if name not in _TIMES}
+                for record in estimator.history_
+            ],
             "health": [dict(report) for report in estimator._health],
             **estimator._kept(),
         },
@@ -65,7 +70,8 @@ def _encode(value: Any) -> Any:
     """A parameter as JSON; an object becomes its class's name and its parameters."""
     if isinstance(value, Constrained):
         _refuse_foreign(value)
-        params = {name: _encode(inner) for name, inner in value.get_params(deep=False).items()}
+        kept = value._kept_params() if hasattr(value, "_kept_params") else value.get_params(deep=False)
+        params = {name: _encode(inner) for name, inner in kept.items()}
         return {"class": type(value).__name__, "params": params}
     if isinstance(value, np.generic):
         value = value.item()
@@ -77,7 +83,7 @@ def _encode(value: Any) -> Any:
         return [_encode(inner) for inner in value]
     if isinstance(value, (torch.device, PathLike)):
         return str(value)
-    if isinstance(value, (np.random.RandomState, np.random.Generator)) or hasattr(value, "cache"):
+    if isinstance(value, (np.random.RandomState, np.random.Generator)):
         return None
     if isinstance(value, float) and not isfinite(value):
         return {"float": str(value)}

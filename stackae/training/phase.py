@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from math import ceil
-from typing import Protocol, TypedDict
+from typing import NotRequired, Protocol, TypedDict
 
 from torch import Generator, Tensor, nn
 
@@ -44,7 +44,8 @@ class EpochRecord(TypedDict):
 
     ``layer`` counts from 1 and is None in fine-tuning; ``loss`` is the mean training objective of the epoch
     (corrupted, with penalties), ``validation_loss`` that of the held-out samples (uncorrupted, with
-    penalties), None where none are held out; ``seconds`` is the epoch's wall time.
+    penalties), None where none are held out; ``seconds`` is the epoch's wall time. A model file keeps no
+    times: the records of a loaded model lack ``seconds`` and ``samples_per_second``.
     """
 
     phase: str
@@ -53,8 +54,8 @@ class EpochRecord(TypedDict):
     loss: float
     validation_loss: float | None
     learning_rate: float
-    seconds: float
-    samples_per_second: float
+    seconds: NotRequired[float]
+    samples_per_second: NotRequired[float]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from stackae_cli.comparison_table import print_comparison
 from stackae_cli.labelled_samples import Source, one_split, read_training_samples, samples_of_run
 from stackae_cli.layer_spec import LayerSpec, parse_layer
 from stackae_cli.options import about, common_options, data_options, device_option, load_reconstructing
-from stackae_cli.run_folder import MODEL
+from stackae_cli.run_folder import MODEL, seconds_of
 
 if TYPE_CHECKING:
     from stackae.evaluation import Comparison
@@ -174,7 +174,7 @@ def _of_run(run: str, source: Source, options: dict[str, Any]) -> tuple[Comparis
         model,
         fitted_on,
         split,
-        seconds=sum(record["seconds"] for record in model.history_) or None,
+        seconds=seconds_of(Path(run)),
         methods=options["methods"],
         few_labels=options["few_labels"] or FEW_LABELS,
     )

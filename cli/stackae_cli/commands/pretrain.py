@@ -173,7 +173,6 @@ def _run(
             model.set_callbacks(*callbacks).fit(data.named_samples)
         if folder is None:  # the first of several processes reports
             return
-        model.set_params(cache_folder=None, verbose=int(not quiet))
         leave(folder, model)
     widths = "-".join(map(str, [data.X.shape[1], *model.module_.widths]))
     seconds = sum(record["seconds"] for record in model.history_)

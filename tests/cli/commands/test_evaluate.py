@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import joblib
 import numpy as np
@@ -116,3 +117,19 @@ def test_evaluate_judges_an_array_by_a_file_of_labels(stackae, tmp_path):
     options = ("--labels", tmp_path / "y.npy", "--method", "PCA", "--few-labels", 10)
     done = stackae("evaluate", tmp_path / "run", tmp_path / "x.npy", *options)
     assert done.code == 0, done.err
+
+
+def test_evaluate_takes_the_seconds_of_a_fit_from_the_history_of_its_run(stackae, finished_run, tmp_path):
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    lines = (run / "history.jsonl").read_text().splitlines()
+    expected = {"run": sum(json.loads(line)["seconds"] for line in lines), "model": None}
+    for name, where in (("run", run), ("model", run / "model.safetensors")):
+        table = tmp_path / f"{name}.json"
+        done = stackae("evaluate", where, "--method", "PCA", "--few-labels", 10, "--json", table)
+        assert done.code == 0, done.err
+        assert json.loads(table.read_text())["records"][0].get("fit_seconds") == expected[name]
+    (run / "manifest.json").unlink()  # which would tell first
+    (run / "history.jsonl").write_text("{}\n")
+    done = stackae("evaluate", run, "--method", "PCA", "--few-labels", 10)
+    assert done.code == 4
+    assert "history.jsonl: is damaged; remove it" in done.err

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers import SHORT, small_stack
+from helpers import SHORT, SMALL, small_stack
 from sklearn.frozen import FrozenEstimator
 
 from stackae import StackedAutoencoder, StackedAutoencoderClassifier, load
 from stackae.data import load_data
+from stackae_cli.run_folder import sha256
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +109,16 @@ def test_what_cannot_be_done_is_said_in_one_line(
     assert done.err.count("\n") == 1
     assert set(impossible.iterdir()) == before
     assert isinstance(load(pretrained), StackedAutoencoder)
+
+
+def test_runs_of_the_same_seed_data_and_options_leave_the_same_model_files(stackae, finished_run, tmp_path):
+    stackae("pretrain", "digits", "--out", tmp_path / "stack", *SMALL, "--quiet")
+    files = [run / "model.safetensors" for run in (finished_run, tmp_path / "stack")]
+    for k, run in enumerate((finished_run, tmp_path / "stack")):
+        out, quiet = tmp_path / f"classifier {k}", ("--quiet",) * k
+        done = stackae("finetune", run, "digits", "--out", out, "--epochs", 1, "--random-state", 0, *quiet)
+        assert done.code == 0, done.err
+        files.append(out / "model.safetensors")
+    digests = [sha256(file) for file in files]
+    assert digests[0] == digests[1]
+    assert digests[2] == digests[3]
