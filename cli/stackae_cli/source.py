@@ -1,0 +1,137 @@
+"""DATA on the command line: how it is read, and which of its columns are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from stackae_cli.run_folder import CONFIG, read_config
+
+if TYPE_CHECKING:
+    from stackae.data import DataSet
+    from stackae.estimators import BaseEncoder
+
+
+@dataclass(frozen=True)
+class Source:
+    """DATA, and the options that say how it is read.
+
+    Attributes
+    ----------
+    data : str
+        A file, a folder of shards, or a data set's name.
+    data_home : Path or None
+    drop : tuple of str
+    labels, id : str or None
+        The columns that are no features; ``labels`` may be a file.
+    header : bool or None
+        Whether the first row of a ``.csv`` file names the columns; None: as it looks.
+    """
+
+    data: str
+    data_home: Path | None = None
+    drop: tuple[str, ...] = ()
+    labels: str | None = None
+    id: str | None = None
+    header: bool | None = None
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Self:
+        """What options, or a run's configuration, say of it."""
+        known = {field.name: options[field.name] for field in fields(cls) if field.name in options}
+        home = known.get("data_home")
+        return cls(
+            **{**known, "data_home": None if home is None else Path(home), "drop": tuple(known.get("drop", ()))}
+        )
+
+    @property
+    def data_set(self) -> str | None:
+        """The data set that DATA names, or a half of it; None where it is a file."""
+        from stackae.data import DATA_SETS
+
+        name, _, half = self.data.partition(":")
+        whole_or_half = self.data == name or half in ("train", "test")
+        return name if name in DATA_SETS and whole_or_half else None
+
+    def with_labels_of(self, run: str) -> Self:
+        """The same where labels are named; else with the column that a run has kept as its labels."""
+        if self.labels is not None or self.data_set is not None:
+            return self
+        kept = kept_columns(run).get("labels")
+        return self if kept is None else replace(self, labels=kept)
+
+    def read(
+        self,
+        model: BaseEncoder | None = None,
+        *,
+        labels: bool = False,
+        ids: bool = False,
+        **memory: Any,
+    ) -> DataSet:
+        """The rows, and their labels and ids where these are wanted.
+
+        Parameters
+        ----------
+        model : fitted estimator, default=None
+            Where it knows its columns by name, these are picked, in its order. None: all columns but those
+            that hold labels and ids.
+        labels, ids : bool, default=False
+        **memory
+            ``max_memory`` and ``cache_folder`` of :func:`stackae.data.load_data`.
+        """
+        from stackae.data import load_data
+
+        names = None if model is None else getattr(model, "feature_names_in_", None)
+        drop = self.drop
+        if names is None:
+            apart = ((self.labels, labels), (self.id, ids))
+            drop = (*drop, *(column for column, wanted in apart if _is_column(column) and not wanted))
+        return load_data(
+            self.data,
+            data_home=self.data_home,
+            drop=drop,
+            labels=self.labels if labels else None,
+            ids=self.id if ids else None,
+            features=None if names is None else [str(name) for name in names],
+            header=self.header,
+            **memory,
+        )
+
+    def test_half(self) -> Source:
+        """The test rows of the data set that is named."""
+        return replace(self, data=f"{self.data_set}:test")
+
+
+def kept_columns(run: str) -> dict[str, str]:
+    """The columns of labels and ids that a run's configuration names; none where it cannot be read."""
+    path = Path(run) / CONFIG
+    try:
+        config = read_config(path) if path.is_file() else {}
+    except ValueError:
+        return {}
+    named = {name: config.get(name) for name in ("labels", "id")}
+    return {name: column for name, column in named.items() if isinstance(column, str) and _is_column(column)}
+
+
+def say_what_is_ignored(source: Source, data: DataSet, run: str) -> None:
+    """Say on standard error which columns of a file the model does not know."""
+    from stackae_cli.options import note
+
+    kept = {source.labels, source.id, *source.drop, *kept_columns(run).values()}
+    ignored = [name for name in data.ignored if name not in kept]
+    if ignored:
+        shown = ", ".join(map(repr, ignored[:5])) + (f" and {len(ignored) - 5} more" if len(ignored) > 5 else "")
+        note(f"{source.data}: ignored {shown}, which the model does not know")
+
+
+def ids_beside(source: Source, data: DataSet) -> tuple[str, np.ndarray] | None:
+    """What stands before the columns that are written: the ids and their name."""
+    return None if source.id is None or data.ids is None else (source.id, data.ids)
+
+
+def _is_column(name: str | None) -> bool:
+    return name is not None and not Path(name).is_file()
