@@ -156,7 +156,7 @@ def fit_predictor(
     layers = [deepcopy(layer).to(context.device) for layer in encoder]
     module = task.predictor(layers, adversarial, deepcopy(encoder.shortcut)).to(context.device)
     target_scaling = task.scaling(targets, weights)
-    scaled = target_scaling(torch.from_numpy(targets)).numpy()
+    scaled = target_scaling(torch.tensor(targets)).numpy()  # a copy: targets are the user's own memory
     weights = task.weights(targets, weights)
     plan = supervised_plan(training, counted(X, weights), targets.shape[1], context)
     n_bytes = sum(p.numel() * p.element_size() for p in module.parameters())
