@@ -77,6 +77,8 @@ def check_X(  # noqa: N802
         estimator = _blank(estimator)
     X = X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else X
     _refuse_silent_conversions(X)
+    if hasattr(X, "sparse") and any(dtype.fill_value != 0 for dtype in X.dtypes):
+        X = X.sparse.to_dense()  # a sparse matrix leaves out zeros only
     if lies_in_a_file(X) and X.ndim == 2 and X.size and X.dtype.kind in "biuf":
         release(X)
         X = MappedMatrix([X])

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from helpers import SHORT, small_autoencoder, small_stack
+from sklearn.base import clone
 
-from stackae import Autoencoder, StackedAutoencoderClassifier, StackedAutoencoderDetector, Training
+from stackae import (
+    Autoencoder,
+    StackedAutoencoderClassifier,
+    StackedAutoencoderDetector,
+    StackedAutoencoderRegressor,
+    Training,
+)
 from stackae.data import matrix
 from stackae.data.matrix import SparseMatrix
 from stackae.exceptions import DataError
@@ -39,6 +47,45 @@ def test_other_estimators_take_them_too(counts):
     np.testing.assert_allclose(sparse, dense, rtol=1e-6)
     detector = StackedAutoencoderDetector(small_stack(finetune=None))
     assert detector.fit(X).explain(X).shape == counts.shape
+
+
+def with_gaps(X):
+    return np.where(np.random.default_rng(1).random(X.shape) < 0.1, np.nan, X)
+
+
+@pytest.mark.parametrize("indicator", [False, True])
+@pytest.mark.parametrize("scale", ["auto", "minmax", None])
+def test_gaps_in_sparse_samples_are_those_of_dense_ones(indicator, scale, counts):
+    X = with_gaps(counts)
+    model = small_stack(missing_values=np.nan, add_indicator=indicator, scale=scale)
+    dense, sparse = clone(model).fit(X), clone(model).fit(sp.csr_array(X))
+    for method in ("transform", "reconstruct", "impute", "score_samples", "score"):
+        expected = getattr(dense, method)(X)
+        np.testing.assert_array_equal(getattr(sparse, method)(sp.csr_array(X)), expected)
+    pieces = clone(model).partial_fit(sp.csr_array(X[:200])).partial_fit(sp.csr_array(X[200:]))
+    assert np.isfinite(pieces.impute(sp.csr_array(X))).all()
+
+
+def test_estimators_on_an_encoder_take_gaps_in_sparse_samples_too(counts):
+    X, y = with_gaps(counts), counts.sum(1)
+    encoder = small_stack(missing_values=np.nan)
+    for model, targets, method in (
+        (StackedAutoencoderClassifier(encoder, finetune=SHORT, random_state=0), y > y.mean(), "predict_proba"),
+        (StackedAutoencoderRegressor(encoder, finetune=SHORT, random_state=0), y, "predict"),
+        (StackedAutoencoderDetector(encoder, random_state=0), None, "explain"),
+    ):
+        dense, sparse = clone(model).fit(X, targets), clone(model).fit(sp.csr_array(X), targets)
+        expected = getattr(dense, method)(X)
+        np.testing.assert_allclose(getattr(sparse, method)(sp.csr_array(X)), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("fill", [np.nan, 1.0])
+def test_sparse_columns_that_leave_out_something_else_than_zeros_are_taken_too(fill, counts):
+    X = np.where(counts == 0, fill, counts)
+    frame = pd.DataFrame(X, columns=[f"c{k}" for k in range(30)]).astype(pd.SparseDtype(float, fill))
+    model = small_stack(missing_values=np.nan)
+    expected = clone(model).fit(X).transform(X)
+    np.testing.assert_array_equal(clone(model).fit(frame).transform(frame), expected)
 
 
 def test_pieces_and_weights_go_with_them(counts):
