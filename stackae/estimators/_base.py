@@ -21,6 +21,7 @@ from torch import Tensor
 from stackae._utils.constraints import Integral, Interval, Real, StrOptions
 from stackae._utils.memory import MemoryBudget, parse_memory
 from stackae.data.matrix import Matrix
+from stackae.estimators._changed import reading, refuse_another_reading, refuse_other_widths
 from stackae.estimators._parameters import NestedParameters
 from stackae.estimators._saving import save
 from stackae.estimators._validation import Names, check_X
@@ -73,6 +74,8 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NestedParam
     _health: list[Health]
     feature_names_in_: npt.NDArray[np.object_]
     _callbacks: tuple[Callback, ...] = ()
+    #: How samples were read in the fit, by the parameters of that name.
+    _was_reading: Mapping[str, Any] = {}
     #: Whether gradients may be analytic; if not, autograd is forced.
     _analytic = True
 
@@ -131,6 +134,7 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NestedParam
     def _set_fitted(self, module: DeepEncoder, history: list[EpochRecord], health: list[Health]) -> None:
         """Set the fitted attributes, from ``fit`` or from a file."""
         self.module_ = module.requires_grad_(False).eval()
+        self._was_reading = reading(self._given)
         self._health = health
         self.history_ = history
         self.n_iter_ = len(history)
@@ -193,12 +197,19 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NestedParam
 
     def _checked(self, X: Any) -> Matrix:
         check_is_fitted(self)
+        refuse_another_reading(self._was_reading, self._given)
         return check_X(self, X, reset=False, missing_values=self._missing).X
 
     @property
     @abstractmethod
+    def _given(self) -> Any:
+        """What decides how samples are read: the autoencoder itself, or the encoder that was given."""
+
+    @property
     def _missing(self) -> float | None:
         """What stands for a missing cell."""
+        missing: float | None = reading(self._given)["missing_values"]
+        return missing
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -299,12 +310,8 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NestedParam
 
     def _refuse_changed(self) -> None:
         """Refuse parameters that describe another model than the fitted one."""
-        asked, fitted = self._asked_widths(), [layer.parts.n_components for layer in self.module_]
-        if asked is not None and asked != fitted:
-            raise ParameterError(
-                f"the layers were changed after fit, from widths {fitted} to {asked};"
-                " set them back, or fit again"
-            )
+        refuse_another_reading(self._was_reading, self._given)
+        refuse_other_widths([layer.parts.n_components for layer in self.module_], self._asked_widths())
 
     def _kept_params(self) -> dict[str, Any]:
         """The parameters of which the model file says what the estimator was made of."""

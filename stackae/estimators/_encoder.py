@@ -96,6 +96,7 @@ class EncoderEstimator(BaseEncoder):
                 raise ParameterError(
                     f"encoder=FrozenEstimator(...) must hold a fitted {given}, got one that is not; fit it"
                 )
+            self._given._refuse_changed()
         elif hasattr(self.encoder, "module_"):
             raise ParameterError(
                 "encoder= is fitted already: give FrozenEstimator(encoder) (from sklearn.frozen) to use it as"
@@ -153,11 +154,6 @@ class EncoderEstimator(BaseEncoder):
             return encoder._make_plan(X, weights, encoder._context(0))
         module = self._given.module_
         return frozen_plan(module, summarise(X, weights), context)
-
-    @property
-    def _missing(self) -> float | None:
-        missing: float | None = getattr(self._given, "missing_values", None)
-        return missing
 
     def _asked_widths(self) -> list[int] | None:
         if isinstance(getattr(self._given, "layers", None), str):

@@ -158,8 +158,8 @@ class BaseAutoencoder(Reconstructing):
         return self if started is not None else self._set_names(names)
 
     @property
-    def _missing(self) -> float | None:
-        return self.missing_values
+    def _given(self) -> Self:
+        return self
 
     @abstractmethod
     def _stack_parameters(self) -> StackParameters:

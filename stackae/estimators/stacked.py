@@ -315,10 +315,10 @@ class StackedAutoencoder(BaseAutoencoder):
         """The fitted layers, their parts settled; they share the weights of ``module_``."""
         check_is_fitted(self)
         layers = [estimator_of(layer) for layer in self.module_]
+        layers[0].set_params(**self._was_reading)
         for k, estimator in enumerate(layers):
             own = [record for record in self.history_ if record["layer"] == k + 1]
             estimator._set_fitted(DeepAutoencoder([self.module_[k]]), own, [self._health[k]])
-        layers[0].set_params(missing_values=self.missing_values, add_indicator=self.add_indicator)
         layers[0]._set_names(getattr(self, "feature_names_in_", None))
         return layers
 

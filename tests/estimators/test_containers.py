@@ -77,7 +77,10 @@ CONTAINERS = {
     "pyarrow": (lambda X: pa.table(dict(zip(NAMES, X.T, strict=True))), pa.array),
     "read-only": (read_only, read_only),
     "read-only float32": (lambda X: read_only(X.astype(np.float32)), read_only),
-    "big-endian": (lambda X: read_only(X.astype(">f8")), lambda y: read_only(y.astype(y.dtype.newbyteorder(">")))),
+    "big-endian": (
+        lambda X: read_only(X.astype(">f8")),
+        lambda y: read_only(y.astype(y.dtype.newbyteorder(">"))),
+    ),
     "sparse": (read_only_sparse, read_only),
     "lists": (np.ndarray.tolist, np.ndarray.tolist),
     "memory map": (None, None),

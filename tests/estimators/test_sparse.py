@@ -70,7 +70,11 @@ def test_estimators_on_an_encoder_take_gaps_in_sparse_samples_too(counts):
     X, y = with_gaps(counts), counts.sum(1)
     encoder = small_stack(missing_values=np.nan)
     for model, targets, method in (
-        (StackedAutoencoderClassifier(encoder, finetune=SHORT, random_state=0), y > y.mean(), "predict_proba"),
+        (
+            StackedAutoencoderClassifier(encoder, finetune=SHORT, random_state=0),
+            y > y.mean(),
+            "predict_proba",
+        ),
         (StackedAutoencoderRegressor(encoder, finetune=SHORT, random_state=0), y, "predict"),
         (StackedAutoencoderDetector(encoder, random_state=0), None, "explain"),
     ):
