@@ -10,12 +10,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from stackae._utils.constraints import Constrained, Integral
+from stackae._utils.constraints import Integral
 from stackae.data.matrix import DenseMatrix, Matrix
 from stackae.data.statistics import column_means
 from stackae.estimators._base import BaseEncoder, Floats
-from stackae.estimators._validation import check_X
-from stackae.exceptions import ParameterError
+from stackae.estimators._validation import check_X, refuse_other_names
+from stackae.exceptions import DataError, ParameterError
 from stackae.modules.autoencoder import DeepAutoencoder
 from stackae.modules.layer import Layer
 from stackae.modules.shortcut import Shortcut
@@ -32,7 +32,8 @@ class Reconstructing(BaseEncoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_components)
-            Codes, as :meth:`transform` gives them.
+            Codes, as :meth:`transform` gives them. Where they have column names, these are
+            :meth:`get_feature_names_out`'s, in that order.
 
         Returns
         -------
@@ -44,10 +45,17 @@ class Reconstructing(BaseEncoder):
         NotFittedError
             Before ``fit``.
         DataError, ValueError
-            Codes of another width, or values that are not finite.
+            Codes of another width, of other names, or values that are not finite.
         """
         check_is_fitted(self)
-        codes = check_X(_Width(self._n_features_out), X, reset=False)
+        codes = check_X(self, X, reset=True)  # the columns are not those of the fit
+        if codes.names is not None:
+            rule = "the codes' columns should be those of get_feature_names_out()"
+            refuse_other_names(codes.names, self.get_feature_names_out(), rule)
+        if codes.X.shape[1] != self._n_features_out:
+            raise DataError(
+                f"X has {codes.X.shape[1]} features, but the codes have {self._n_features_out} features"
+            )
         return self._apply(codes.X, self._decode_features, self.n_features_in_)
 
     def reconstruct(self, X: Any) -> Floats:
@@ -200,10 +208,3 @@ class Reconstructing(BaseEncoder):
 
     def _join(self, layers: list[Layer], shortcut: Shortcut | None) -> DeepAutoencoder:
         return DeepAutoencoder(layers, shortcut=shortcut)
-
-
-class _Width(Constrained):
-    """Stands in for an estimator where codes are checked: only their width is known."""
-
-    def __init__(self, n_features_in: int) -> None:
-        self.n_features_in_ = n_features_in

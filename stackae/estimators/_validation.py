@@ -134,22 +134,27 @@ def _with_gaps(X: Matrix, missing_values: float) -> Matrix:
     return DenseMatrix(np.where(array == number, nan, array))
 
 
-def refuse_other_names(given: Iterable[str], fitted: Iterable[str]) -> None:
+def refuse_other_names(
+    given: Iterable[str],
+    fitted: Iterable[str],
+    rule: str = "the feature names should match those that were fitted",
+) -> None:
     """As scikit-learn does where data frames are given."""
     given, fitted = list(given), list(fitted)
     if fitted == given:
         return
-    here, there = set(given), set(fitted)
-    missing = [name for name in fitted if name not in here]
-    unexpected = [name for name in given if name not in there]
+    known, wanted = set(given), set(fitted)
+    missing = [name for name in fitted if name not in known]
+    unexpected = [name for name in given if name not in wanted]
     differences = [
         f"{word} {_listed(names)}"
         for word, names in (("missing", missing), ("unexpected", unexpected))
         if names
     ]
+    pairs = zip(given, fitted, strict=False)
+    first = next((f", {here!r} where {there!r} should be" for here, there in pairs if here != there), "")
     raise DataError(
-        "the feature names should match those that were fitted, in the same order:"
-        f" {'; '.join(differences) or 'they are in another order'}"
+        f"{rule}, in the same order: {'; '.join(differences) or f'they are in another order{first}'}"
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import warnings
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from helpers import small_autoencoder
+from helpers import small_autoencoder, small_stack
 from scipy.sparse import csr_array
 
 from stackae import Autoencoder, Training
@@ -147,6 +148,43 @@ def test_another_width_of_codes_is_refused(X):
         small_autoencoder(4).fit(X).inverse_transform(X[:, :3])
 
 
+@pytest.mark.parametrize("output", ["default", "pandas", "polars"])
+@pytest.mark.parametrize("stacked", [False, True])
+def test_codes_with_the_column_names_that_transform_gave_are_decoded_without_a_warning(output, stacked, X):
+    model = small_stack(output="all") if stacked else small_autoencoder()
+    expected = model.fit(X).reconstruct(X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        codes = model.set_output(transform=output).fit(X).transform(X)
+        np.testing.assert_allclose(model.inverse_transform(codes), expected, rtol=1e-6)
+        np.testing.assert_allclose(
+            model.inverse_transform(pd.DataFrame(np.asarray(codes))), expected, rtol=1e-6
+        )
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ("3 1 2 0", "they are in another order, 'autoencoder3' where 'autoencoder0' should be"),
+        ("0 1 2 9", "missing 'autoencoder3'; unexpected 'autoencoder9'"),
+        ("0 1 2", "missing 'autoencoder3'"),
+    ],
+)
+def test_codes_with_other_column_names_are_refused(columns, said, X):
+    model = small_autoencoder(4).fit(X)
+    names = [f"autoencoder{k}" for k in columns.split()]
+    for frame in (pd.DataFrame, pl.DataFrame):
+        codes = frame(dict(zip(names, X.T, strict=False)))
+        rule = r"^the codes' columns should be those of get_feature_names_out\(\), in the same order: "
+        with pytest.raises(DataError, match=f"{rule}{said}$"):
+            model.inverse_transform(codes)
+
+
+def test_what_is_refused_of_codes_names_the_estimator(X):
+    with pytest.raises(DataError, match=r"0 sample.*Autoencoder\."):
+        small_autoencoder(4).fit(X).inverse_transform(np.empty((0, 4)))
+
+
 @pytest.mark.parametrize("columns", [list("abdc"), list("abcx"), list("abc")])
 def test_other_column_names_at_transform_are_refused(X, columns):
     model = small_autoencoder().fit(pd.DataFrame(X, columns=list("abcd")))
@@ -250,5 +288,5 @@ def test_a_complex_column_is_named(X):
 
 def test_names_of_very_many_columns_are_compared_in_no_time():
     names = [f"column {k}" for k in range(100_000)]
-    with pytest.raises(DataError, match="in another order"):
+    with pytest.raises(DataError, match="in another order, 'column 99999' where 'column 0' should be"):
         refuse_other_names(names[::-1], names)
