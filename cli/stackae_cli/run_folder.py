@@ -31,12 +31,12 @@ import tomli_w
 from filelock import FileLock, Timeout
 
 from stackae.exceptions import ModelFileError
-from stackae.serialization.files import atomic_write_text
+from stackae.serialization.files import MODEL_FILE, atomic_write_text
 
 if TYPE_CHECKING:
     from stackae.estimators import BaseEncoder
 
-MODEL = "model.safetensors"
+MODEL = MODEL_FILE
 CONFIG = "config.toml"
 HISTORY = "history.jsonl"
 MANIFEST = "manifest.json"

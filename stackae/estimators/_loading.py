@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import pairwise
 from os import PathLike
 from typing import Any, TypeVar
@@ -23,6 +24,7 @@ from stackae.modules.health import Health
 from stackae.modules.layer import Composition, Layer
 from stackae.modules.shortcut import Shortcut
 from stackae.networks import ACTIVATIONS
+from stackae.serialization.files import MODEL_FILE
 from stackae.serialization.model_file import read_model
 from stackae.training.parameters import Training
 from stackae.training.precision import resolve_device
@@ -46,6 +48,7 @@ def load(path: str | PathLike[str], *, device: str | torch.device | None = None)
     Parameters
     ----------
     path : path-like
+        The file, or the folder of a run of ``stackae pretrain`` or ``finetune``, which holds one.
     device : str, torch.device or None, default=None
         Where the model is put, and its new ``device`` parameter; None: where its own parameter says, or the
         processor where that device is not there.
@@ -62,7 +65,7 @@ def load(path: str | PathLike[str], *, device: str | torch.device | None = None)
     ParameterError
         The device asked for is not there.
     OSError
-        The file cannot be opened.
+        The file cannot be opened, or a folder holds no model.
 
     Examples
     --------
@@ -80,6 +83,13 @@ def load(path: str | PathLike[str], *, device: str | torch.device | None = None)
     """
     if device is not None:
         resolve_device(device)
+    if os.path.isdir(path):
+        folder, path = path, os.path.join(path, MODEL_FILE)
+        if not os.path.exists(path):
+            raise FileNotFoundError(
+                f"{os.fspath(folder)}: a folder without {MODEL_FILE}; give a model's file, or the folder of a run"
+                " that is done"
+            )
     header, tensors = read_model(path)
     try:
         estimator = _rebuild(*upgraded(header, tensors))

@@ -11,7 +11,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-__all__ = ["atomic_write", "atomic_write_text", "check_new_file"]
+__all__ = ["MODEL_FILE", "atomic_write", "atomic_write_text", "check_new_file"]
+
+#: What the model of a run is called in the run's folder.
+MODEL_FILE = "model.safetensors"
 
 
 @contextmanager

@@ -25,6 +25,12 @@ def test_a_run_that_stands_is_not_overwritten_and_how_to_go_on_is_said(stackae, 
     assert "holds no model.safetensors yet; go on with it by --resume" in done.err
 
 
+def test_a_runs_folder_is_loaded_in_python_too(finished_run):
+    assert (
+        load(finished_run).get_params().keys() == load(finished_run / "model.safetensors").get_params().keys()
+    )
+
+
 @pytest.mark.slow
 def test_a_second_process_exits_5_at_once_and_the_first_one_ends_by_a_signal(stackae, tmp_path):
     run = tmp_path / "run"

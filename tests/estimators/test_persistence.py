@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import shutil
 from pathlib import Path
 
@@ -70,6 +71,16 @@ def test_every_variant_survives_save_and_load_bit_for_bit(name, table, tmp_path)
             np.testing.assert_array_equal(getattr(again, method)(table), getattr(model, method)(table))
         assert again.history_ == timeless(model.history_)
         assert again.n_iter_ == model.n_iter_
+
+
+def test_the_folder_of_a_run_stands_for_the_model_in_it(saved, digits, tmp_path):
+    expected = stackae.load(saved).transform(digits)
+    np.testing.assert_array_equal(stackae.load(tmp_path).transform(digits), expected)
+    np.testing.assert_array_equal(stackae.load(str(tmp_path), device="cpu").transform(digits), expected)
+    saved.unlink()
+    said = rf"^{re.escape(str(tmp_path))}: a folder without model.safetensors; give a model's file, or the folder"
+    with pytest.raises(FileNotFoundError, match=said):
+        stackae.load(tmp_path)
 
 
 def test_a_loaded_stack_has_its_layers_and_they_share_its_weights(saved, digits):
