@@ -7,6 +7,7 @@ import sys
 import click
 
 import stackae
+from stackae_cli.commands.detect import detect
 from stackae_cli.commands.evaluate import evaluate
 from stackae_cli.commands.export import export
 from stackae_cli.commands.finetune import finetune
@@ -35,6 +36,7 @@ cli.add_command(reconstruct)
 cli.add_command(score)
 cli.add_command(finetune)
 cli.add_command(predict)
+cli.add_command(detect)
 cli.add_command(export)
 cli.add_command(info)
 cli.add_command(evaluate)

@@ -9,37 +9,97 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from stackae_cli.streams import result, tell
+
 if TYPE_CHECKING:
-    from stackae import Autoencoder, StackedAutoencoder, StackedAutoencoderDetector
-    from stackae.data import DataSet
+    from stackae import (
+        Autoencoder,
+        StackedAutoencoder,
+        StackedAutoencoderClassifier,
+        StackedAutoencoderDetector,
+        StackedAutoencoderRegressor,
+    )
     from stackae.estimators import BaseEncoder
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+#: Where a command's context keeps ``--quiet``.
+_QUIET = "stackae quiet"
 #: The argument that names rows; the bundled data set where it is left out.
-data_argument = click.argument("data", default="digits", metavar="[DATA]")
+data_argument = click.argument("data", default="digits", metavar="[DATA]", type=click.Path())
 #: The argument that names a model.
-run_argument = click.argument("run", metavar="RUN")
+run_argument = click.argument("run", metavar="RUN", type=click.Path())
 
 
 def data_options(function: F) -> F:
-    """``--drop`` and ``--data-home``: how DATA is read."""
-    function = click.option(
-        "--drop", multiple=True, metavar="COLUMN", help="Leave a column of DATA out (repeatable)."
-    )(function)
-    return click.option(
-        "--data-home",
-        type=click.Path(path_type=Path),
-        metavar="FOLDER",
-        help="Where the files of mnist and fashion-mnist lie [default: $STACKAE_DATA_HOME, else a download].",
-    )(function)
+    """How DATA is read: ``--drop``, ``--id``, ``--header``, ``--data-home``."""
+    for option in (
+        click.option(
+            "--data-home",
+            type=click.Path(path_type=Path),
+            metavar="FOLDER",
+            help="Where the files of mnist and fashion-mnist lie [default: $STACKAE_DATA_HOME, else a"
+            " download].",
+        ),
+        click.option(
+            "--header/--no-header",
+            default=None,
+            help="Whether the first row of a .csv file names the columns [default: as it looks].",
+        ),
+        click.option(
+            "--id",
+            metavar="COLUMN",
+            help="What the rows are called by: no feature, but the first column of what is written.",
+        ),
+        click.option(
+            "--drop", multiple=True, metavar="COLUMN", help="Leave a column of DATA out (repeatable)."
+        ),
+    ):
+        function = option(function)
+    return function
 
 
 def common_options(function: F) -> F:
-    """``--debug``: a traceback where something fails."""
-    return click.option("--debug", is_flag=True, expose_value=False, help="Show a traceback with an error.")(
-        function
-    )
+    """``--quiet``: results alone; and ``--debug``: a traceback where something fails."""
+    function = click.option(
+        "--debug", is_flag=True, expose_value=False, help="Show a traceback with an error."
+    )(function)
+    return click.option(
+        "--quiet",
+        is_flag=True,
+        expose_value=False,
+        callback=_keep_quiet,
+        help="Print nothing but the result, warnings and errors; nothing where the result is a file.",
+    )(function)
+
+
+def _keep_quiet(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    context.meta[_QUIET] = value
+
+
+def is_quiet() -> bool:
+    """Whether the command that runs was given ``--quiet``."""
+    return bool(click.get_current_context().meta[_QUIET])
+
+
+def say(text: str) -> None:
+    """Say what was done, unless ``--quiet``."""
+    if not is_quiet():
+        result(text)
+
+
+def note(text: str) -> None:
+    """Say on standard error what a reader should know, unless ``--quiet``."""
+    if not is_quiet():
+        tell(f"stackae: {text}")
+
+
+def say_written(path: Path, what: str) -> None:
+    """Say what is in a file now; of standard output nothing need be said."""
+    from stackae.data.writers import STANDARD_OUTPUT
+
+    if path != STANDARD_OUTPUT:
+        say(f"{what}: {path}")
 
 
 def device_option(function: F) -> F:
@@ -79,7 +139,7 @@ def out_option(function: F) -> F:
         required=True,
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="The file to write: .npy, .csv or .parquet. It must not exist.",
+        help="The file to write: .npy, .csv or .parquet. It must not exist. -: CSV to standard output.",
     )(function)
 
 
@@ -119,6 +179,22 @@ def load_reconstructing(
     return model
 
 
+def load_predicting(
+    run: str, device: str
+) -> StackedAutoencoderClassifier | StackedAutoencoderRegressor | StackedAutoencoderDetector:
+    """The same, which must predict."""
+    from stackae import (
+        StackedAutoencoderClassifier,
+        StackedAutoencoderDetector,
+        StackedAutoencoderRegressor,
+    )
+
+    kinds = (StackedAutoencoderClassifier, StackedAutoencoderRegressor, StackedAutoencoderDetector)
+    model: StackedAutoencoderClassifier | StackedAutoencoderRegressor | StackedAutoencoderDetector
+    model = _of_kind(run, device, kinds, "what stackae finetune or detect makes of it")
+    return model
+
+
 def _of_kind(run: str, device: str, kinds: tuple[type, ...], instead: str) -> Any:
     from stackae.exceptions import ParameterError
 
@@ -127,19 +203,6 @@ def _of_kind(run: str, device: str, kinds: tuple[type, ...], instead: str) -> An
         names = ", ".join(kind.__name__ for kind in kinds)
         raise ParameterError(f"{run}: must be one of {names}, got {type(model).__name__}; give {instead}")
     return model
-
-
-def read_rows(
-    data: str,
-    data_home: Path | None,
-    drop: tuple[str, ...],
-    max_memory: str | None = None,
-    cache_folder: Path | None = None,
-) -> DataSet:
-    """The rows that DATA names."""
-    from stackae.data import load_data
-
-    return load_data(data, data_home=data_home, drop=drop, max_memory=max_memory, cache_folder=cache_folder)
 
 
 @contextmanager

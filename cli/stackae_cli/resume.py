@@ -25,6 +25,19 @@ F = TypeVar("F", bound=Callable[..., Any])
 _OF_THE_WAY = {"out", "resume", "checkpoint_every", "dry_run", "quiet", "config", "debug"}
 
 
+def config_option(function: F) -> F:
+    """``--config``: how a run is replayed."""
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        is_eager=True,
+        expose_value=False,
+        callback=_use_config,
+        metavar="FILE",
+        help="Take from a run's config.toml what is not given here.",
+    )(function)
+
+
 def run_options(function: F) -> F:
     """``--config``, ``--resume`` and ``--checkpoint-every``: how runs are replayed, and go on."""
     for option in (
@@ -42,15 +55,7 @@ def run_options(function: F) -> F:
             is_flag=True,
             help="Go on with the run in --out that was interrupted or killed; where there is none, start it.",
         ),
-        click.option(
-            "--config",
-            type=click.Path(path_type=Path, exists=True, dir_okay=False),
-            is_eager=True,
-            expose_value=False,
-            callback=_use_config,
-            metavar="FILE",
-            help="Take from a run's config.toml what is not given here.",
-        ),
+        config_option,
     ):
         function = option(function)
     return function
@@ -178,11 +183,11 @@ def write_config(folder: Path, command: str, options: Mapping[str, Any], made_fr
     return json.dumps({**plain, "ran": made_from}, sort_keys=True)
 
 
-def checkpoints_in(folder: Path, key: str, every: float) -> Checkpoints:
-    """What keeps in a run's folder where training stands."""
+def checkpoints_in(folder: Path, key: str, every: float, name: str = "") -> Checkpoints:
+    """What keeps in a run's folder where training stands; ``name``: of a fit before the run's own."""
     from stackae.training.callbacks import Checkpoints
 
-    return Checkpoints(folder / CHECKPOINTS, key, every=every)
+    return Checkpoints(folder / CHECKPOINTS / name, key, every=every)
 
 
 def _plain(value: Any) -> Any:

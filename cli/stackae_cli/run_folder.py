@@ -6,7 +6,8 @@ name                content
 model.safetensors   the fitted model; a run that has it is done
 config.toml         what ran, replayable with ``--config``
 history.jsonl       one line an epoch
-manifest.json       the sha256 of each of the three
+held_out.json       of a fine-tuning: how well a first fit did on rows that were held out
+manifest.json       the sha256 of each of these
 checkpoints/        where training stands; taken away when the model is there
 lock                held by the process that works on the run
 ==================  ==========================================================================================
@@ -26,7 +27,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
 import tomli_w
 from filelock import FileLock, Timeout
 
@@ -39,9 +39,10 @@ if TYPE_CHECKING:
 MODEL = MODEL_FILE
 CONFIG = "config.toml"
 HISTORY = "history.jsonl"
+HELD_OUT = "held_out.json"
 MANIFEST = "manifest.json"
 CHECKPOINTS = "checkpoints"
-_FILES = (MODEL, CONFIG, HISTORY, MANIFEST)
+_FILES = (MODEL, CONFIG, HISTORY, HELD_OUT, MANIFEST)
 _LOCK = "lock"
 #: What a write that was killed leaves; see :func:`stackae.serialization.files.atomic_write`.
 _LEFTOVER = re.compile(r"\..+\.[0-9a-f]{16}\.tmp")
@@ -85,10 +86,9 @@ def run_folder(path: Path, *, resume: bool = False) -> Iterator[Path]:
         yield path
     except BaseException:
         if not (path / MODEL).exists() and not has_checkpoint(path):
-            for name in (CONFIG, HISTORY) if is_new else ():
+            for name in (CONFIG, HISTORY, HELD_OUT) if is_new else ():
                 (path / name).unlink(missing_ok=True)
-            if checkpoints.is_dir():
-                checkpoints.rmdir()
+            shutil.rmtree(checkpoints, ignore_errors=True)
         raise
     finally:
         (path / _LOCK).unlink(missing_ok=True)
@@ -109,15 +109,15 @@ def refuse_existing(path: Path, *, resume: bool = False) -> None:
 
 def has_checkpoint(path: Path) -> bool:
     """Whether a run can go on from somewhere else than its start."""
-    return (path / CHECKPOINTS).is_dir() and any((path / CHECKPOINTS).iterdir())
+    judged = (path / HELD_OUT).is_file() and not (path / MODEL).exists()
+    return judged or any(found.is_file() for found in (path / CHECKPOINTS).rglob("*"))
 
 
 def is_done(path: Path) -> bool:
-    """Whether the model is there, and nothing is left to train; say so, and finish what is left to do."""
+    """Whether the model is there, and nothing is left to train; then finish what is left to do."""
     if not (path / MODEL).exists():
         return False
     _finish(path)
-    click.echo(f"{path / MODEL} is there already")
     return True
 
 
@@ -130,7 +130,7 @@ def leave(path: Path, model: BaseEncoder) -> None:
 
 def _finish(path: Path) -> None:
     """The model is there: write the manifest, and take the checkpoints away."""
-    files = {name: sha256(path / name) for name in (MODEL, CONFIG, HISTORY)}
+    files = {name: sha256(path / name) for name in _FILES if name != MANIFEST and (path / name).exists()}
     atomic_write_text(path / MANIFEST, json.dumps({"sha256": files}, indent=2) + "\n")
     shutil.rmtree(path / CHECKPOINTS)
 
@@ -158,7 +158,7 @@ def model_of(path: Path) -> Path:
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ModelFileError(f"{manifest}: is damaged; remove it if you trust the run") from None
     for name, known in files.items():
-        if name not in (MODEL, CONFIG, HISTORY):
+        if name not in _FILES or name == MANIFEST:
             raise ModelFileError(f"{manifest}: names {name!r}, which is no file of a run; do not trust it")
         if not (path / name).is_file() or sha256(path / name) != known:
             raise ModelFileError(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
-
-import numpy as np
 
 from stackae_cli.run_folder import CONFIG, read_config
 
@@ -45,7 +43,11 @@ class Source:
         known = {field.name: options[field.name] for field in fields(cls) if field.name in options}
         home = known.get("data_home")
         return cls(
-            **{**known, "data_home": None if home is None else Path(home), "drop": tuple(known.get("drop", ()))}
+            **{
+                **known,
+                "data_home": None if home is None else Path(home),
+                "drop": tuple(known.get("drop", ())),
+            }
         )
 
     @property
@@ -89,7 +91,7 @@ class Source:
         drop = self.drop
         if names is None:
             apart = ((self.labels, labels), (self.id, ids))
-            drop = (*drop, *(column for column, wanted in apart if _is_column(column) and not wanted))
+            drop += tuple(name for name, wanted in apart if name and _is_column(name) and not wanted)
         return load_data(
             self.data,
             data_home=self.data_home,
@@ -124,14 +126,12 @@ def say_what_is_ignored(source: Source, data: DataSet, run: str) -> None:
     kept = {source.labels, source.id, *source.drop, *kept_columns(run).values()}
     ignored = [name for name in data.ignored if name not in kept]
     if ignored:
-        shown = ", ".join(map(repr, ignored[:5])) + (f" and {len(ignored) - 5} more" if len(ignored) > 5 else "")
+        shown = ", ".join(map(repr, ignored[:5])) + (
+            f" and {len(ignored) - 5} more" if len(ignored) > 5 else ""
+        )
         note(f"{source.data}: ignored {shown}, which the model does not know")
 
 
-def ids_beside(source: Source, data: DataSet) -> tuple[str, np.ndarray] | None:
-    """What stands before the columns that are written: the ids and their name."""
-    return None if source.id is None or data.ids is None else (source.id, data.ids)
-
-
-def _is_column(name: str | None) -> bool:
-    return name is not None and not Path(name).is_file()
+def _is_column(name: str) -> bool:
+    """Whether labels are a column, and not a file of their own."""
+    return not Path(name).is_file()

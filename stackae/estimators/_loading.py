@@ -87,8 +87,8 @@ def load(path: str | PathLike[str], *, device: str | torch.device | None = None)
         folder, path = path, os.path.join(path, MODEL_FILE)
         if not os.path.exists(path):
             raise FileNotFoundError(
-                f"{os.fspath(folder)}: a folder without {MODEL_FILE}; give a model's file, or the folder of a run"
-                " that is done"
+                f"{os.fspath(folder)}: a folder without {MODEL_FILE}; give a model's file, or the folder of a"
+                " run that is done"
             )
     header, tensors = read_model(path)
     try:

@@ -152,6 +152,21 @@ class Reconstructing(BaseEncoder):
         """
         return self._scores(self._checked(X))
 
+    def explain(self, X: Any) -> Floats:
+        """How much each feature has to do with a row's score: its squared error.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        array of shape (n_samples, n_features)
+            In the units in which the model works; where no cell is missing, a row's sum is its negative
+            score. NaN where a cell is missing.
+        """
+        return self._apply(self._checked(X), self._squared_errors, self.n_features_in_)
+
     def _scores(self, X: Matrix) -> Floats:
         """What :meth:`score_samples` gives for samples that were checked."""
         return self._apply(X, self._negative_error, 1)[:, 0]

@@ -197,21 +197,6 @@ class StackedAutoencoderDetector(OutlierMixin, EncoderEstimator, Reconstructing)
         """
         return np.where(self.decision_function(X) < 0, -1, 1)
 
-    def explain(self, X: Any) -> Floats:
-        """How much each feature has to do with a row's score: its squared error.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        array of shape (n_samples, n_features)
-            In the units in which the model works; where no cell is missing, a row's sum is its negative
-            score. NaN where a cell is missing.
-        """
-        return self._apply(self._checked(X), self._squared_errors, self.n_features_in_)
-
     def _export_predictions(self, path: str | PathLike[str]) -> None:
         def judged(module: Any, x: Tensor) -> tuple[Tensor, Tensor]:
             scores = self._negative_error(module, x)[:, 0] - self.offset_

@@ -14,6 +14,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from stackae.data.named_matrix import NamedMatrix
+
 #: What the fine-tuned model is called in results.
 OURS = "fine-tuned"
 #: The linear model of the columns learns from so many samples at most: more hardly change it.
@@ -59,15 +61,15 @@ def beside_baselines(model: Any, train: Any, y_train: Any, test: Any, y_test: An
     ----------
     model : fitted StackedAutoencoderClassifier or StackedAutoencoderRegressor
         Or any other; it is given ``test`` as it is.
-    train, test : array of shape (n_samples, n_features)
+    train, test : array or NamedMatrix of shape (n_samples, n_features)
         Samples with a label, missing cells NaN.
     y_train, y_test : array of shape (n_samples,)
 
     Returns
     -------
     dict of str to float
-        Accuracy (of a classifier) or R²: of the model, of logistic (ridge) regression on standardised columns,
-        and of the most frequent class (the mean).
+        Accuracy (of a classifier) or R²: of the model, of logistic (ridge) regression on the standardised
+        columns, and of the most frequent class (the mean).
 
     Examples
     --------
@@ -86,9 +88,10 @@ def beside_baselines(model: Any, train: Any, y_train: Any, test: Any, y_test: An
     else:
         linear, simplest = RidgeCV(np.logspace(-3, 3, 13)), DummyRegressor()
         names = "ridge regression on the columns", "mean"
-    few = np.unique(np.linspace(0, len(train) - 1, _MOST_SAMPLES).astype(np.intp))
+    few = np.unique(np.linspace(0, len(y_train) - 1, _MOST_SAMPLES).astype(np.intp))
     baseline = make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler(), linear)
     scores = {OURS: float(model.score(test, y_test))}
+    train, test = (np.asarray(X.X if isinstance(X, NamedMatrix) else X) for X in (train, test))
     for name, other in zip(names, (baseline, simplest), strict=True):
-        scores[name] = float(other.fit(np.asarray(train)[few], y_train[few]).score(np.asarray(test), y_test))
+        scores[name] = float(other.fit(train[few], y_train[few]).score(test, y_test))
     return scores

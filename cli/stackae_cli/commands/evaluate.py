@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from stackae_cli.comparison_table import print_comparison
-from stackae_cli.labelled_samples import Source, one_split, read_training_samples, samples_of_run
+from stackae_cli.labelled_samples import one_split, read_training_samples, samples_of_run
 from stackae_cli.layer_spec import LayerSpec, parse_layer
 from stackae_cli.options import about, common_options, data_options, device_option, load_reconstructing
 from stackae_cli.run_folder import MODEL, seconds_of
+from stackae_cli.source import Source, say_what_is_ignored
 
 if TYPE_CHECKING:
     from stackae.evaluation import Comparison
@@ -116,7 +117,7 @@ def evaluate(
         check_picture(picture)
     options["methods"] = _known(options["methods"])
     run, data = _run_and_data(where)
-    source = Source(data, options["data_home"], options["drop"], options["labels"])
+    source = Source.of({**options, "data": data})
     if run is not None:
         comparison, title, notes = _of_run(run, source, options)
     else:
@@ -163,13 +164,15 @@ def _of_run(run: str, source: Source, options: dict[str, Any]) -> tuple[Comparis
             f"{given[0]} is for DATA alone, got the run {run!r} too, which has its layers and rows"
         )
     model = load_reconstructing(run, options["device"])
-    whole = read_training_samples(source)
+    source = source.with_labels_of(run)
+    whole = read_training_samples(source, model)
+    say_what_is_ignored(source, whole, run)
     with about(source.data):
         model.transform(whole.named_samples[:1])  # other columns are refused before anything is fitted
+    split = one_split(source, whole, model)
+    fitted_on, note = samples_of_run(run, whole, split.X, model)
     if hasattr(model, "feature_names_in_"):
         del model.feature_names_in_  # from here on the rows are bare arrays
-    split = one_split(source, whole)
-    fitted_on, note = samples_of_run(run, whole, split.X)
     comparison = compare_fitted(
         model,
         fitted_on,

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from stackae_cli.layer_spec import CorruptionSpec, parse_corruption
-from stackae_cli.options import about, drawn, load_stack, model_on_rows, path_of, seed_option
+from stackae_cli.options import (
+    about,
+    drawn,
+    is_quiet,
+    load_stack,
+    model_on_rows,
+    path_of,
+    say,
+    say_written,
+    seed_option,
+)
 from stackae_cli.resume import checkpoints_in, own_options, run_options, saying_how_to_go_on, write_config
 from stackae_cli.run_folder import MODEL, is_done, leave, run_folder, sha256
+from stackae_cli.source import Source, say_what_is_ignored
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from stackae import (
         Autoencoder,
         StackedAutoencoder,
@@ -22,6 +31,7 @@ if TYPE_CHECKING:
         StackedAutoencoderRegressor,
         Training,
     )
+    from stackae_cli.learning import Learned
 
 
 @click.command()
@@ -29,8 +39,8 @@ if TYPE_CHECKING:
 @click.option(
     "--labels",
     metavar="COLUMN|FILE",
-    help="A column of DATA, or a file of labels; data sets bring their own. -1 (classes) and nan (numbers)"
-    " mean that a row has none.",
+    help="A column of DATA, or a file of labels; data sets bring their own. Empty, NA and nan mean that a"
+    " row has none [default: the column that RUN's pretraining left out].",
 )
 @click.option(
     "--out",
@@ -44,7 +54,25 @@ if TYPE_CHECKING:
     type=click.Choice(["auto", "classify", "regress"]),
     default="auto",
     show_default=True,
-    help="auto classifies where labels are text, whole numbers or booleans.",
+    help="What labels are. auto: classes where they are text, booleans or few whole numbers, numbers where"
+    " they are fractions; of many whole numbers it asks.",
+)
+@click.option(
+    "--unlabelled",
+    type=click.Choice(["auto", "-1", "none"]),
+    default="auto",
+    show_default=True,
+    help="What a class of -1 means: no label, or (none) a class. auto: no label beside two or more other"
+    " classes, with a warning.",
+)
+@click.option(
+    "--held-out",
+    type=click.FloatRange(0, 0.9),
+    default=0.2,
+    show_default=True,
+    metavar="SHARE",
+    help="The share of labelled rows on which a first fit, without them, is judged; then all are learned"
+    " from. 0: not judged. Of a data set its test rows are, by one fit.",
 )
 @click.option("--epochs", type=click.IntRange(1), help="Epochs [default: chosen by the number of labels].")
 @click.option("--batch-size", type=click.IntRange(1), help="Rows in a batch [default: likewise].")
@@ -70,10 +98,9 @@ if TYPE_CHECKING:
 @click.option("--balanced", is_flag=True, help="Let a classifier see all classes equally often.")
 @seed_option
 @run_options
-@click.option("--quiet", is_flag=True, help="Print nothing but the result.")
 @click.pass_context
 def finetune(
-    context: click.Context, /, out: Path, resume: bool, checkpoint_every: float, quiet: bool, **options: Any
+    context: click.Context, /, out: Path, resume: bool, checkpoint_every: float, **options: Any
 ) -> None:
     """Fine-tune the encoders of RUN, with a head, to predict the labels of DATA's rows.
 
@@ -85,45 +112,45 @@ def finetune(
         options = own_options(context, out, options)
     options["random_state"] = drawn(options["random_state"])
     with saying_how_to_go_on(out, "finetune", options["run"], options["data"]):
-        _run(out, options, resume, checkpoint_every, quiet)
+        _run(out, options, resume, checkpoint_every)
 
 
-def _run(out: Path, options: dict[str, Any], resume: bool, checkpoint_every: float, quiet: bool) -> None:
+def _run(out: Path, options: dict[str, Any], resume: bool, checkpoint_every: float) -> None:
     """Make the run."""
-    from stackae.data import fingerprint, load_data
-    from stackae.exceptions import ParameterError
+    from stackae.data import fingerprint
+    from stackae_cli.learning import judged, read_learned
 
     training = _training(options)
     encoder = load_stack(options["run"], options["device"])
-    data, labels = options["data"], options["labels"]
-    dataset = load_data(data, data_home=options["data_home"], drop=options["drop"], labels=labels)
-    if dataset.y is None:
-        raise ParameterError(f"{data} brings no labels; give --labels, a column of it or a file")
-    classify = options["task"] == "classify" or (options["task"] == "auto" and _are_classes(dataset.y))
-    model = _predictor(encoder, training, options, classify=classify)
-    model.set_params(verbose=int(not quiet))
+    source = Source.of(options).with_labels_of(options["run"])
+    options["labels"] = source.labels
+    learned = read_learned(source, encoder, options)
+    say_what_is_ignored(source, learned.data, options["run"])
+    model = _predictor(encoder, training, options, learned)
+    model.set_params(verbose=int(not is_quiet()))
     with run_folder(out, resume=resume) as folder:
         if resume and is_done(folder):
+            say(f"{out / MODEL} is there already")
             return
         made_from = {
-            "rows": len(dataset.X),
-            "fingerprint": fingerprint(dataset.X),
-            "labels": fingerprint(dataset.y),
+            "rows": len(learned.data.X),
+            "fingerprint": fingerprint(learned.data.X),
+            "labels": fingerprint(cast(Any, learned.data.y)),
             "model": sha256(path_of(options["run"])),
         }
         key = write_config(folder, "finetune", options, made_from)
-        model.set_callbacks(checkpoints_in(folder, key, checkpoint_every))
-        with about(data):
-            model.fit(dataset.named_samples, dataset.y)
+        with about(source.data):
+            found = judged(model, learned, folder, key, options, checkpoint_every)
+            model.set_callbacks(checkpoints_in(folder, key, checkpoint_every))
+            model.fit(learned.data.named_samples, learned.targets)
         leave(folder, model)
-    unlabelled = (
-        dataset.y == ("-1" if dataset.y.dtype.kind in "US" else -1) if classify else dataset.y != dataset.y
-    )
-    n_labelled = len(dataset.y) - int(unlabelled.sum())
-    last = model.history_[-1]
-    click.echo(
-        f"{'classifier' if classify else 'regressor'} fine-tuned on {n_labelled:,} labelled rows in"
-        f" {last['epoch']} epochs: {out / MODEL}"
+    if found is not None:
+        say(found)
+    kind, last = "classifier" if learned.are_classes else "regressor", model.history_[-1]
+    of_all = "" if learned.known.all() else f" of {len(learned.known):,}"
+    say_written(
+        out / MODEL,
+        f"{kind} fine-tuned on {learned.known.sum():,} labelled rows{of_all} in {last['epoch']} epochs",
     )
 
 
@@ -147,7 +174,7 @@ def _training(options: dict[str, Any]) -> Training:
 
 
 def _predictor(
-    encoder: Autoencoder | StackedAutoencoder, training: Training, options: dict[str, Any], *, classify: bool
+    encoder: Autoencoder | StackedAutoencoder, training: Training, options: dict[str, Any], learned: Learned
 ) -> StackedAutoencoderClassifier | StackedAutoencoderRegressor:
     from sklearn.frozen import FrozenEstimator
 
@@ -157,20 +184,19 @@ def _predictor(
     common = {name: options[name] for name in ("device", "random_state")}
     common |= {"finetune": training, "adversarial": options["adversarial"] or 0.0}
     model: StackedAutoencoderClassifier | StackedAutoencoderRegressor
-    if classify:
-        weight = "balanced" if options["balanced"] else None
-        smoothing = options["label_smoothing"] or 0.0
+    if learned.are_classes:
         model = StackedAutoencoderClassifier(
-            FrozenEstimator(encoder), label_smoothing=smoothing, class_weight=weight, **common
+            FrozenEstimator(encoder),
+            label_smoothing=options["label_smoothing"] or 0.0,
+            class_weight="balanced" if options["balanced"] else None,
+            unlabelled=None,  # what has no label is None by now, whatever it was in DATA
+            **common,
         )
-    elif options["label_smoothing"] is not None or options["balanced"]:
-        raise ParameterError("--label-smoothing and --balanced are for classes, got a regression")
+    elif options["label_smoothing"] is not None or options["balanced"] or options["unlabelled"] != "auto":
+        raise ParameterError(
+            "--label-smoothing, --balanced and --unlabelled are for classes, got a regression"
+        )
     else:
         model = StackedAutoencoderRegressor(FrozenEstimator(encoder), **common)
     model.check_parameters()
     return model
-
-
-def _are_classes(y: np.ndarray) -> bool:
-    """Whether labels are classes by their type: text, booleans, whole numbers."""
-    return y.dtype.kind != "f" or bool((y == y.round()).all())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,37 +14,27 @@ from stackae_cli.options import model_on_rows, out_option
 @model_on_rows
 @click.option("--proba", is_flag=True, help="Write the probability of each class instead of the class.")
 @out_option
-def predict(
-    run: str,
-    data: str,
-    proba: bool,
-    out: Path,
-    device: str,
-    data_home: Path | None,
-    drop: tuple[str, ...],
-) -> None:
-    """Write what a fine-tuned RUN predicts for the rows of DATA."""
-    from stackae import StackedAutoencoderClassifier, StackedAutoencoderRegressor
-    from stackae.data.writers import check_destination, write_table
-    from stackae.exceptions import ParameterError
-    from stackae_cli.options import about, load_run, read_rows
+def predict(run: str, proba: bool, out: Path, device: str, **options: Any) -> None:
+    """Write what a fine-tuned RUN predicts for the rows of DATA.
 
-    check_destination(out)
-    model = load_run(run, device)
-    if not isinstance(model, (StackedAutoencoderClassifier, StackedAutoencoderRegressor)):
-        raise ParameterError(
-            f"{run} holds a {type(model).__name__}, which predicts nothing; finetune it first"
-        )
-    rows = read_rows(data, data_home, drop).named_samples
-    with about(data):
-        if proba and isinstance(model, StackedAutoencoderClassifier):
-            predictions, names = model.predict_proba(rows), [str(label) for label in model.classes_]
-        elif proba:
-            raise ParameterError(f"--proba is for classes, and {run} predicts numbers; leave it out")
+    Of a detector: -1 for outliers, 1 for the others.
+    """
+    from stackae import StackedAutoencoderClassifier
+    from stackae.exceptions import ParameterError
+    from stackae_cli.applying import Application
+    from stackae_cli.options import load_predicting
+
+    application = Application(run, load_predicting, device, options, [out])
+    model = application.model
+    if proba and not isinstance(model, StackedAutoencoderClassifier):
+        raise ParameterError(f"--proba is for classes, and {run} has none; leave it out")
+    with application.about_data():
+        if proba:
+            predictions, names = model.predict_proba(application.samples), list(map(str, model.classes_))
         else:
-            predictions = model.predict(rows)
-            predictions = predictions.astype(str) if predictions.dtype.kind == "O" else predictions
+            predictions = model.predict(application.samples)
+            predictions = predictions.astype(str) if predictions.dtype.kind in "OM" else predictions
             columns = 1 if predictions.ndim == 1 else predictions.shape[1]
             names = ["prediction"] if columns == 1 else [f"prediction{k}" for k in range(columns)]
-    write_table(out, predictions, names)
-    click.echo(f"{len(predictions):,} predictions: {out}")
+    what = "probabilities" if proba else "prediction" if len(names) == 1 else "predictions"
+    application.write(out, predictions, names, f"{len(names)} {what}")

@@ -17,11 +17,15 @@ from stackae_cli.options import (
     data_options,
     device_option,
     drawn,
-    read_rows,
+    is_quiet,
+    say,
+    say_written,
     seed_option,
 )
 from stackae_cli.resume import checkpoints_in, own_options, run_options, saying_how_to_go_on, write_config
 from stackae_cli.run_folder import MODEL, is_done, leave, refuse_existing, run_folder
+from stackae_cli.source import Source
+from stackae_cli.streams import result
 
 if TYPE_CHECKING:
     from stackae import StackedAutoencoder, Training
@@ -29,8 +33,9 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    no_args_is_help=True,
     epilog=f"A SPEC is a width, then parts joined by colons: 256, 256:masking=0.25, 1000:kl=0.05,weight=3."
-    f" Parts: {', '.join(known_words())}. A bare width is a denoising layer."
+    f" Parts: {', '.join(known_words())}. A bare width is a denoising layer.",
 )
 @data_argument
 @click.option(
@@ -89,6 +94,11 @@ if TYPE_CHECKING:
     help="A linear way past layers of bare widths, which starts as PCA; auto leaves it out for nearly"
     " two-valued data.",
 )
+@click.option(
+    "--labels",
+    metavar="COLUMN",
+    help="A column that holds labels: no feature, and remembered for finetune and evaluate.",
+)
 @seed_option
 @device_option
 @click.option(
@@ -103,7 +113,6 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Print what would be done, with memory and updates; train and write nothing.",
 )
-@click.option("--quiet", is_flag=True, help="Print nothing but the result.")
 @common_options
 @click.pass_context
 def pretrain(
@@ -113,7 +122,6 @@ def pretrain(
     resume: bool,
     checkpoint_every: float,
     dry_run: bool,
-    quiet: bool,
     **options: Any,
 ) -> None:
     """Pretrain a stack on DATA, fine-tune it, and leave the model in a run folder.
@@ -140,15 +148,13 @@ def pretrain(
         model = _model(options)
         refuse_existing(out, resume=resume)
         with about(options["data"]):
-            click.echo(repr(model.plan(_data(options, None).named_samples)))
+            result(repr(model.plan(_data(options, None).named_samples)))
         return
     with saying_how_to_go_on(out, "pretrain", options["data"]):
-        _run(out, options, resume, None if several else checkpoint_every, quiet)
+        _run(out, options, resume, None if several else checkpoint_every)
 
 
-def _run(
-    out: Path, options: dict[str, Any], resume: bool, checkpoint_every: float | None, quiet: bool
-) -> None:
+def _run(out: Path, options: dict[str, Any], resume: bool, checkpoint_every: float | None) -> None:
     """Make the run, with checkpoints or, None, without."""
     from stackae.data import fingerprint
     from stackae.training.distributed import together
@@ -159,9 +165,10 @@ def _run(
         processes = held.enter_context(together(resolve_device(options["device"])))
         folder = held.enter_context(run_folder(out, resume=resume)) if processes.is_first else None
         if resume and is_done(out):
+            say(f"{out / MODEL} is there already")
             return
         # Beside the run: where there is room for what it leaves.
-        model.set_params(cache_folder=folder, verbose=int(folder is not None and not quiet))
+        model.set_params(cache_folder=folder, verbose=int(folder is not None and not is_quiet()))
         data = _data(options, folder)
         callbacks: list[Any] = [processes]
         if folder is not None:
@@ -176,9 +183,8 @@ def _run(
         leave(folder, model)
     widths = "-".join(map(str, [data.X.shape[1], *model.module_.widths]))
     seconds = sum(record["seconds"] for record in model.history_)
-    click.echo(
-        f"{widths} fitted on {len(data.X):,} rows in {model.n_iter_} epochs, {seconds:.1f} s: {out / MODEL}"
-    )
+    what = f"{widths} fitted on {len(data.X):,} rows in {model.n_iter_} epochs, {seconds:.1f} s"
+    say_written(out / MODEL, what)
 
 
 def _model(options: dict[str, Any]) -> StackedAutoencoder:
@@ -202,9 +208,8 @@ def _model(options: dict[str, Any]) -> StackedAutoencoder:
 
 
 def _data(options: dict[str, Any], cache_folder: Path | None) -> DataSet:
-    return read_rows(
-        options["data"], options["data_home"], options["drop"], options["max_memory"], cache_folder
-    )
+    memory = {"max_memory": options["max_memory"], "cache_folder": cache_folder}
+    return Source.of(options).read(**memory)
 
 
 def _shape(data: DataSet) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,17 +13,12 @@ from stackae_cli.options import model_on_rows, out_option
 @click.command()
 @model_on_rows
 @out_option
-def reconstruct(
-    run: str, data: str, out: Path, device: str, data_home: Path | None, drop: tuple[str, ...]
-) -> None:
+def reconstruct(run: str, out: Path, device: str, **options: Any) -> None:
     """Write the reconstructions of the rows of DATA, in their own units."""
-    from stackae.data.writers import check_destination, write_table
-    from stackae_cli.options import about, load_reconstructing, read_rows
+    from stackae_cli.applying import Application
+    from stackae_cli.options import load_reconstructing
 
-    check_destination(out)
-    model = load_reconstructing(run, device)
-    dataset = read_rows(data, data_home, drop)
-    with about(data):
-        rows = model.reconstruct(dataset.named_samples)
-    write_table(out, rows, dataset.feature_names or [f"x{i}" for i in range(rows.shape[1])])
-    click.echo(f"{rows.shape[0]:,} rows × {rows.shape[1]} features: {out}")
+    application = Application(run, load_reconstructing, device, options, [out])
+    with application.about_data():
+        rows = application.model.reconstruct(application.samples)
+    application.write(out, rows, application.feature_names, f"{rows.shape[1]} features")

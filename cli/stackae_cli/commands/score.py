@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from stackae_cli.options import model_on_rows
+from stackae_cli.options import is_quiet, model_on_rows
+from stackae_cli.streams import result, tell
+
+if TYPE_CHECKING:
+    from stackae import StackedAutoencoder, StackedAutoencoderDetector
+
+#: What the squared error of a cell is counted in, by how the columns are scaled.
+_UNITS = {None: "of the columns' own", "minmax": "with each column's range as 1"}
+_STANDARD = "in squared standard deviations"
 
 
 @click.command()
@@ -15,7 +24,8 @@ from stackae_cli.options import model_on_rows
     "--out",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write each row's squared error, and whether it is an outlier, to .npy, .csv or .parquet.",
+    help="Write each row's squared error, and of a detector whether it is an outlier, to .npy, .csv or"
+    " .parquet. -: CSV to standard output.",
 )
 @click.option(
     "--explain",
@@ -23,58 +33,60 @@ from stackae_cli.options import model_on_rows
     metavar="FILE",
     help="Write each row's squared error in every feature.",
 )
-@click.option(
-    "--contamination",
-    type=float,
-    help="Call this share of DATA outliers, those with the largest errors [default: 0.1]. A detector keeps"
-    " the threshold that it has.",
-)
-def score(
-    run: str,
-    data: str,
-    out: Path | None,
-    explain: Path | None,
-    contamination: float | None,
-    device: str,
-    data_home: Path | None,
-    drop: tuple[str, ...],
-) -> None:
-    """Print the mean squared error a row, R² and the outliers' threshold; write errors to files."""
+def score(run: str, out: Path | None, explain: Path | None, device: str, **options: Any) -> None:
+    """Print the mean squared error of a row, R², and of a detector the outliers; write them to files.
+
+    What an outlier is the rows that are judged cannot say: "stackae detect" finds a threshold on others, and
+    keeps it.
+    """
     import numpy as np
-    from sklearn.frozen import FrozenEstimator
 
     from stackae import StackedAutoencoderDetector
-    from stackae.data.writers import check_destination, write_table
+    from stackae.data.writers import STANDARD_OUTPUT
     from stackae.exceptions import ParameterError
-    from stackae_cli.options import about, load_reconstructing, read_rows
+    from stackae_cli.applying import Application
+    from stackae_cli.options import load_reconstructing
 
-    for path in (out, explain):
-        if path is not None:
-            check_destination(path)
-    model = load_reconstructing(run, device)
-    rows = read_rows(data, data_home, drop).named_samples
+    if out == explain == STANDARD_OUTPUT:
+        raise ParameterError("--out and --explain cannot both be standard output; give one of them a file")
+    files = [path for path in (out, explain) if path is not None]
+    application = Application(run, load_reconstructing, device, options, files)
+    model, X = application.model, application.samples
+    with application.about_data():
+        errors = -model.score_samples(X)
+    columns = {"squared_error": errors}
     if isinstance(model, StackedAutoencoderDetector):
-        if contamination is not None:
-            raise ParameterError(f"{run} is a detector and has its threshold; leave --contamination out")
-        detector = model
-    else:
-        detector = StackedAutoencoderDetector(
-            FrozenEstimator(model),
-            contamination=0.1 if contamination is None else contamination,
-            device=device,
-        )
-        with about(data):
-            detector.fit(rows)
-    with about(data):
-        errors = -detector.score_samples(rows)
-        outliers = errors > -detector.offset_
+        columns["outlier"] = errors > -model.offset_
+    summary = "\n".join(_summary(model, errors, model.score(X), columns.get("outlier")))
     if out is not None:
-        write_table(out, np.column_stack([errors, outliers]), ["squared_error", "outlier"])
+        application.write(out, np.column_stack(list(columns.values())), list(columns), "squared error")
     if explain is not None:
-        names = getattr(detector, "feature_names_in_", None)
-        names = [f"x{k}" for k in range(detector.n_features_in_)] if names is None else list(names)
-        write_table(explain, detector.explain(rows), names)
-    click.echo(f"rows                {len(errors):,}")
-    click.echo(f"squared error a row {errors.mean():.5g}")
-    click.echo(f"R²                  {detector.score(rows):.5f}")
-    click.echo(f"outliers            {outliers.sum():,} of an error over {-detector.offset_:.5g}")
+        application.write(explain, model.explain(X), application.feature_names, "squared errors by column")
+    if STANDARD_OUTPUT not in (out, explain):
+        result(summary)
+    elif not is_quiet():
+        tell(summary)
+
+
+def _summary(
+    model: StackedAutoencoder | StackedAutoencoderDetector, errors: Any, r2: float, outliers: Any
+) -> list[str]:
+    """What was found, a line each, with its unit."""
+    unit = f"{unit_of(model)}, summed over {model.n_features_in_:,} columns"
+    lines = [
+        f"rows                {len(errors):,}",
+        f"squared error       {errors.mean():.5g} a row on the average, {unit}",
+        f"R²                  {r2:.5f} (1: exact; 0: no better than the columns' means)",
+    ]
+    if outliers is not None:
+        share = 100 * outliers.mean()
+        lines.append(
+            f"outliers            {outliers.sum():,} rows, {share:.1f} %: a squared error over"
+            f" {-model.offset_:.5g}"
+        )
+    return lines
+
+
+def unit_of(model: Any) -> str:
+    """What the squared errors of a model are counted in."""
+    return _UNITS.get(model.module_[0].parts.scale, _STANDARD)

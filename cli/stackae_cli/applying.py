@@ -1,0 +1,63 @@
+"""A model applied to the rows of DATA: what transform, reconstruct, predict and score have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stackae.data.writers import check_destination, write_table
+from stackae_cli.options import about, say_written
+from stackae_cli.source import Source, say_what_is_ignored
+
+
+class Application:
+    """A model and the rows that it is applied to, read after everything was looked at that could be refused.
+
+    Parameters
+    ----------
+    run : str
+        A run's folder, or a model file.
+    load : callable
+        From run and device to a model of the kind that is needed.
+    device : str
+    options : mapping
+        How DATA is read; see :class:`stackae_cli.source.Source`.
+    destinations : sequence of Path
+        Files that will be written.
+    """
+
+    def __init__(
+        self,
+        run: str,
+        load: Callable[[str, str], Any],
+        device: str,
+        options: Mapping[str, Any],
+        destinations: Sequence[Path],
+    ) -> None:
+        self.source = Source.of(options)
+        for path in destinations:
+            check_destination(path, ids=self.source.id is not None)
+        self.model = load(run, device)
+        self._data = self.source.read(self.model, ids=True)
+        say_what_is_ignored(self.source, self._data, run)
+        self.samples = self._data.named_samples
+
+    def about_data(self) -> AbstractContextManager[None]:
+        """Let a refusal of the rows name DATA."""
+        return about(self.source.data)
+
+    @property
+    def feature_names(self) -> list[str]:
+        """The columns' names, made up where there are none."""
+        n_features = self.model.n_features_in_
+        return self._data.feature_names or [f"x{k}" for k in range(n_features)]
+
+    def write(self, path: Path, table: np.ndarray, names: Sequence[str], what: str) -> None:
+        """Write what came of the rows, their ids before it, and say so."""
+        ids = None if self._data.ids is None else (str(self.source.id), self._data.ids)
+        write_table(path, table, names, ids)
+        say_written(path, f"{len(table):,} rows × {what}")

@@ -1,0 +1,69 @@
+"""``stackae detect``: a pretrained run to a detector of outliers, which keeps its threshold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stackae_cli.options import about, load_stack, model_on_rows, path_of, say_written
+from stackae_cli.resume import config_option, write_config
+from stackae_cli.run_folder import MODEL, leave, run_folder, sha256
+from stackae_cli.source import Source, say_what_is_ignored
+
+
+@click.command(no_args_is_help=True)
+@model_on_rows
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="RUN",
+    help="The folder to make for the detector. It must not exist.",
+)
+@click.option(
+    "--contamination",
+    type=click.FloatRange(0, 0.5, min_open=True),
+    default=0.1,
+    show_default=True,
+    metavar="SHARE",
+    help="The share of DATA's rows that are outliers: those with the largest errors.",
+)
+@config_option
+def detect(out: Path, **options: Any) -> None:
+    """Make of RUN a detector of outliers, with a threshold from the rows of DATA.
+
+    DATA are rows as they usually are, such as those that RUN was pretrained on. The threshold is the error
+    that the given share of them exceeds. "stackae score" then says which other rows are outliers, and by
+    which columns; "stackae predict" writes -1 or 1.
+    """
+    from sklearn.frozen import FrozenEstimator
+
+    from stackae import StackedAutoencoderDetector
+    from stackae.data import fingerprint
+    from stackae_cli.commands.score import unit_of
+
+    encoder, source = load_stack(options["run"], options["device"]), Source.of(options)
+    share = options["contamination"]
+    model = StackedAutoencoderDetector(
+        FrozenEstimator(encoder), contamination=share, device=options["device"]
+    )
+    with run_folder(out) as folder:
+        data = source.read(encoder)
+        say_what_is_ignored(source, data, options["run"])
+        made_from = {
+            "rows": len(data.X),
+            "fingerprint": fingerprint(data.X),
+            "model": sha256(path_of(options["run"])),
+        }
+        write_config(folder, "detect", options, made_from)
+        with about(source.data):
+            model.fit(data.named_samples)
+        leave(folder, model)
+    unit = f"{unit_of(model)}, summed over {model.n_features_in_:,} columns"
+    say_written(
+        out / MODEL,
+        f"detector on {len(data.X):,} rows, of which {100 * share:g} % have a squared error over"
+        f" {-model.offset_:.5g} ({unit})",
+    )

@@ -1,0 +1,150 @@
+"""The labels that finetune learns from, and what its model is worth on rows that are held out."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stackae_cli.options import note
+from stackae_cli.resume import checkpoints_in
+from stackae_cli.run_folder import CHECKPOINTS, HELD_OUT
+from stackae_cli.source import Source
+
+if TYPE_CHECKING:
+    from stackae.data import DataSet
+    from stackae.estimators import BaseEncoder
+
+#: What ``--unlabelled`` means to the classifier.
+_UNLABELLED: dict[str, Any] = {"auto": "auto", "-1": -1, "none": None}
+
+
+@dataclass(frozen=True)
+class Learned:
+    """Rows, and what is to be predicted of them.
+
+    Attributes
+    ----------
+    data : DataSet
+        ``y`` is as it was read.
+    targets : array of shape (n_samples,)
+        Classes, None where a row has none; or numbers, NaN likewise.
+    known : array of shape (n_samples,)
+        Which rows have one.
+    are_classes : bool
+    """
+
+    data: DataSet
+    targets: np.ndarray
+    known: np.ndarray
+    are_classes: bool
+
+
+def read_learned(source: Source, encoder: BaseEncoder, options: Mapping[str, Any]) -> Learned:
+    """The rows of DATA in the columns that the encoder knows, and what its labels are taken for.
+
+    Raises
+    ------
+    ParameterError
+        There are no labels, or whole numbers so many that they may be classes or not.
+    """
+    from stackae.data.labels import as_labels, as_targets
+    from stackae.exceptions import DataError, ParameterError
+    from stackae_cli.options import about
+
+    data = source.read(encoder, labels=True)
+    if data.y is None:
+        raise ParameterError(f"{source.data} brings no labels; give --labels, a column of it or a file")
+    with about(source.data):
+        if _are_classes(data.y, options["task"], source.data):
+            labels = as_labels(data.y, _UNLABELLED[options["unlabelled"]])
+            targets = np.full(len(labels.known), None, dtype=object)
+            targets[labels.known] = labels.values
+            return Learned(data, targets, labels.known, True)
+        try:
+            numbers = np.asarray(as_targets(data.y), dtype=np.float64)
+        except ValueError as error:
+            raise DataError(
+                f"labels must be numbers for a regression: {error}; say --task classify"
+            ) from None
+    return Learned(data, numbers, ~np.isnan(numbers), False)
+
+
+def _are_classes(y: np.ndarray, task: str, name: str) -> bool:
+    """Whether labels are classes, and not numbers; what is taken by itself is said, with the reason."""
+    from stackae.data.labels import as_labels, kind_of
+    from stackae.exceptions import ParameterError
+
+    if task != "auto":
+        return task == "classify"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # whoever takes them warns
+        found = kind_of(as_labels(y, unlabelled=None))
+    if found.kind is None:
+        raise ParameterError(
+            f"{name}: the labels are {found.why}: classes or numbers? say --task classify or --task regress"
+        )
+    other = "regress" if found.kind == "classes" else "classify"
+    note(f"{name}: the labels are {found.why}, and taken as {found.kind} (--task {other} overrules)")
+    return found.kind == "classes"
+
+
+def judged(
+    model: Any, learned: Learned, folder: Path, key: str, options: Mapping[str, Any], every: float
+) -> str | None:
+    """What a model that has not seen some of the labelled rows makes of them, in a sentence; None: not asked.
+
+    It is kept in the run's folder, so that a run that goes on need not do it again.
+    """
+    from sklearn.base import clone
+
+    from stackae.data.labels import as_labels
+    from stackae.evaluation import beside_baselines, hold_out
+    from stackae.serialization.files import atomic_write_text
+
+    path = folder / HELD_OUT
+    if options["held_out"] == 0:
+        return None
+    if not path.is_file():
+        labelled = np.flatnonzero(learned.known)
+        y = (
+            as_labels(learned.targets[labelled], None).values
+            if learned.are_classes
+            else learned.targets[labelled]
+        )
+        halves = hold_out(y, options["held_out"], options["random_state"], classes=learned.are_classes)
+        if halves is None:
+            note(f"{len(y):,} labels are too few to hold some out: the model is not judged")
+            return None
+        note(f"a first fit leaves {len(halves[1]):,} labelled rows out, to be judged on them")
+        train, test = (learned.data.take(labelled[half]) for half in halves)
+        y_train, y_test = (y[half] for half in halves)
+        first = clone(model)
+        keeper = checkpoints_in(folder, f"held out: {key}", every, "held-out")
+        first.set_callbacks(keeper).fit(train.named_samples, y_train)
+        scores = beside_baselines(first, train.named_samples, y_train, test.named_samples, y_test)
+        found = {
+            "measure": "accuracy" if learned.are_classes else "r2",
+            "rows": len(y_test),
+            "scores": scores,
+        }
+        atomic_write_text(path, json.dumps(found, indent=2) + "\n")
+        shutil.rmtree(folder / CHECKPOINTS / "held-out", ignore_errors=True)
+    return in_words(json.loads(path.read_text(encoding="utf-8")))
+
+
+def in_words(found: Mapping[str, Any]) -> str:
+    """What was found on held-out rows, as a sentence."""
+    is_share = found["measure"] == "accuracy"
+    (_, own), *others = (
+        (name, f"{100 * score:.1f} %" if is_share else f"{score:.3f}")
+        for name, score in found["scores"].items()
+    )
+    beside = ", ".join(f"{name} {score}" for name, score in others)
+    return f"{'accuracy' if is_share else 'R²'} {own} on {found['rows']:,} held-out rows; {beside}"
