@@ -87,20 +87,11 @@ def test_rows_of_another_width_exit_3_at_transform_and_write_nothing(refuse, fin
     assert not out.exists()
 
 
-def test_other_column_names_exit_3_at_transform(refuse, stackae, csv, tmp_path):
-    stackae("pretrain", csv, "--drop", "kind", "--layer", 2, "--epochs", 1, "--out", tmp_path / "run")
-    other = file(tmp_path, "other.csv", csv.read_text().replace("a,b,c", "b,a,c"))
-    refuse(
-        DATA,
-        "transform",
-        tmp_path / "run",
-        other,
-        "--drop",
-        "kind",
-        "--out",
-        tmp_path / "c.npy",
-        ["feature names"],
-    )
+def test_a_missing_column_exits_3_and_is_named(refuse, stackae, csv, tmp_path):
+    stackae("pretrain", csv, "--labels", "kind", "--layer", 2, "--epochs", 1, "--out", tmp_path / "run")
+    other = file(tmp_path, "other.csv", csv.read_text().replace("a,b,c", "a,e,c"))
+    missing = ["no column 'b', which the model knows"]
+    refuse(DATA, "transform", tmp_path / "run", other, "--out", tmp_path / "c.npy", missing)
 
 
 def test_an_output_folder_that_exists_exits_5_and_is_left_alone(refuse, finished_run):

@@ -201,3 +201,32 @@ def test_a_folder_without_write_permission_is_found_before_the_work(tmp_path):
             check_destination(tmp_path / "codes.npy")
     finally:
         tmp_path.chmod(0o700)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+@pytest.mark.parametrize("ids", [np.array(["007", 'a "b", c', ""]), np.array([3, 1, 2])])
+@pytest.mark.parametrize(
+    "array", [CODES, CODES.astype(np.float32), np.array(["x", "y, z", "w"]), np.arange(3)]
+)
+def test_ids_stand_before_the_columns_and_change_none_of_them(tmp_path, ending, ids, array):
+    columns = array.reshape(3, -1).shape[1]
+    names, path = [f"c{k}" for k in range(columns)], tmp_path / f"t{ending}"
+    write_table(path, array, names, ids=("who", ids))
+    back = (
+        pd.read_csv(path, dtype={"who": str if ids.dtype.kind == "U" else int}, keep_default_na=False)
+        if ending == ".csv"
+        else pd.read_parquet(path)
+    )
+    assert back.columns.tolist() == ["who", *names]
+    assert back.who.tolist() == ids.tolist()
+    np.testing.assert_array_equal(back[names].to_numpy().astype(array.dtype), array.reshape(3, -1))
+
+
+def test_ids_that_cannot_be_written_are_refused(tmp_path):
+    with pytest.raises(ParameterError, match="no place for ids"):
+        check_destination(tmp_path / "t.npy", ids=True)
+    with pytest.raises(ParameterError, match="no place for ids"):
+        write_table(tmp_path / "t.npy", CODES, ["a", "b"], ids=("who", np.arange(3)))
+    with pytest.raises(ParameterError, match="the ids' column 'a' is called as one of the columns"):
+        write_table(tmp_path / "t.csv", CODES, ["a", "b"], ids=("a", np.arange(3)))
+    assert not list(tmp_path.iterdir())

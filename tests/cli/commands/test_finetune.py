@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from helpers import SHORT, SMALL, small_stack
@@ -20,12 +22,12 @@ def pretrained(tmp_path_factory):
 
 
 def test_a_run_is_fine_tuned_and_predicts(stackae, pretrained, tmp_path):
-    options = ("--epochs", 10, "--random-state", 0)
+    options = ("--epochs", 10, "--random-state", 0, "--held-out", 0)
     options += ("--corruption", "masking=0.1", "--corruption", "dropout=0.1")
-    done = stackae("finetune", pretrained, "digits", "--out", tmp_path / "run", *options, "--quiet")
+    done = stackae("finetune", pretrained, "digits", "--out", tmp_path / "run", *options)
     assert done.code == 0, done.err
     assert done.out.startswith("classifier fine-tuned on 1,437 labelled rows in 10 epochs")
-    assert done.err == ""
+    assert "the labels are 10 different whole numbers in 1,437 rows, and taken as classes" in done.err
     model = load(tmp_path / "run" / "model.safetensors")
     assert isinstance(model, StackedAutoencoderClassifier)
     assert [repr(part) for part in model.finetune.corruption] == ["Masking(level=0.1)", "Dropout(level=0.1)"]
@@ -48,18 +50,18 @@ def test_labels_in_a_column_may_be_text_numbers_or_left_out(stackae, pretrained,
     rows = [",".join(map(str, row)) for row in data.X[:300].tolist()]
     header = ",".join(data.feature_names)
     for name, label in (
-        ("text", lambda k: "-1" if k % 3 else f"digit {data.y[k]}"),
+        ("text", lambda k: "" if k % 3 else f"digit {data.y[k]}"),
         ("number", lambda k: "nan" if k % 3 else str(data.y[k] + 0.5)),
     ):
         lines = [f"{header},label", *(f"{row},{label(k)}" for k, row in enumerate(rows))]
         (tmp_path / f"{name}.csv").write_text("\n".join(lines) + "\n")
         done = stackae(
-            "finetune", pretrained, tmp_path / f"{name}.csv", "--labels", "label", "--epochs", 2, "--quiet",
-            "--out", tmp_path / name,
+            "finetune", pretrained, tmp_path / f"{name}.csv", "--labels", "label", "--epochs", 2,
+            "--held-out", 0, "--out", tmp_path / name,
         )  # fmt: skip
         assert done.code == 0, done.err
         kind = "classifier" if name == "text" else "regressor"
-        assert done.out.startswith(f"{kind} fine-tuned on 100 labelled rows in 2 epochs")
+        assert done.out.startswith(f"{kind} fine-tuned on 100 labelled rows of 300 in 2 epochs")
         done = stackae("predict", tmp_path / name, "digits:test", "--out", tmp_path / f"{name}-p.csv")
         assert done.code == 0, done.err
     assert (tmp_path / "text-p.csv").read_text().splitlines()[1].startswith("digit ")
@@ -82,13 +84,24 @@ def impossible(pretrained, tmp_path_factory):
     classifier.fit(data.X[:100], data.y[:100]).save(folder / "c.safetensors")
     np.save(folder / "rows.npy", data.X)
     np.save(folder / "few.npy", data.y[:5])
+    np.save(folder / "many.npy", np.arange(len(data.y)) % 214)
+    np.save(folder / "text.npy", np.array(list("abcdefghij"))[data.y])
     return folder
 
 
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
-        ("predict PRETRAINED digits --out p.csv", 2, "which predicts nothing; finetune"),
+        ("predict PRETRAINED digits --out p.csv", 2, "give what stackae finetune or detect makes of it"),
+        ("predict c.safetensors digits --id who --out p.csv", 2, "are for files"),
+        ("predict c.safetensors rows.npy --id who --out p.npy", 2, ".npy has no place for ids"),
+        (
+            "finetune PRETRAINED rows.npy --labels many.npy --out r",
+            2,
+            "say --task classify or --task regress",
+        ),
+        ("finetune PRETRAINED rows.npy --labels text.npy --task regress --out r", 3, "must be numbers"),
+        ("finetune PRETRAINED digits --out r --task regress --unlabelled -1", 2, "for classes"),
         ("reconstruct c.safetensors digits --out p.csv", 2, "must be one of"),
         ("finetune c.safetensors digits --out r", 2, "give a pretrained run"),
         ("finetune PRETRAINED rows.npy --out r", 2, "give --labels"),
@@ -111,6 +124,92 @@ def test_what_cannot_be_done_is_said_in_one_line(
     assert isinstance(load(pretrained), StackedAutoencoder)
 
 
+def numbers_file(folder, label, *, n_rows=200, n_columns=5):
+    """A table of numbers, with a column of labels."""
+    X = np.random.default_rng(0).normal(size=(n_rows, n_columns))
+    lines = [*(f"{','.join(f'{v:.5f}' for v in x)},{label(k, x)}" for k, x in enumerate(X))]
+    header = ",".join([*(f"c{k}" for k in range(n_columns)), "y"])
+    path = folder / "table.csv"
+    path.write_text("\n".join([header, *lines]) + "\n")
+    return path
+
+
+BRIEF = ("--layer", 8, "--layer", 3, "--epochs", 1, "--finetune-epochs", 1, "--random-state", 0)
+
+
+@pytest.mark.parametrize("kind", ["classes", "numbers"])
+def test_a_model_is_judged_on_rows_that_it_has_not_seen_beside_simpler_ones(stackae, tmp_path, kind):
+    def label(k, x):
+        return ("" if k % 4 == 0 else "up" if x[0] > 0 else "down") if kind == "classes" else f"{x[0]:.3f}"
+
+    path, run = numbers_file(tmp_path, label), tmp_path / "run"
+    assert stackae("pretrain", path, "--labels", "y", "--out", run, *BRIEF).code == 0
+    done = stackae("finetune", run, path, "--epochs", 2, "--random-state", 0, "--out", tmp_path / "tuned")
+    assert done.code == 0, done.err
+    found = json.loads((tmp_path / "tuned" / "held_out.json").read_text())
+    names = (
+        ["fine-tuned", "logistic regression on the columns", "most frequent class"]
+        if kind == "classes"
+        else ["fine-tuned", "ridge regression on the columns", "mean"]
+    )
+    assert list(found["scores"]) == names
+    n_labelled = 150 if kind == "classes" else 200
+    assert found["rows"] == n_labelled // 5
+    assert found["scores"][names[1]] > 0.9  # the first column tells
+    said = "accuracy" if kind == "classes" else "R²"
+    assert done.out.startswith(f"{said} ")
+    assert f" on {n_labelled // 5} held-out rows; {names[1]} " in done.out
+    assert f"fine-tuned on {n_labelled} labelled rows" in done.out
+    # The model that is left has learned from all.
+    whole = stackae(
+        "finetune",
+        run,
+        path,
+        "--epochs",
+        2,
+        "--random-state",
+        0,
+        "--held-out",
+        0,
+        "--out",
+        tmp_path / "whole",
+    )
+    assert whole.code == 0, whole.err
+    assert sha256(tmp_path / "whole" / "model.safetensors") == sha256(
+        tmp_path / "tuned" / "model.safetensors"
+    )
+
+
+@pytest.mark.filterwarnings("always::stackae.exceptions.StackaeWarning")
+def test_too_few_labels_are_all_learned_from(stackae, pretrained, tmp_path):
+    data = load_data("digits")
+    np.save(tmp_path / "X.npy", data.X[:60])
+    np.save(tmp_path / "y.npy", np.where(np.arange(60) < 15, data.y[:60], -1).astype(float))
+    done = stackae(
+        "finetune", pretrained, tmp_path / "X.npy", "--labels", tmp_path / "y.npy", "--epochs", 1,
+        "--out", tmp_path / "r",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    said = "warning: y: -1, in 45 of 60 rows, is taken as no label beside"
+    assert done.err.count(said) == 1
+    assert "15 labels are too few to hold some out" in done.err
+    assert done.out.startswith("classifier fine-tuned on 15 labelled rows of 60")
+
+
+def test_minus_one_is_what_the_option_says(stackae, pretrained, tmp_path):
+    data = load_data("digits")
+    np.save(tmp_path / "X.npy", data.X[:90])
+    np.save(tmp_path / "y.npy", np.arange(90) % 3 - 1)
+    options = ("--labels", tmp_path / "y.npy", "--epochs", 1, "--held-out", 0)
+    for unlabelled, classes in (("-1", [0, 1]), ("none", [-1, 0, 1])):
+        out = tmp_path / unlabelled
+        done = stackae(
+            "finetune", pretrained, tmp_path / "X.npy", *options, "--unlabelled", unlabelled, "--out", out
+        )
+        assert done.code == 0, done.err
+        assert load(out / "model.safetensors").classes_.tolist() == classes
+
+
 def test_runs_of_the_same_seed_data_and_options_leave_the_same_model_files(stackae, finished_run, tmp_path):
     stackae("pretrain", "digits", "--out", tmp_path / "stack", *SMALL, "--quiet")
     files = [run / "model.safetensors" for run in (finished_run, tmp_path / "stack")]
@@ -122,3 +221,20 @@ def test_runs_of_the_same_seed_data_and_options_leave_the_same_model_files(stack
     digests = [sha256(file) for file in files]
     assert digests[0] == digests[1]
     assert digests[2] == digests[3]
+
+
+def test_a_run_that_was_killed_after_its_first_fit_goes_on_without_it(stackae, dying, pretrained, tmp_path):
+    options = ("--epochs", 3, "--random-state", 0, "--checkpoint-every", 0)
+    whole = stackae("finetune", pretrained, "digits", *options, "--out", tmp_path / "whole")
+    assert whole.code == 0, whole.err
+    for n_epochs, is_judged in ((2, False), (5, True)):  # in the first fit, and in the second
+        out = tmp_path / f"killed {n_epochs}"
+        dying(n_epochs)
+        killed = stackae("finetune", pretrained, "digits", *options, "--out", out)
+        assert killed.code == 130
+        assert "go on with: stackae finetune --resume" in killed.err
+        assert (out / "held_out.json").exists() == is_judged
+        done = stackae("finetune", pretrained, "digits", "--resume", "--out", out)
+        assert done.code == 0, done.err
+        assert done.out.splitlines()[0] == whole.out.splitlines()[0]
+        assert sha256(out / "model.safetensors") == sha256(tmp_path / "whole" / "model.safetensors")

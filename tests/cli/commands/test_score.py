@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.frozen import FrozenEstimator
 
-from stackae import StackedAutoencoderDetector, load
+from stackae import load
 from stackae.data import load_data
+from stackae_cli.run_folder import sha256
 
 
 @pytest.fixture
@@ -15,43 +15,64 @@ def X():
     return load_data("digits:test").X
 
 
-def test_score_prints_the_error_and_writes_it_by_row(stackae, finished_run, X, tmp_path):
+def lines_of(printed):
+    """What was printed, by the name that each line begins with."""
+    return {line[:20].rstrip(): line[20:] for line in printed.splitlines()}
+
+
+def test_score_prints_the_error_with_its_unit_and_writes_it_by_row(stackae, finished_run, X, tmp_path):
     done = stackae("score", finished_run, "digits:test", "--out", tmp_path / "errors.npy")
     errors = np.load(tmp_path / "errors.npy")
     model = load(finished_run / "model.safetensors")
     np.testing.assert_allclose(errors[:, 0], -model.score_samples(X))
-    assert errors[:, 1].sum() == 36  # a tenth of the rows
-    lines = dict(line.rsplit(maxsplit=1) for line in done.out.splitlines())
-    assert float(lines["squared error a row"]) == pytest.approx(errors[:, 0].mean(), rel=1e-4)
-    assert float(lines["R²"]) == pytest.approx(model.score(X), abs=1e-5)
+    assert errors.shape == (360, 1)  # what an outlier is no row of its own can say
+    said = lines_of(done.out)
+    mean, _, unit = said["squared error"].partition(" ")
+    assert float(mean) == pytest.approx(errors[:, 0].mean(), rel=1e-4)
+    assert unit == "a row on the average, of the columns' own, summed over 64 columns"
+    assert float(said["R²"].split()[0]) == pytest.approx(model.score(X), abs=1e-5)
+    assert "outliers" not in said
 
 
-def test_score_finds_outliers_and_explains_them(stackae, finished_run, tmp_path):
-    errors, parts = tmp_path / "errors.csv", tmp_path / "parts.npy"
-    options = ("--contamination", 0.05, "--out", errors, "--explain", parts)
-    done = stackae("score", finished_run, "digits:test", *options)
+def test_a_detector_keeps_its_threshold_and_explains(stackae, finished_run, X, tmp_path):
+    run, errors, parts = tmp_path / "detector", tmp_path / "errors.csv", tmp_path / "parts.npy"
+    done = stackae("detect", finished_run, "digits", "--contamination", 0.05, "--out", run)
     assert done.code == 0, done.err
-    assert "outliers            18 of an error over" in done.out
+    detector = load(run / "model.safetensors")
+    own = load_data("digits").X
+    assert (detector.predict(own) == -1).sum() == pytest.approx(0.05 * len(own), abs=1)
+    assert f"5 % have a squared error over {-detector.offset_:.5g}" in done.out
+    done = stackae("score", run, "digits:test", "--out", errors, "--explain", parts)
+    assert done.code == 0, done.err
+    n_outliers = int((detector.predict(X) == -1).sum())
+    assert lines_of(done.out)["outliers"] == (
+        f"{n_outliers} rows, {100 * n_outliers / 360:.1f} %: a squared error over {-detector.offset_:.5g}"
+    )
     table = np.loadtxt(errors, delimiter=",", skiprows=1)
-    assert table[:, 1].sum() == 18
+    assert table[:, 1].sum() == n_outliers
     np.testing.assert_allclose(np.load(parts).sum(1), table[:, 0], rtol=1e-4)
+    done = stackae("predict", run, "digits:test", "--out", tmp_path / "p.csv")
+    assert done.code == 0, done.err
+    np.testing.assert_array_equal(np.loadtxt(tmp_path / "p.csv", skiprows=1), detector.predict(X))
 
 
-def test_a_detector_has_its_threshold(stackae, finished_run, X, tmp_path):
-    encoder = FrozenEstimator(load(finished_run / "model.safetensors"))
-    detector = StackedAutoencoderDetector(encoder, contamination=0.2).fit(X)
-    detector.save(tmp_path / "detector.safetensors")
-    done = stackae("score", tmp_path / "detector.safetensors", "digits:test")
-    assert f"outliers            72 of an error over {-detector.offset_:.5g}" in done.out
-    refused = stackae("score", tmp_path / "detector.safetensors", "digits:test", "--contamination", 0.1)
-    assert (refused.code, "leave --contamination out" in refused.err) == (2, True)
+def test_a_detector_is_replayed_from_its_configuration(stackae, finished_run, tmp_path):
+    for out, options in (
+        ("a", ("--contamination", 0.2)),
+        ("b", ("--config", tmp_path / "a" / "config.toml")),
+    ):
+        done = stackae("detect", finished_run, "digits", *options, "--out", tmp_path / out)
+        assert done.code == 0, done.err
+    assert sha256(tmp_path / "a" / "model.safetensors") == sha256(tmp_path / "b" / "model.safetensors")
 
 
-def test_a_share_of_outliers_that_is_none_is_refused(stackae, finished_run):
-    refused = stackae("score", finished_run, "digits:test", "--contamination", 0.9)
+@pytest.mark.parametrize("share", [0, 0.9, "nan"])
+def test_a_share_of_outliers_that_is_none_is_refused(stackae, finished_run, tmp_path, share):
+    refused = stackae("detect", finished_run, "digits", "--contamination", share, "--out", tmp_path / "r")
     assert refused.code == 2
-    assert "'contamination'" in refused.err
+    assert "contamination" in refused.err
     assert refused.err.count("\n") == 1
+    assert not (tmp_path / "r").exists()
 
 
 @pytest.mark.parametrize("option", ["--out", "--explain"])

@@ -1,0 +1,112 @@
+"""One table through every command: its columns are picked by name, whatever else it holds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+BRIEF = ("--layer", 8, "--layer", 2, "--epochs", 1, "--finetune-epochs", 1, "--random-state", 0)
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Rows with an id, two kinds and four columns of numbers; in a file."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(120, 4)), columns=list("abcd"))
+    frame.insert(0, "who", [f"p{k:03d}" for k in range(120)])
+    frame.insert(2, "kind", np.where(frame.a > 0, "up", "down"))
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    return frame
+
+
+@pytest.fixture
+def run(stackae, table, tmp_path):
+    done = stackae(
+        "pretrain",
+        tmp_path / "table.csv",
+        "--labels",
+        "kind",
+        "--id",
+        "who",
+        "--out",
+        tmp_path / "run",
+        *BRIEF,
+    )
+    assert (done.code, done.err) == (0, done.err)
+    assert "4-8-2 fitted on 120 rows" in done.out
+    return tmp_path / "run"
+
+
+def test_one_file_serves_pretrain_evaluate_finetune_and_predict(stackae, table, run, tmp_path):
+    path = tmp_path / "table.csv"
+    done = stackae("evaluate", run, path, "--method", "PCA", "--few-labels", 10)
+    assert done.code == 0, done.err
+    assert "90 training rows, 30 test rows" in done.out
+    tuned = tmp_path / "tuned"
+    done = stackae("finetune", run, path, "--epochs", 3, "--random-state", 0, "--out", tuned)
+    assert done.code == 0, done.err
+    assert "2 different texts, booleans or dates, and taken as classes" in done.err
+    assert "ignored" not in done.err  # labels and ids are known
+    done = stackae("predict", tuned, path, "--id", "who", "--out", tmp_path / "p.csv")
+    assert done.code == 0, done.err
+    found = pd.read_csv(tmp_path / "p.csv")
+    assert found.columns.tolist() == ["who", "prediction"]
+    assert found.who.tolist() == table.who.tolist()
+    assert set(found.prediction) <= {"up", "down"}
+
+
+def test_columns_may_come_in_any_order_and_beside_others(stackae, table, run, tmp_path):
+    other = table[["d", "kind", "b", "a", "c"]].assign(extra="x", more=1.0)
+    other.to_csv(tmp_path / "other.csv", index=False)
+    codes = []
+    for name in ("table", "other"):
+        out = tmp_path / f"{name}.npy"
+        done = stackae("transform", run, tmp_path / f"{name}.csv", "--out", out)
+        assert done.code == 0, done.err
+        codes.append(np.load(out))
+    np.testing.assert_array_equal(*codes)
+    assert "other.csv: ignored 'extra', 'more', which the model does not know" in done.err
+    quiet = stackae("transform", run, tmp_path / "other.csv", "--out", tmp_path / "q.npy", "--quiet")
+    assert (quiet.code, quiet.out, quiet.err) == (0, "", "")
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+@pytest.mark.parametrize("command", ["transform", "reconstruct", "score"])
+def test_ids_stand_before_what_is_written(stackae, table, run, tmp_path, command, ending):
+    out = tmp_path / f"out{ending}"
+    done = stackae(command, run, tmp_path / "table.csv", "--id", "who", "--out", out)
+    assert done.code == 0, done.err
+    found = pd.read_csv(out) if ending == ".csv" else pd.read_parquet(out)
+    assert found.columns[0] == "who"
+    assert found.who.tolist() == table.who.tolist()
+    without = tmp_path / "without.npy"
+    assert stackae(command, run, tmp_path / "table.csv", "--out", without).code == 0
+    np.testing.assert_allclose(found.drop(columns="who").to_numpy(), np.load(without), rtol=1e-8)
+
+
+def test_a_column_that_the_model_knows_cannot_be_labels_ids_or_dropped(stackae, table, run, tmp_path):
+    path = tmp_path / "table.csv"
+    for options in (("--drop", "a"), ("--id", "a")):
+        done = stackae("transform", run, path, *options, "--out", tmp_path / "c.csv")
+        assert done.code == 2, done.err
+        assert "column 'a'" in done.err
+        assert "the model knows" in done.err
+        assert done.err.count("\n") == 1
+    done = stackae("finetune", run, path, "--labels", "a", "--out", tmp_path / "r")
+    assert (done.code, "the model knows" in done.err) == (2, True)
+
+
+@pytest.mark.filterwarnings("always::stackae.exceptions.StackaeWarning")
+def test_a_header_of_numbers_is_one_where_it_is_said_or_seen(stackae, tmp_path):
+    path = tmp_path / "table.csv"
+    pd.DataFrame(np.random.default_rng(0).normal(size=(40, 6))).to_csv(path, index=False)
+    done = stackae("pretrain", path, "--out", tmp_path / "a", *BRIEF)
+    assert "fitted on 40 rows" in done.out
+    assert "(0, 1, 2, ...) is taken as a header" in done.err
+    for option, n_rows in (("--header", 40), ("--no-header", 41)):
+        out = tmp_path / option
+        assert f"fitted on {n_rows} rows" in stackae("pretrain", path, option, "--out", out, *BRIEF).out
+    np.save(tmp_path / "table.npy", np.zeros((4, 2)))
+    done = stackae("pretrain", tmp_path / "table.npy", "--header", "--out", tmp_path / "b", *BRIEF)
+    assert (done.code, "--header and --no-header are for .csv files" in done.err) == (3, True)
