@@ -3,12 +3,13 @@
     python examples/03_weather_table.py            # about half a minute on 2 cores
     python examples/03_weather_table.py --quick    # seconds
 
-The columns are on mixed scales: degrees, hPa, km/h, percent, skewed rainfall, one that is 0 or 1. PCA and the
-first stack see them standardised; the second leaves the 0/1 column as it is (``loss="per_feature"``) and is
-trained on days with cells swapped in from others. Models are fitted on the earlier days, judged on the later
-ones: by R² of the reconstruction, averaged over columns, and by how well a logistic regression on the 3
-numbers ranks days by tomorrow's rain, never among the columns (area under the ROC curve; 0.5 is chance). The
-error is the standard error of the difference from PCA, from resampled test days.
+The columns are on mixed scales: degrees, hPa, km/h, percent, skewed rainfall, one that is 0 or 1. PCA sees
+them standardised, the stacks all but the 0/1 column, which the second reconstructs as a probability
+(``loss="per_feature"``); it is trained on days with cells swapped in from others. Models are fitted on the
+earlier days, judged on the later ones: by R² of the reconstruction, averaged over columns, and by how well a
+logistic regression on the 3 numbers ranks days by tomorrow's rain, never among the columns (area under the
+ROC curve; 0.5 is chance). The error is the standard error of the difference from PCA, from resampled test
+days.
 
 No data set like it comes with a dependency, so ``weather`` below draws the days, from four drifting states
 (pressure system, moisture, wind, warmth of the air) and the season. No row is an observation. The columns are

@@ -117,7 +117,8 @@ class BaseAutoencoder(Reconstructing):
 
     def _make_plan(self, X: Matrix, weights: Floats | None, context: FitContext, **going_on: Any) -> Plan:
         parameters = self._stack_parameters()
-        return make_plan(parameters, summarise(X, weights, parameters), context, **going_on)
+        asking = None if going_on.get("started") is not None else parameters  # all is settled then
+        return make_plan(parameters, summarise(X, weights, asking), context, **going_on)
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn from a piece of the rows: one pass over it for each layer, then one for the stack; for the

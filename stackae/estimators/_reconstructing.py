@@ -146,9 +146,10 @@ class Reconstructing(BaseEncoder):
         -------
         array of shape (n_samples,)
             Minus the sum over features of the squared error, in the units in which the model works: data
-            within [0, 1] as they are, columns in standard deviations otherwise (see ``scale``). Missing cells
-            count with the mean error of the row's other cells; a row without any value has error 0. A row so
-            far from those of the fit that float32 does not hold its squared error has minus infinity.
+            within [0, 1] and columns of 0 and 1 as they are, others in standard deviations (see ``scale``).
+            Missing cells count with the mean error of the row's other cells; a row without any value has
+            error 0. A row so far from those of the fit that float32 does not hold its squared error has minus
+            infinity.
         """
         return self._scores(self._checked(X))
 

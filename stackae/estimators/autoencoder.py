@@ -63,7 +63,9 @@ class Autoencoder(BaseAutoencoder):
     loss : {"auto", "squared_error", "cross_entropy", "huber", "per_feature"} or Loss, default="auto"
         ``"auto"``: cross-entropy for data within [0, 1], else squared error.
     scale : {"auto", "standard", "minmax"} or None, default="auto"
-        ``"auto"``: data already within [0, 1] stay, anything else is standardised column by column.
+        ``"auto"``: data already within [0, 1] stay. Of any others, columns of nothing but 0 and 1 stay, which
+        standard deviations would blow up where one of the two is rare, and the rest is standardised.
+        ``"standard"`` and ``"minmax"``: every column; None: none.
     training : Training or "auto", default="auto"
     missing_values : float or None, default=None
         What stands for a missing cell, as a rule ``np.nan``. The loss is taken over the other cells; the

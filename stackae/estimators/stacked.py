@@ -88,7 +88,9 @@ class StackedAutoencoder(BaseAutoencoder):
         With ``layers="auto"``: the gain for which another layer is added, as a share of the error, or in
         accuracy (R²).
     scale : {"auto", "standard", "minmax"} or None, default="auto"
-        ``"auto"``: data already within [0, 1] stay, anything else is standardised column by column.
+        ``"auto"``: data already within [0, 1] stay. Of any others, columns of nothing but 0 and 1 stay, which
+        standard deviations would blow up where one of the two is rare, and the rest is standardised.
+        ``"standard"`` and ``"minmax"``: every column; None: none.
     missing_values : float or None, default=None
         What stands for a missing cell, as a rule ``np.nan``. The loss is taken over the other cells; the
         encoder sees the column's mean instead, and in training some values are hidden from it, so that it

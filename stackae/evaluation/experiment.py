@@ -34,7 +34,6 @@ from stackae.evaluation.methods import (
     Features,
     Task,
     fitted,
-    in_unit_interval,
     with_width,
 )
 from stackae.evaluation.probes import clustering_accuracy, few_labels_probe, linear_probe, neighbour_probe
@@ -67,12 +66,14 @@ class Split(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """A split and its number, and how often and with how many labels the linear probe learns from few."""
+    """A split and its number; how often and with how many labels the linear probe learns from few; and which
+    columns the methods take as they are."""
 
     split: Split
     number: int
     few_labels: Sequence[int]
     n_draws: int
+    kept: npt.NDArray[np.bool_]
 
 
 def resplit(X: Floats, y: npt.NDArray[Any], test_share: float = 0.25) -> Callable[[int], Split]:
@@ -229,12 +230,13 @@ def compare_fitted(
     """
     width = model.transform(split.X_test[:1]).shape[1]
     stack = model if isinstance(model, StackedAutoencoder) else None
-    trial = Trial(split, 0, few_labels, n_draws)
+    task = Task(X, width, model, 0)
+    trial = Trial(split, 0, few_labels, n_draws, task.kept)
     records = [_judge(OURS, model, seconds, width, trial)]
     for method in methods:
         if method == OURS or (stack is None and method in _OF_A_STACK):
             continue
-        record = _fit_and_judge(method, Task(X, width, model, 0), trial)
+        record = _fit_and_judge(method, task, trial)
         records += [] if record is None else [record]
     return Comparison(records, len(split.X_test) / len(split.X), tuple(few_labels))
 
@@ -254,7 +256,8 @@ def _on_split(
 ) -> tuple[list[Record], float]:
     """Methods at one width on one split; and its test rows by its training rows."""
     drawn = split(seed)
-    task, trial = Task(drawn.X, width, stack, seed), Trial(drawn, seed, few_labels, n_draws)
+    task = Task(drawn.X, width, stack, seed)
+    trial = Trial(drawn, seed, few_labels, n_draws, task.kept)
     records = [_fit_and_judge(method, task, trial) for method in methods]
     found = [record for record in records if record is not None]
     return found, len(drawn.X_test) / len(drawn.X)
@@ -282,7 +285,7 @@ def _settled_or_not() -> Iterator[None]:
 @_settled_or_not()
 def _judge(method: str, features: Features, seconds: float | None, width: int | None, trial: Trial) -> Record:
     """What the probes say of fitted features."""
-    split, seed, few_labels, n_draws = trial
+    split, seed, few_labels, n_draws, kept = trial
     train = features.transform(split.X)
     start = perf_counter()
     test = features.transform(split.X_test)
@@ -294,7 +297,7 @@ def _judge(method: str, features: Features, seconds: float | None, width: int | 
     measures = {key: float(of_samples.mean()) for key, of_samples in correct.items()}
     back = getattr(features, "inverse_transform", None)
     if back is not None:
-        measures[R2.key] = _r2(split, back(test))
+        measures[R2.key] = _r2(split, back(test), kept)
     n_classes = len(np.unique(split.y))
     measures[CLUSTERS.key] = clustering_accuracy(train, test, split.y_test, n_classes, seed)
     for n_labels in few_labels:
@@ -307,9 +310,9 @@ def _judge(method: str, features: Features, seconds: float | None, width: int | 
     return Record(seed, method, width, train.shape[1], measures, correct)
 
 
-def _r2(split: Split, reconstruction: Floats) -> float:
+def _r2(split: Split, reconstruction: Floats, kept: npt.NDArray[np.bool_]) -> float:
     """1 - Σ(x - x̂)² / Σ(x - mean)² of the test rows, in the units in which the methods work."""
-    spread = np.ones(split.X.shape[1]) if in_unit_interval(split.X) else split.X.std(0, dtype=np.float64)
+    spread = np.where(kept, 1.0, split.X.std(0, dtype=np.float64))
     varies = spread > 0
     X, reconstruction = (values[:, varies] / spread[varies] for values in (split.X_test, reconstruction))
     total = float(np.square(X - X.mean(0)).sum())

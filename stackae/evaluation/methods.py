@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -63,9 +64,24 @@ class RandomFeatures(TransformerMixin, BaseEstimator):
         return features
 
 
-def in_unit_interval(X: Floats) -> bool:
-    """Whether rows are taken as they are, by the stack and by all others; else they are standardised."""
-    return bool(X.min() >= 0 and X.max() <= 1)
+class _Scaler(StandardScaler):
+    """Standardises columns, but for those that are kept as they are.
+
+    Parameters
+    ----------
+    kept : array of bool of shape (n_features,)
+    with_mean : bool, default=True
+    """
+
+    def __init__(self, kept: npt.NDArray[np.bool_], *, with_mean: bool = True) -> None:
+        super().__init__(with_mean=with_mean)
+        self.kept = kept
+
+    def fit(self, X: Floats, y: Any = None) -> Self:
+        """Find means and spreads of the columns that are not kept."""
+        super().fit(X)
+        self.mean_[self.kept], self.scale_[self.kept] = 0.0, 1.0
+        return self
 
 
 @dataclass(frozen=True)
@@ -79,7 +95,7 @@ class Task:
     width : int
         Features wanted.
     stack : StackedAutoencoder
-        Unfitted, of that width.
+        Unfitted, of that width; or the fitted model that is judged.
     seed : int
     """
 
@@ -88,10 +104,22 @@ class Task:
     stack: StackedAutoencoder
     seed: int
 
-    def after_scaling(self, transformer: Any) -> Any:
-        """The transformer behind the scaling that the stack itself does."""
-        scaler = FunctionTransformer(check_inverse=False) if in_unit_interval(self.X) else StandardScaler()
-        return make_pipeline(scaler, transformer)
+    @cached_property
+    def kept(self) -> npt.NDArray[np.bool_]:
+        """Which columns the stack takes as they are; it standardises the others, and so do all methods."""
+        module = getattr(self.stack, "module_", None)
+        if module is not None:
+            parts = module[0].parts
+        else:
+            asked = clone(self.stack) if isinstance(self.stack, StackedAutoencoder) else Autoencoder(1)
+            parts = asked.plan(self.X).layers[0].parts
+        kept = np.full(self.X.shape[1], parts.scale is None)
+        kept[list(parts.kept)] = True
+        return kept
+
+    def after_scaling(self, *transformers: Any, with_mean: bool = True) -> Any:
+        """Transformers behind the scaling that the stack itself does."""
+        return make_pipeline(_Scaler(self.kept, with_mean=with_mean), *transformers)
 
     @property
     def linear_width(self) -> int:
@@ -130,13 +158,13 @@ def _nmf(task: Task) -> Any:
         return None
     factors = NMF(task.linear_width, init="nndsvda", tol=1e-3, random_state=task.seed)
     # Columns of other units are brought to one spread, but not moved: they would be negative.
-    return factors if in_unit_interval(task.X) else make_pipeline(StandardScaler(with_mean=False), factors)
+    return task.after_scaling(factors, with_mean=False)
 
 
 def _random_projection(task: Task) -> Any:
     projection = GaussianRandomProjection(task.width, compute_inverse_components=True, random_state=task.seed)
     # Centred, as PCA does it, so that what goes back starts from the mean.
-    return make_pipeline(StandardScaler(with_std=not in_unit_interval(task.X)), projection)
+    return task.after_scaling(StandardScaler(with_std=False), projection)
 
 
 def _random_features(task: Task) -> Any:
@@ -145,7 +173,7 @@ def _random_features(task: Task) -> Any:
 
 def _nystroem(task: Task) -> Any:
     # The kernel exp(-γd²) at γ = 1 / (2 · columns · variance): as wide as the data.
-    variance = float(task.X.var(0).sum()) if in_unit_interval(task.X) else float(task.X.shape[1])
+    variance = float(np.where(task.kept, task.X.var(0), 1.0).sum())
     kernel = Nystroem(
         gamma=1 / max(2 * variance, 1e-12), n_components=min(task.width, len(task.X)), random_state=task.seed
     )

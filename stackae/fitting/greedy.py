@@ -67,8 +67,10 @@ def pretrain(
 
 
 def _fit_scaling(plan: LayerPlan, X: Matrix, weights: npt.NDArray[np.float64] | None) -> Scaling:
-    loss = plan.parts.loss
-    return fit_scaling(plan.parts.scale, X, () if loss is None else loss.unit_columns, weights)
+    parts = plan.parts
+    return fit_scaling(
+        parts.scale, X, () if parts.loss is None else parts.loss.unit_columns, weights, parts.kept
+    )
 
 
 def _new_layer(

@@ -33,12 +33,15 @@ class StackParameters:
     #: Whether gradients may be analytic; if not, autograd is forced.
     analytic: bool = True
 
-    @property
-    def asks_for_binary(self) -> bool:
-        """Whether the first layer's loss asks which columns hold nothing but zeros and ones."""
+    def asks_for_binary(self, *, in_unit_interval: bool) -> bool:
+        """Whether the first layer asks which columns of such data hold nothing but zeros and ones: its loss
+        does, or columns are to be standardised without being told so."""
         first = self.layers[0]
-        loss = None if isinstance(first, int) else first.parts.loss
-        return loss is not None and loss.asks_for_binary
+        loss, scale = (None, self.scale) if isinstance(first, int) else (first.parts.loss, first.parts.scale)
+        if loss is not None and loss.asks_for_binary:
+            return True
+        needs_unit = loss is not None and loss.needs_unit_interval
+        return scale == "auto" and not in_unit_interval and not needs_unit
 
     @property
     def of_widths(self) -> bool:

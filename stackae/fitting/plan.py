@@ -117,7 +117,7 @@ _PHASE = (
 def _layer_row(number: int, layer: LayerPlan) -> tuple[str, ...]:
     parts = layer.parts
     network = f"{parts.network}{', tied' if parts.tied_weights else ''}"
-    named = (parts.activation, parts.loss, parts.scale or "none", parts.corruption, parts.code)
+    named = (parts.activation, parts.loss, parts.scaling_in_words, parts.corruption, parts.code)
     penalties = ", ".join(map(str, parts.penalties))
     return (
         f"{number}",

@@ -28,7 +28,7 @@ class Summary:
     #: Least and greatest value of each column (n_features,).
     low: Floats
     high: Floats
-    #: Which columns hold nothing but zeros and ones (n_features,); None where nothing asks.
+    #: Which columns hold nothing but zeros and ones, and both (n_features,); None where nothing asks.
     binary: npt.NDArray[np.bool_] | None = None
     #: How near data in [0, 1] are to having two values only; None for others, and where nothing asks.
     two_valuedness: float | None = None
@@ -40,7 +40,8 @@ def summarise(X: Matrix, weights: Floats | None = None, parameters: StackParamet
     """Look at a matrix once, and again where the parameters ask what only another look tells."""
     low, high = column_range(X)
     summary = replace(counted(X, weights), low=low, high=high)
-    if parameters is not None and parameters.asks_for_binary:
+    in_unit_interval = bool(low.min() >= 0 and high.max() <= 1)
+    if parameters is not None and parameters.asks_for_binary(in_unit_interval=in_unit_interval):
         summary = replace(summary, binary=binary_columns(X, low, high))
     if parameters is not None and parameters.of_widths:
         summary = replace(summary, two_valuedness=_two_valuedness(X, parameters.scale))

@@ -29,7 +29,7 @@ class Composition:
 
     ``activation``, ``scale`` and ``output`` may be ``"auto"``, and ``loss`` None, until the inputs are known.
     ``missing``: cells may be NaN; they are filled for the encoder and left out of the loss. ``indicator``:
-    the encoder is told which they are.
+    the encoder is told which they are. ``kept``: columns of zeros and ones that ``scale`` leaves as they are.
     """
 
     n_components: int
@@ -44,6 +44,14 @@ class Composition:
     output: str = "auto"
     missing: bool = False
     indicator: bool = False
+    kept: tuple[int, ...] = ()
+
+    @property
+    def scaling_in_words(self) -> str:
+        """What becomes of the columns, as tables say it; the scale must be resolved."""
+        n = len(self.kept)
+        kept = f", {n:,} column{'' if n == 1 else 's'} kept 0/1" if n else ""
+        return f"{self.scale or 'none'}{kept}"
 
     @property
     def code_shape(self) -> tuple[int, ...]:

@@ -56,6 +56,7 @@ def fit_scaling(
     X: Matrix,
     unit_columns: Sequence[int] = (),
     weights: npt.NDArray[np.float64] | None = None,
+    kept: Sequence[int] = (),
 ) -> Scaling:
     """Measure the scaling of a matrix.
 
@@ -72,11 +73,17 @@ def fit_scaling(
         Columns that are mapped onto [0, 1], whatever the kind.
     weights : array of shape (n_samples,) or None, default=None
         How often each sample counts; None: once.
+    kept : sequence of int, default=()
+        Columns that stay as they are, whatever the kind.
 
     Returns
     -------
     Scaling
     """
+    if len(kept):
+        scaling = fit_scaling(kind, X, unit_columns, weights)
+        scaling.shift[list(kept)], scaling.factor[list(kept)] = 0.0, 1.0
+        return scaling
     if len(unit_columns):
         scaling, onto_unit = fit_scaling(kind, X, weights=weights), fit_scaling("minmax", X)
         for own, unit in ((scaling.shift, onto_unit.shift), (scaling.factor, onto_unit.factor)):

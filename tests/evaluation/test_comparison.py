@@ -6,7 +6,9 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from helpers import small_autoencoder, small_stack
+from sklearn.base import clone
 from sklearn.datasets import load_digits, load_wine
 from sklearn.decomposition import PCA
 
@@ -263,6 +265,41 @@ def test_factors_that_cannot_be_negative_are_left_out_where_rows_are(digits):
     task = Task(digits.X - 1, 3, small_stack(), 0)
     assert fitted("NMF", task) is None
     assert fitted("NMF", Task(digits.X, 3, small_stack(), 0)).transform(digits.X).min() >= 0
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    """Two numbers in units of their own, a dummy and a rare one."""
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(50, 9, 90), rng.normal(size=90), rng.random((90, 2)) < [0.5, 0.1]])
+    return Split(X[:60], (X[:60, 0] > 50).astype(int), X[60:], (X[60:, 0] > 50).astype(int))
+
+
+@pytest.mark.parametrize("scale", ["auto", "standard", None])
+def test_rivals_stand_behind_the_scaling_of_the_stack(scale, mixed):
+    stack = small_stack((3, 2), scale=scale)
+    scaling = clone(stack).fit(mixed.X).module_[0].scaling
+    z = scaling(torch.from_numpy(mixed.X)).numpy()
+    for model in (stack, clone(stack).fit(mixed.X)):
+        task = Task(mixed.X, 2, model, 0)
+        raw, pca = fitted("raw rows", task), fitted("PCA", task)
+        np.testing.assert_allclose(raw.transform(mixed.X), z, rtol=1e-6, atol=1e-12)
+        np.testing.assert_allclose(raw.inverse_transform(z), mixed.X, rtol=1e-6, atol=1e-12)
+        own = PCA(2).fit(z)
+        back = scaling.inverse(torch.from_numpy(own.inverse_transform(own.transform(z)))).numpy()
+        np.testing.assert_allclose(pca.inverse_transform(pca.transform(mixed.X)), back, rtol=1e-6, atol=1e-9)
+
+
+def test_r2_is_reckoned_in_the_units_of_the_stack(mixed):
+    comparison = compare_fitted(
+        small_autoencoder(2).fit(mixed.X), mixed.X, mixed, methods=["PCA"], few_labels=()
+    )
+    factor = np.array([*mixed.X[:, :2].std(0), 1, 1])
+    z, test = mixed.X / factor, mixed.X_test / factor
+    pca = PCA(2).fit(z)
+    left = np.square(test - pca.inverse_transform(pca.transform(test))).sum()
+    expected = 1 - left / np.square(test - test.mean(0)).sum()
+    assert comparison.records[1].measures["r2"] == pytest.approx(expected)
 
 
 def test_what_cannot_be_compared_is_refused(digits):

@@ -110,6 +110,13 @@ def test_named_columns_are_mapped_onto_the_unit_interval_whatever_the_kind(kind,
         torch.testing.assert_close(scaling.factor[[0, 2]], alone.factor)
 
 
+def test_columns_that_are_kept_stay_as_they_are_whatever_the_kind(kind, X):
+    scaling, without = fit_scaling(kind, X, (), None, [1, 3]), fit_scaling(kind, X)
+    assert (scaling.shift[[1, 3]].tolist(), scaling.factor[[1, 3]].tolist()) == ([0, 0], [1, 1])
+    torch.testing.assert_close(scaling.shift[[0, 2]], without.shift[[0, 2]], rtol=0, atol=0)
+    torch.testing.assert_close(scaling.factor[[0, 2]], without.factor[[0, 2]], rtol=0, atol=0)
+
+
 def test_weights_count_as_repeated_samples(X):
     weights = np.arange(300) % 4
     weighted = of_scaling.fit_scaling("standard", DenseMatrix(X), weights=weights.astype(float))

@@ -36,7 +36,7 @@ def info(run: str, as_json: bool) -> None:
                 "code": _describe(layer.parts.code),
                 "penalty": ", ".join(map(_describe, layer.parts.penalties)),
                 "loss": _describe(layer.parts.loss),
-                "scale": layer.parts.scale or "none",
+                "scale": layer.parts.scaling_in_words,
                 "epochs": len(epochs),
                 "last loss": epochs[-1]["loss"] if epochs else None,
             }

@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     type=click.Choice(["auto", "standard", "minmax", "none"]),
     default="auto",
     show_default=True,
-    help="auto keeps data within [0, 1] and standardises anything else.",
+    help="auto keeps data within [0, 1]; of others, columns of 0 and 1, and it standardises the rest.",
 )
 @click.option(
     "--output",

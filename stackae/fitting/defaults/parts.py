@@ -38,7 +38,7 @@ class Inputs:
     sparse : bool
         Whether most of them are zero.
     binary : ndarray of bool or None
-        Which columns hold nothing but zeros and ones, where the loss asks; None for codes.
+        Which columns hold nothing but zeros and ones, where loss or scale ask; None for codes.
     """
 
     low: float
@@ -80,7 +80,10 @@ def resolve(layer: Composition, inputs: Inputs, *, linear_code: bool) -> Composi
     output = loss.output or inputs.activation or "identity"
     if layer.network.initialised_from_data and not ACTIVATIONS[output].projects:
         output = "identity"
-    return replace(layer, activation=activation, loss=loss, scale=scale, output=output)
+    kept: tuple[int, ...] = ()
+    if layer.scale == "auto" and scale == "standard" and inputs.binary is not None:
+        kept = tuple(np.flatnonzero(inputs.binary).tolist())
+    return replace(layer, activation=activation, loss=loss, scale=scale, output=output, kept=kept)
 
 
 def _refuse_combinations(layer: Composition, inputs: Inputs) -> None:
