@@ -28,6 +28,12 @@ class Application:
         How DATA is read; see :class:`stackae_cli.source.Source`.
     destinations : sequence of Path
         Files that will be written.
+
+    Attributes
+    ----------
+    data : DataSet
+    samples : array, MappedMatrix or NamedMatrix
+        What the model is given.
     """
 
     def __init__(
@@ -42,9 +48,9 @@ class Application:
         for path in destinations:
             check_destination(path, ids=self.source.id is not None)
         self.model = load(run, device)
-        self._data = self.source.read(self.model, ids=True)
-        say_what_is_ignored(self.source, self._data, run)
-        self.samples = self._data.named_samples
+        self.data = self.source.read(self.model, ids=True)
+        say_what_is_ignored(self.source, self.data, run)
+        self.samples = self.data.named_samples
 
     def about_data(self) -> AbstractContextManager[None]:
         """Let a refusal of the rows name DATA."""
@@ -54,10 +60,10 @@ class Application:
     def feature_names(self) -> list[str]:
         """The columns' names, made up where there are none."""
         n_features = self.model.n_features_in_
-        return self._data.feature_names or [f"x{k}" for k in range(n_features)]
+        return self.data.feature_names or [f"x{k}" for k in range(n_features)]
 
     def write(self, path: Path, table: np.ndarray, names: Sequence[str], what: str) -> None:
         """Write what came of the rows, their ids before it, and say so."""
-        ids = None if self._data.ids is None else (str(self.source.id), self._data.ids)
+        ids = None if self.data.ids is None else (str(self.source.id), self.data.ids)
         write_table(path, table, names, ids)
         say_written(path, f"{len(table):,} rows × {what}")

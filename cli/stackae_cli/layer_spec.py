@@ -136,7 +136,9 @@ def _parse_part(part: str, spec: str, option: str = "--layer") -> tuple[str, Any
 
 
 def _value(text: str) -> Any:
-    """A number; several, joined by ``/`` or ``x``; or a word."""
+    """A number; several, joined by ``/`` or ``x``; true or false; or a word."""
+    if text in ("true", "false"):
+        return text == "true"
     numbers = [_number(item) for item in re.split("[/x]", text)]
     if None in numbers:
         return text

@@ -21,7 +21,8 @@ class NetworkModule(nn.Module):
     @property
     @abstractmethod
     def filters(self) -> Tensor:
-        """The encoder's weights: (units × features) or, where weights are shared, (filters × weights)."""
+        """The encoder's weights, in the order of the features: (units × features) or, where weights are
+        shared, (filters × weights)."""
 
     @property
     def unit_bias(self) -> Tensor | None:

@@ -15,6 +15,7 @@ from stackae.exceptions import ParameterError
 from stackae.networks.activations import ACTIVATIONS
 from stackae.networks.base import Network, NetworkModule
 from stackae.networks.initialisation import draw_uniform
+from stackae.networks.layout import Layout, shape_given
 
 Shape = tuple[int, int, int]
 
@@ -24,18 +25,22 @@ class Convolutional(Network):
 
     ``n_components`` is the number of filters. The code has one unit for each filter and pooled cell: height /
     ``pool`` × width / ``pool`` (rounded up) × filters, flattened with the filters last. It keeps that shape
-    for a convolutional layer above. Rows are flattened images, as in any scikit-learn data set; borders are
-    padded with zeros.
+    for a convolutional layer above. Rows are flattened images, or series; borders are padded with zeros.
 
     Parameters
     ----------
     image_shape : "auto" or tuple of 2 or 3 int, default="auto"
-        Height and width, and the channels, which come last. ``"auto"``: the shape of the codes of a
-        convolutional layer below; elsewhere a square where the number of features is one, else a line.
+        The shape that was flattened, in the order of the columns: (height, width) or (height, width,
+        channels), as scikit-learn and Pillow have images. With ``channels_first`` (channels, height, width),
+        or (channels, length) for series. ``"auto"``: the shape of the codes of a convolutional layer below;
+        elsewhere a square where the number of features is one, else a line.
     kernel_size : int, default=3
         Height and width of a filter; odd, so that it has a middle.
     pool : int, default=2
         Cells that are pooled to one, along each axis; 1: no pooling.
+    channels_first : bool, default=False
+        Whether the columns of a channel stand side by side, as torch has images and aeon series: rows are
+        then understood and reconstructed so. Codes have their filters last in either case.
 
     References
     ----------
@@ -49,50 +54,65 @@ class Convolutional(Network):
     >>> network = Convolutional(image_shape=(8, 8))
     >>> Autoencoder(6, network=network, training=Training(max_epochs=1)).fit_transform(X).shape  # 4 · 4 · 6
     (1797, 96)
+
+    Series of 3 channels and 128 steps (samples × channels × steps), flattened:
+
+    >>> import numpy as np
+    >>> series = np.random.default_rng(0).normal(size=(20, 3, 128))
+    >>> network = Convolutional(image_shape=(3, 128), channels_first=True)
+    >>> model = Autoencoder(6, network=network, training=Training(max_epochs=1))
+    >>> model.fit_transform(series.reshape(20, -1)).shape  # 64 · 6
+    (20, 384)
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "image_shape": [StrOptions({"auto"}), Numbers(Interval(Integral, 1, None, closed="left"), 2, 3)],
         "kernel_size": [Interval(Integral, 1, None, closed="left")],
         "pool": [Interval(Integral, 1, None, closed="left")],
+        "channels_first": ["boolean"],
     }
 
     def __init__(
-        self, image_shape: str | Sequence[int] = "auto", kernel_size: int = 3, pool: int = 2
+        self,
+        image_shape: str | Sequence[int] = "auto",
+        kernel_size: int = 3,
+        pool: int = 2,
+        channels_first: bool = False,
     ) -> None:
         self.image_shape = image_shape
         self.kernel_size = kernel_size
         self.pool = pool
+        self.channels_first = channels_first
 
     def fitted_to(self, shape: tuple[int, ...]) -> Network:
         if self.kernel_size % 2 == 0:
             raise ParameterError(f"Convolutional(kernel_size=...) must be odd, got {self.kernel_size}")
-        n_features = prod(shape)
-        if not isinstance(self.image_shape, str):
-            image = tuple(int(side) for side in self.image_shape)
-            if prod(image) != n_features:
-                raise ParameterError(
-                    f"Convolutional(image_shape={image}) has {prod(image)} values, but the rows have"
-                    f" {n_features}; give height, width and, where there are several, channels"
-                )
-        elif len(shape) == 3:
-            image = shape
-        else:
+        first, n_features = bool(self.channels_first), prod(shape)
+        order = "height, width and, where there are several, channels, in this order"
+        if first:
+            order = "channels, height and width, or channels and length"
+        image = shape_given(
+            "Convolutional(image_shape={})", self.image_shape, order, shape, channels_first=first
+        )
+        if image is None:
             side = isqrt(n_features)
-            image = (side, side) if side * side == n_features else (1, n_features)
-        return Convolutional((*image, 1) if len(image) == 2 else image, self.kernel_size, self.pool)
+            line = (side, side) if side * side == n_features else (1, n_features)
+            image = shape if len(shape) == 3 else line
+        if len(image) == 2:
+            image = (image[0], 1, image[1]) if first else (*image, 1)
+        return Convolutional(image, self.kernel_size, self.pool, first)
 
     def code_shape(self, n_components: int) -> tuple[int, ...]:
-        height, width, _ = self._image
+        height, width = self._layout.space
         return -(-height // self.pool), -(-width // self.pool), n_components
 
     def build(
         self, n_inputs: int, n_components: int, *, activation: str, tied_weights: bool, heads: int = 1
     ) -> NetworkModule:
-        if prod(self._image) != n_inputs:
-            raise ParameterError(f"image_shape {self._image} does not have {n_inputs} values")
+        if self._layout.n_features != n_inputs:
+            raise ParameterError(f"image_shape {self.image_shape} does not have {n_inputs} values")
         return ConvolutionalModule(
-            self._image,
+            self._layout,
             self.code_shape(n_components),  # type: ignore[arg-type]
             self.kernel_size,
             self.pool,
@@ -102,19 +122,19 @@ class Convolutional(Network):
         )
 
     @property
-    def _image(self) -> Shape:
+    def _layout(self) -> Layout:
         if isinstance(self.image_shape, str) or len(self.image_shape) != 3:
             raise ParameterError("image_shape is not settled; fitted_to() settles it")
-        height, width, channels = self.image_shape
-        return height, width, channels
+        return Layout.of(self.image_shape, channels_first=self.channels_first)
 
 
 class ConvolutionalModule(NetworkModule):
-    """The module of :class:`Convolutional`. Within, channels come second; the memory has them last."""
+    """The module of :class:`Convolutional`. Within, channels come second; rows have them where their layout
+    says, codes last."""
 
     def __init__(
         self,
-        image: Shape,
+        image: Layout,
         code: Shape,
         kernel_size: int,
         pool: int,
@@ -127,7 +147,7 @@ class ConvolutionalModule(NetworkModule):
         self.activation = ACTIVATIONS[activation]
         self.image, self.code, self.pool, self.heads = image, code, pool, heads
         self.padding = kernel_size // 2
-        filters, channels = code[2], image[2]
+        filters, channels = code[2], image.channels
         kernel = (kernel_size, kernel_size)
         self.encoder_weight = nn.Parameter(
             torch.empty(heads * filters, channels, *kernel, dtype=torch.float32)
@@ -143,21 +163,21 @@ class ConvolutionalModule(NetworkModule):
 
     @property
     def filters(self) -> Tensor:
-        return self.encoder_weight.flatten(1)
+        weight = self.encoder_weight
+        return (weight if self.image.channels_first else weight.permute(0, 2, 3, 1)).flatten(1)
 
     @torch.no_grad()
     def initialise(self, generator: Generator) -> None:
         area = self.encoder_weight[0, 0].numel()
-        draw_uniform(self.encoder_weight, area * self.image[2], generator, self.activation.gain)
+        draw_uniform(self.encoder_weight, area * self.image.channels, generator, self.activation.gain)
         if self.decoder_weight is not None:
             draw_uniform(self.decoder_weight, area * self.code[2], generator)
         self.encoder_bias.zero_()
         self.decoder_bias.zero_()
 
     def encode(self, x: Tensor) -> Tensor:
-        maps = conv2d(
-            _channels_second(x, self.image), self.encoder_weight, self.encoder_bias, padding=self.padding
-        )
+        image = self.image.unflatten(x).movedim(3, 1)
+        maps = conv2d(image, self.encoder_weight, self.encoder_bias, padding=self.padding)
         if self.pool > 1:
             maps = max_pool2d(maps, self.pool, ceil_mode=True)
         height, width, filters = self.code
@@ -165,15 +185,11 @@ class ConvolutionalModule(NetworkModule):
         return self.activation(by_head.movedim(3, 1).flatten(1))
 
     def decode(self, code: Tensor) -> Tensor:
-        maps = _channels_second(code, self.code)
+        height, width = self.image.space
+        maps = Layout.of(self.code, channels_first=False).unflatten(code).movedim(3, 1)
         if self.pool > 1:
             maps = interpolate(maps, scale_factor=self.pool, mode="nearest")
-            maps = maps[:, :, : self.image[0], : self.image[1]]
+            maps = maps[:, :, :height, :width]
         weight = self.encoder_weight[: self.code[2]] if self.decoder_weight is None else self.decoder_weight
         image = conv_transpose2d(maps, weight, self.decoder_bias, padding=self.padding)
-        return image.permute(0, 2, 3, 1).flatten(1)
-
-
-def _channels_second(rows: Tensor, shape: Shape) -> Tensor:
-    """Flattened rows as images: rows × channels × height × width, without a copy."""
-    return rows.reshape(-1, *shape).permute(0, 3, 1, 2)
+        return self.image.flatten(image.movedim(1, 3))

@@ -16,6 +16,7 @@ from stackae.exceptions import ParameterError
 from stackae.networks.activations import ACTIVATIONS
 from stackae.networks.base import Network, NetworkModule
 from stackae.networks.initialisation import draw_uniform
+from stackae.networks.layout import Layout, shape_given
 
 CELLS: dict[str, type[nn.GRU] | type[nn.LSTM]] = {"gru": nn.GRU, "lstm": nn.LSTM}
 
@@ -31,8 +32,8 @@ class Recurrent(Network):
     Parameters
     ----------
     sequence_shape : "auto" or tuple of 2 int, default="auto"
-        Steps and values a step; a row is a sequence flattened, the values of a step side by side. ``"auto"``:
-        every feature is a step.
+        The shape that was flattened, in the order of the columns: (steps, channels), the values of a step
+        side by side; with ``channels_first`` (channels, steps). ``"auto"``: every feature is a step.
     cell : {"gru", "lstm"}, default="gru"
     hidden : int, default=64
         Units of the recurrent state, of the encoder and of the decoder.
@@ -40,6 +41,9 @@ class Recurrent(Network):
         The value, in the units of the data, with which shorter sequences are filled up at their end: a row
         ends where every later value is ``padding``. Steps behind the end are not encoded, not corrupted and
         do not count in the loss. None: all sequences are of full length.
+    channels_first : bool, default=False
+        Whether the columns of a channel stand side by side, as aeon has series: rows are then understood
+        and reconstructed so.
 
     References
     ----------
@@ -63,6 +67,7 @@ class Recurrent(Network):
         "cell": [StrOptions(set(CELLS))],
         "hidden": [Interval(Integral, 1, None, closed="left")],
         "padding": [Interval(Real, None, None, closed="neither"), None],
+        "channels_first": ["boolean"],
     }
 
     def __init__(
@@ -71,33 +76,29 @@ class Recurrent(Network):
         cell: str = "gru",
         hidden: int = 64,
         padding: float | None = None,
+        channels_first: bool = False,
     ) -> None:
         self.sequence_shape = sequence_shape
         self.cell = cell
         self.hidden = hidden
         self.padding = padding
+        self.channels_first = channels_first
 
     def fitted_to(self, shape: tuple[int, ...]) -> Network:
-        n_features = prod(shape)
-        if isinstance(self.sequence_shape, str):
-            return Recurrent((n_features, 1), self.cell, self.hidden, self.padding)
-        sequence = tuple(int(n) for n in self.sequence_shape)
-        if prod(sequence) != n_features:
-            raise ParameterError(
-                f"Recurrent(sequence_shape={sequence}) has {prod(sequence)} values, but the rows have"
-                f" {n_features}; give steps and values a step"
-            )
-        return Recurrent(sequence, self.cell, self.hidden, self.padding)
+        first = bool(self.channels_first)
+        order = "channels and steps" if first else "steps and channels, in this order"
+        sequence = shape_given(
+            "Recurrent(sequence_shape={})", self.sequence_shape, order, shape, channels_first=first
+        )
+        return Recurrent(sequence or (prod(shape), 1), self.cell, self.hidden, self.padding, first)
 
     def build(
         self, n_inputs: int, n_components: int, *, activation: str, tied_weights: bool, heads: int = 1
     ) -> NetworkModule:
         if isinstance(self.sequence_shape, str) or prod(self.sequence_shape) != n_inputs:
             raise ParameterError(f"sequence_shape {self.sequence_shape} does not have {n_inputs} values")
-        steps, width = self.sequence_shape
         return RecurrentModule(
-            steps,
-            width,
+            Layout.of(self.sequence_shape, channels_first=self.channels_first),
             n_components,
             self.hidden,
             self.cell,
@@ -116,8 +117,7 @@ class RecurrentModule(NetworkModule):
 
     def __init__(
         self,
-        steps: int,
-        width: int,
+        layout: Layout,
         n_components: int,
         hidden: int,
         cell: str,
@@ -128,7 +128,8 @@ class RecurrentModule(NetworkModule):
     ) -> None:
         super().__init__()
         self.activation = ACTIVATIONS[activation]
-        self.steps, self.width = steps, width
+        self.layout = layout
+        (self.steps,), width = layout.space, layout.channels
         kind = CELLS[cell]
         # On no device at first: torch's own drawing of weights would move the global generator.
         how = {"batch_first": True, "device": "meta", "dtype": torch.float32}
@@ -141,7 +142,7 @@ class RecurrentModule(NetworkModule):
         self.step_weight = nn.Parameter(torch.empty(width, hidden, dtype=torch.float32))
         self.step_bias = nn.Parameter(torch.empty(width, dtype=torch.float32))
         filling = (
-            None if padding is None else torch.full((steps * width,), float(padding), dtype=torch.float64)
+            None if padding is None else torch.full((layout.n_features,), float(padding), dtype=torch.float64)
         )
         self.register_buffer("filling", filling)
 
@@ -159,8 +160,7 @@ class RecurrentModule(NetworkModule):
                 draw_uniform(parameter, parameter.shape[1], generator)
 
     def encode(self, x: Tensor) -> Tensor:
-        sequences = x.reshape(-1, self.steps, self.width)
-        states, _ = self.encoder(sequences)
+        states, _ = self.encoder(self.layout.unflatten(x))
         if self.filling is None:
             state = states[:, -1]
         else:
@@ -176,7 +176,7 @@ class RecurrentModule(NetworkModule):
             states, _ = self.decoder(given, (state.contiguous(), torch.zeros_like(state)))
         else:
             states, _ = self.decoder(given, state.contiguous())
-        return linear(states, self.step_weight, self.step_bias).flatten(1)
+        return self.layout.flatten(linear(states, self.step_weight, self.step_bias))
 
     def scaled_by(self, scaling: Callable[[Tensor], Tensor]) -> None:
         if self.filling is not None:
@@ -186,12 +186,12 @@ class RecurrentModule(NetworkModule):
         if self.filling is None:
             return None
         there = torch.arange(self.steps, device=x.device) < self._lengths(x)[:, None]
-        return there.repeat_interleave(self.width, dim=1)
+        return self.layout.flatten(there[:, :, None].expand(-1, -1, self.layout.channels))
 
     def _lengths(self, x: Tensor) -> Tensor:
         """The steps of each sequence up to its end."""
         filling = self.filling.to(x.dtype)  # type: ignore[union-attr]
-        is_data = ((x - filling).abs() > _TOLERANCE * (1 + filling.abs())).view(-1, self.steps, self.width)
+        is_data = self.layout.unflatten((x - filling).abs() > _TOLERANCE * (1 + filling.abs()))
         number = torch.arange(1, self.steps + 1, device=x.device)
         return (is_data.any(2) * number).amax(1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import click
 import pytest
 
 from stackae import L1, Autoencoder, Contractive, KLSparsity, load
@@ -45,6 +46,25 @@ def test_every_part_can_be_named_in_a_layer(stackae, tmp_path):
     assert (fourth.code.k, fourth.code.alpha, fourth.tied_weights) == (2, 1.5, True)
     assert (last.code.weight, repr(last.corruption)) == (0.3, "GaussianNoise()")
     assert done.out.startswith("64-64-6-5-4-2 fitted")
+
+
+@pytest.mark.parametrize(
+    ("word", "parameter", "shape"),
+    [("convolutional=3x128", "image_shape", (3, 128)), ("recurrent=3x128", "sequence_shape", (3, 128))],
+)
+def test_channels_may_come_first(word, parameter, shape):
+    for text, first in ((",channels_first=true", True), (",channels_first=false", False), ("", False)):
+        network = parse_layer(f"16:{word}{text}").network
+        assert getattr(network, parameter) == shape
+        assert network.channels_first is first
+    with pytest.raises(click.BadParameter, match=r"'channels_first' parameter.*Got 'yes'"):
+        parse_layer(f"16:{word},channels_first=yes")
+
+
+def test_the_help_of_layers_says_the_order_of_a_shape(stackae):
+    told = " ".join(stackae("pretrain", "--help").out.split())
+    assert "16:convolutional=28x28x3 is height x width x channels" in told
+    assert "16:convolutional=3x128,channels_first=true has 3 channels of 128 steps" in told
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 @click.command(
     no_args_is_help=True,
     epilog=f"A SPEC is a width, then parts joined by colons: 256, 256:masking=0.25, 1000:kl=0.05,weight=3."
-    f" Parts: {', '.join(known_words())}. A bare width is a denoising layer.",
+    f" Parts: {', '.join(known_words())}. A bare width is a denoising layer. A shape is in the order of the"
+    " columns: 16:convolutional=28x28x3 is height x width x channels, 8:recurrent=128x3 steps x channels;"
+    " 16:convolutional=3x128,channels_first=true has 3 channels of 128 steps, one after the other.",
 )
 @data_argument
 @click.option(
