@@ -23,7 +23,7 @@ FIXED = {
     "StackedAutoencoder": "layers=(256, 64), *, pretrain='auto', finetune='auto', output='code', shortcut='auto', tol=0.01,"
     " scale='auto', missing_values=None, add_indicator=False, memory=None, device='auto', precision='auto', random_state=None,"
     " verbose=0, max_memory=None, cache_folder=None",
-    "StackedAutoencoderClassifier": "encoder=(256, 64), *, finetune='auto', adversarial=0.0, label_smoothing=0.0,"
+    "StackedAutoencoderClassifier": "encoder=(256, 64), *, finetune='auto', adversarial=0.0, label_smoothing=0.0, unlabelled='auto',"
     " class_weight=None, device='auto', precision='auto', random_state=None, verbose=0, max_memory=None, cache_folder=None",
     "StackedAutoencoderRegressor": "encoder=(256, 64), *, finetune='auto', adversarial=0.0, device='auto', precision='auto',"
     " random_state=None, verbose=0, max_memory=None, cache_folder=None",

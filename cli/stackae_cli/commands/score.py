@@ -89,4 +89,6 @@ def _summary(
 
 def unit_of(model: Any) -> str:
     """What the squared errors of a model are counted in."""
-    return _UNITS.get(model.module_[0].parts.scale, _STANDARD)
+    parts = model.module_[0].parts
+    kept = f" ({len(parts.kept):,} columns of 0 and 1 as they are)" if parts.kept else ""
+    return f"{_UNITS.get(parts.scale, _STANDARD)}{kept}"
