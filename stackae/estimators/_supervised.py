@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import is_classifier
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from stackae._utils.constraints import Interval, NamedIn, Real
+from stackae.data.labels import as_cells
 from stackae.data.matrix import Matrix
 from stackae.estimators._encoder import EncoderEstimator
 from stackae.estimators._parameters import TRAININGS
@@ -148,3 +149,15 @@ def of_known(known: npt.NDArray[np.bool_], predictions: npt.NDArray[Any], sample
     if not known.any():
         raise DataError(f"y must have a target for some row to judge by, got none among {len(known)} rows")
     return None if sample_weight is None else np.asarray(sample_weight)[known]
+
+
+def label_column(y: Any) -> npt.NDArray[Any]:
+    """One label a sample, as it was given; classes that are spread over columns are refused."""
+    labels = as_cells(y)
+    if labels.ndim != 2 or labels.shape[1] == 1:
+        column: npt.NDArray[Any] = column_or_1d(labels, warn=True)
+        return column
+    what, mend = "an array", "a classifier predicts one output"
+    if labels.dtype.kind in "biufO" and np.isin(labels, (0, 1)).all() and (labels.sum(1) == 1).all():
+        what, mend = "one-hot labels", "give np.argmax(y, axis=1)"
+    raise DataError(f"y must have one label a row, got {what} of shape {labels.shape}; {mend}")

@@ -14,14 +14,13 @@ from sklearn.base import ClassifierMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d
 from torch import Tensor
 
 from stackae._utils.constraints import Integral, Interval, Options, Real, StrOptions
-from stackae.data.labels import Unlabelled, as_cells, as_labels, holds_marker
+from stackae.data.labels import Unlabelled, as_labels, holds_marker
 from stackae.estimators._base import Floats
 from stackae.estimators._fitting import BaseAutoencoder
-from stackae.estimators._supervised import BaseSupervised, of_known
+from stackae.estimators._supervised import BaseSupervised, label_column, of_known
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.exceptions import DataError, ModelFileError
 from stackae.fitting.supervised import Classification
@@ -170,7 +169,7 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
                 f"{type(self).__name__} requires y to be passed, but the target y is None; to learn without"
                 " labels use StackedAutoencoder"
             )
-        labels, known = as_labels(column_or_1d(as_cells(y), warn=True), self.unlabelled)
+        labels, known = as_labels(label_column(y), self.unlabelled)
         if len(known) != n_samples:
             raise DataError(f"y must have one label a row, {n_samples}, got {len(known)}")
         if labels.dtype.kind == "f" and (infinite := np.isinf(labels)).any():
@@ -275,7 +274,7 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
         """
         predictions = self.predict(X)
         is_class = self.unlabelled is None or holds_marker(self.classes_)
-        labels, known = as_labels(column_or_1d(as_cells(y)), None if is_class else -1)
+        labels, known = as_labels(label_column(y), None if is_class else -1)
         weights = of_known(known, predictions, sample_weight)
         return float(accuracy_score(labels, predictions[known], sample_weight=weights))
 

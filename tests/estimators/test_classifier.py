@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from helpers import SHORT, small_autoencoder, small_stack
@@ -291,6 +292,29 @@ def test_memory_maps_larger_than_the_memory_are_fine_tuned_too(digits, labels, t
 def test_labels_that_cannot_be_learned_from_are_refused(y, message, table):
     with pytest.raises(ValueError, match=message):
         small().fit(table, y)
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        np.asarray,
+        lambda y: y.astype(bool),
+        np.ndarray.tolist,
+        pd.DataFrame,
+        lambda y: pd.DataFrame(y, dtype="boolean"),
+    ],
+)
+def test_one_hot_labels_are_refused_with_what_to_give(convert, table):
+    y = np.eye(3)[np.arange(200) % 3]
+    said = (
+        r"^y must have one label a row, got one-hot labels of shape \(200, 3\); give np.argmax\(y, axis=1\)$"
+    )
+    with pytest.raises(DataError, match=said):
+        small().fit(table, convert(y))
+    with pytest.raises(
+        DataError, match=r"got an array of shape \(200, 3\); a classifier predicts one output"
+    ):
+        small().fit(table, np.ones((200, 3)))
 
 
 def test_what_cannot_be_is_refused(encoder, table, kinds):
