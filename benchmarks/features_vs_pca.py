@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from math import isnan
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -49,7 +50,8 @@ def cells(comparison: Comparison) -> dict[str, dict[str, Any]]:
             cell[measure.key] = {"stackae": ours, "PCA": theirs}
             if measure in PROBES:
                 difference = comparison.difference(measure.key, width)
-                cell[measure.key] |= {"half width": difference.half_width, "sign": difference.sign}
+                half = None if isnan(difference.half_width) else difference.half_width  # JSON has no NaN
+                cell[measure.key] |= {"half width": half, "sign": difference.sign}
                 cell[measure.key]["draws"] = [[round(value, 4) for value in values] for values in draws]
         seconds = comparison.values(FIT.key, "stackae", width)
         found[str(width)] = {**cell, "seconds": float(np.median(seconds))}

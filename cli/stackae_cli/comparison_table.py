@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stackae.evaluation import Comparison
+    from stackae.evaluation.statistics import Interval
 
 #: What is written to no terminal has lines as long as the table.
 _WIDTH = 140
@@ -41,11 +42,14 @@ def print_comparison(comparison: Comparison, title: str, notes: list[str]) -> No
         console.print(text, highlight=False)
 
 
-def _figure(found: tuple[float, float] | None, *, percent: bool) -> str:
-    """A mean, and half its interval where there is one."""
+def _figure(found: Interval | None, *, percent: bool) -> str:
+    """A mean, and half its interval where there is one; of two splits their range."""
     if found is None:
         return ""
-    mean, half = found
-    if percent:
-        return f"{100 * mean:.1f} %" if isnan(half) else f"{100 * mean:.1f} ± {100 * half:.1f}"
-    return f"{mean:.3f}"
+    factor, digits = (100, 1) if percent else (1, 3)
+    mean, half, low, high = (f"{factor * value:.{digits}f}" for value in found)
+    if not isnan(found.half_width):
+        return f"{mean} ± {half}"
+    if low == high:
+        return f"{mean} %" if percent else mean
+    return f"{low}-{high}" if percent else f"{low} to {high}"

@@ -10,19 +10,27 @@ from typing import Any
 
 import numpy as np
 
-from stackae.evaluation.measures import CLUSTERS, FIT, PROBES, R2, Measure, few_labels_measure
-from stackae.evaluation.methods import METHODS, OURS, RAW, RIVAL
-from stackae.evaluation.probes import Correct
-from stackae.evaluation.statistics import Difference, interval, over_samples, over_splits
+from stackae.evaluation.measures import FIT, PROBES, R2, Measure, measures_of
+from stackae.evaluation.methods import METHODS, OURS, PREDICTOR, RAW, RIVAL
+from stackae.evaluation.probes import Outcomes
+from stackae.evaluation.statistics import (
+    Difference,
+    interval,
+    over_samples,
+    over_splits,
+    over_squared_errors,
+)
+from stackae.evaluation.task import CLASSIFY
 
 
 @dataclass(frozen=True)
 class Record:
     """One method's figures at one width, on one split.
 
-    ``measures`` holds, by key, accuracies in [0, 1], R² of the test rows' reconstruction where features can
-    go back, and seconds. ``width`` is what was asked for, None for the rows themselves; ``n_features`` what
-    came.
+    ``measures`` holds, by key, accuracies in [0, 1] (of targets: R²), R² of the test rows' reconstruction
+    where features can go back, and seconds. ``width`` is what was asked for, None for the rows themselves;
+    ``n_features`` what came. ``outcomes`` holds what each probe made of each test row: right or wrong, or the
+    squared error as a share of the targets' variance.
     """
 
     split: int
@@ -30,7 +38,7 @@ class Record:
     width: int | None
     n_features: int
     measures: dict[str, float]
-    correct: dict[str, Correct] = field(default_factory=dict, repr=False, compare=False)
+    outcomes: dict[str, Outcomes] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,8 @@ class Comparison:
         Test rows by training rows.
     few_labels : tuple of int, default=()
         Numbers of labels that the linear probe learned from, beside all.
+    task : {"classify", "regress"}, default="classify"
+        Whether the probes were judged by their accuracy on classes, or by R² on targets.
 
     Examples
     --------
@@ -63,6 +73,7 @@ class Comparison:
     records: list[Record]
     test_share: float
     few_labels: tuple[int, ...] = ()
+    task: str = CLASSIFY
 
     @cached_property
     def widths(self) -> list[int]:
@@ -72,13 +83,20 @@ class Comparison:
     @cached_property
     def methods(self) -> list[str]:
         """The methods that were compared, in the order of the table."""
-        return [name for name in METHODS if any(record.method == name for record in self.records)]
+        found = {record.method for record in self.records}
+        return [name for name in dict.fromkeys((OURS, PREDICTOR, *METHODS)) if name in found]
 
     @cached_property
     def measures(self) -> list[Measure]:
         """What features were judged by, in the order of the table."""
-        few = map(few_labels_measure, sorted(set(self.few_labels)))
-        return [m for m in (*PROBES, *few, CLUSTERS, R2) if any(m.key in r.measures for r in self.records)]
+        known = measures_of(self.task, self.few_labels)
+        return [m for m in known if any(m.key in record.measures for record in self.records)]
+
+    @property
+    def probes(self) -> list[Measure]:
+        """Those of them that are tested row by row, and decide whether features are worth it."""
+        keys = [probe.key for probe in PROBES]
+        return [measure for measure in self.measures if measure.key in keys]
 
     def of(self, method: str, width: int | None) -> list[Record]:
         """A method's records at a width, one a split."""
@@ -91,8 +109,10 @@ class Comparison:
     def difference(self, measure: str, width: int, ours: str = OURS, theirs: str = RIVAL) -> Difference:
         """Ours minus theirs at a width, and a paired test: over splits or, of one split, over its rows."""
         own, other = self.of(ours, width), self.of(theirs, width)
-        if len(own) == 1 and measure in own[0].correct:
-            return over_samples(own[0].correct[measure], other[0].correct[measure])
+        if len(own) == 1 and measure in own[0].outcomes:
+            test: Any = over_samples if self.task == CLASSIFY else over_squared_errors
+            found: Difference = test(own[0].outcomes[measure], other[0].outcomes[measure])
+            return found
         return over_splits(
             self.values(measure, ours, width), self.values(measure, theirs, width), self.test_share
         )
@@ -102,9 +122,10 @@ class Comparison:
         if not self._both:
             return []
         sentences = [self._worth_it()]
-        sentences += [f"{probe.title}: {self._on_accuracy(probe)}" for probe in PROBES]
+        sentences += [f"{probe.title}: {self._on_probe(probe)}" for probe in self.probes]
         if all(self.values(R2.key, method, width) for method in (OURS, RIVAL) for width in self.widths):
-            sentences.append(f"{R2.title}: {'; '.join(self._on_r2(width) for width in self.widths)}")
+            title = self.measures[-1].title
+            sentences.append(f"{title}: {'; '.join(self._on_r2(width) for width in self.widths)}")
         own = [t for width in self.widths for t in self.values(FIT.key, OURS, width)]
         other = [t for width in self.widths for t in self.values(FIT.key, RIVAL, width)]
         if own and other:
@@ -128,11 +149,11 @@ class Comparison:
         tests = [
             {"width": width, "measure": probe.key, **vars(self.difference(probe.key, width))}
             for width in (self.widths if self._both else ())
-            for probe in PROBES
+            for probe in self.probes
         ]
         for test in tests:  # JSON has no NaN
             test["half_width"] = None if isnan(test["half_width"]) else test["half_width"]
-        return {"records": records, "against_pca": tests, "verdicts": self.verdicts()}
+        return {"task": self.task, "records": records, "against_pca": tests, "verdicts": self.verdicts()}
 
     @property
     def _both(self) -> bool:
@@ -143,13 +164,13 @@ class Comparison:
         worth: list[int] = []
         rest: list[int] = []
         for width in self.widths:
-            signs = [self.difference(probe.key, width).sign for probe in PROBES]
+            signs = [self.difference(probe.key, width).sign for probe in self.probes]
             (worth if max(signs) > 0 and min(signs) >= 0 else rest).append(width)
         if not worth:
             return f"not worth it at {_joined(rest)} dimensions: PCA serves as well or better"
         return f"worth it at {_joined(worth)} dimensions{f', not at {_joined(rest)}' if rest else ''}"
 
-    def _on_accuracy(self, probe: Measure) -> str:
+    def _on_probe(self, probe: Measure) -> str:
         """Widths of which the same can be said are named together."""
         differences = {width: self.difference(probe.key, width) for width in self.widths}
         parts = []
@@ -160,8 +181,10 @@ class Comparison:
         ):
             of_sign = {width: d for width, d in differences.items() if d.sign == sign}
             if of_sign:
-                points = ", ".join(_points(d, signed=sign == 0) for d in of_sign.values())
-                parts.append(f"at {_joined(of_sign)} {words} {points} points")
+                gains = ", ".join(_gain(d, probe, signed=sign == 0) for d in of_sign.values())
+                parts.append(
+                    f"at {_joined(of_sign)} {words} {gains} {'points' if probe.is_share else 'of R²'}"
+                )
         return "; ".join(parts)
 
     def _on_r2(self, width: int) -> str:
@@ -176,14 +199,19 @@ def _joined(widths: Iterable[int]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def _points(difference: Difference, *, signed: bool) -> str:
-    mean, half = 100 * difference.mean, 100 * difference.half_width
-    text = f"{mean:+.1f}" if signed else f"{abs(mean):.1f}"
-    return text if isnan(half) else f"{text} ± {half:.1f}"
+def _gain(difference: Difference, probe: Measure, *, signed: bool) -> str:
+    """A difference, and half of its interval where there is one."""
+    factor, digits = (100, 1) if probe.is_share else (1, 3)
+    mean, half = factor * difference.mean, factor * difference.half_width
+    text = f"{mean:+.{digits}f}" if signed else f"{abs(mean):.{digits}f}"
+    return text if isnan(half) else f"{text} ± {half:.{digits}f}"
 
 
 def summary(comparison: Comparison) -> list[dict[str, Any]]:
-    """The lines of the table: of each width and method, by key, the mean and half of its 95 % interval."""
+    """The lines of the table: of each width and method, by key, the mean and its interval.
+
+    An interval is a :class:`stackae.evaluation.statistics.Interval`.
+    """
     lines = []
     for width in comparison.widths:
         for method in comparison.methods:

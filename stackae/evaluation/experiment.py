@@ -12,14 +12,15 @@ from typing import Any, NamedTuple, TypeVar
 import joblib
 import numpy as np
 import numpy.typing as npt
+from sklearn.base import is_classifier, is_regressor
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 
 from stackae.estimators.stacked import StackedAutoencoder
 from stackae.evaluation.comparison import Comparison, Record
 from stackae.evaluation.measures import (
     CLUSTERS,
     FIT,
+    HEAD,
     LINEAR,
     NEIGHBOURS,
     R2,
@@ -29,6 +30,7 @@ from stackae.evaluation.measures import (
 from stackae.evaluation.methods import (
     METHODS,
     OURS,
+    PREDICTOR,
     RAW,
     RIVAL,
     Features,
@@ -36,8 +38,17 @@ from stackae.evaluation.methods import (
     fitted,
     with_width,
 )
-from stackae.evaluation.probes import clustering_accuracy, few_labels_probe, linear_probe, neighbour_probe
-from stackae.exceptions import DataError, ParameterError
+from stackae.evaluation.probes import (
+    clustering_accuracy,
+    few_labels_probe,
+    linear_probe,
+    neighbour_probe,
+    outcomes,
+    score,
+)
+from stackae.evaluation.splits import Split, as_labels, as_rows, checked
+from stackae.evaluation.task import CLASSIFY
+from stackae.exceptions import ParameterError
 
 T = TypeVar("T")
 Floats = npt.NDArray[np.floating]
@@ -56,15 +67,6 @@ QUICK_METHODS = (
 )
 
 
-class Split(NamedTuple):
-    """Training rows and labels, test rows and labels."""
-
-    X: Floats
-    y: npt.NDArray[Any]
-    X_test: Floats
-    y_test: npt.NDArray[Any]
-
-
 class Trial(NamedTuple):
     """A split and its number; how often and with how many labels the linear probe learns from few; and which
     columns the methods take as they are."""
@@ -74,44 +76,6 @@ class Trial(NamedTuple):
     few_labels: Sequence[int]
     n_draws: int
     kept: npt.NDArray[np.bool_]
-
-
-def resplit(X: Floats, y: npt.NDArray[Any], test_share: float = 0.25) -> Callable[[int], Split]:
-    """Give, for a seed, a random split of the rows, of each class its share where it has two rows or more.
-
-    Parameters
-    ----------
-    X : array of shape (n_samples, n_features)
-    y : array of shape (n_samples,)
-        Classes.
-    test_share : float, default=0.25
-
-    Raises
-    ------
-    DataError
-        There is one class only, here or (from the function that is given) among the training rows of a split;
-        or nearly every row has its own.
-    """
-    _, counts = np.unique(y, return_counts=True)
-    if len(counts) < 2 or len(counts) > len(X) // 2:
-        raise DataError(
-            f"the labels must be classes of two rows or more on the average, got {len(counts)} for"
-            f" {len(X)} rows; name another column"
-        )
-    enough = counts.min() >= 2 and round(len(X) * test_share) >= len(counts)
-
-    def split(seed: int) -> Split:
-        train, test, y_train, y_test = train_test_split(
-            X, y, test_size=test_share, random_state=seed, stratify=y if enough else None
-        )
-        if len(np.unique(y_train)) < 2:
-            raise DataError(
-                f"a split left one class among its {len(train)} training rows; leave out classes of fewer"
-                " than two rows"
-            )
-        return Split(train, y_train, test, y_test)
-
-    return split
 
 
 def compare(
@@ -134,7 +98,8 @@ def compare(
     stack : StackedAutoencoder
         Unfitted; its last layer takes the widths, and ``random_state`` the number of the split.
     split : callable
-        From a seed to a :class:`Split`; see :func:`resplit`.
+        From a seed to a :class:`Split`; see :func:`resplit`. Where its labels are targets, the probes are
+        regressions, judged by R². All splits are taken as that of seed 0, unless they say.
     widths : sequence of int, default=(2, 8, 32)
         Features of every method; PCA, ICA and NMF give as many as there are columns where that is fewer.
     methods : sequence of str
@@ -155,11 +120,15 @@ def compare(
     ------
     ParameterError
         A method that is not known, no width, or ``stack.layers="auto"``.
+    DataError
+        Rows or labels cannot be used.
     """
     _check(stack, widths, methods, n_splits)
+    task = checked(split(0)).task
     jobs = [
         joblib.delayed(_on_split)(
             split,
+            task,
             seed,
             with_width(stack, width, seed),
             width,
@@ -173,7 +142,7 @@ def compare(
     done = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
     found = list(_telling(done, len(jobs)) if verbose else done)
     records = [record for of_split, _ in found for record in of_split]
-    return Comparison(records, 0.0 if fresh else found[0][1], tuple(few_labels))
+    return Comparison(records, 0.0 if fresh else found[0][1], tuple(few_labels), task)
 
 
 def _check(stack: StackedAutoencoder, widths: Sequence[int], methods: Sequence[str], n_splits: int) -> None:
@@ -213,8 +182,10 @@ def compare_fitted(
 
     Parameters
     ----------
-    model : fitted Autoencoder, StackedAutoencoder or StackedAutoencoderDetector
-    X : array of shape (n_samples, n_features)
+    model : fitted estimator of stackae's, or any fitted transformer
+        A classifier's or a regressor's own predictions are judged beside its codes, where it predicts what
+        the split's labels are. It was fitted with labels, the others are not.
+    X : array-like, data frame or sparse matrix of shape (n_samples, n_features)
         The rows that it was fitted on; the others are fitted on the same.
     split : Split
         The probes learn from its training rows and are asked about its test rows.
@@ -228,17 +199,19 @@ def compare_fitted(
     Comparison
         Its tests are over the test rows of the one split.
     """
-    width = model.transform(split.X_test[:1]).shape[1]
+    X, split = as_rows(X), checked(split)
     stack = model if isinstance(model, StackedAutoencoder) else None
-    task = Task(X, width, model, 0)
-    trial = Trial(split, 0, few_labels, n_draws, task.kept)
-    records = [_judge(OURS, model, seconds, width, trial)]
+    with _quiet():
+        width = np.asarray(model.transform(split.X_test[:1])).shape[1]
+        task = Task(X, width, model, 0)
+        trial = Trial(split, 0, few_labels, n_draws, task.kept)
+        records = [_judge(OURS, model, seconds, width, trial), *_judge_predictions(model, width, split)]
     for method in methods:
         if method == OURS or (stack is None and method in _OF_A_STACK):
             continue
         record = _fit_and_judge(method, task, trial)
         records += [] if record is None else [record]
-    return Comparison(records, len(split.X_test) / len(split.X), tuple(few_labels))
+    return Comparison(records, len(split.X_test) / len(split.X), tuple(few_labels), split.task)
 
 
 #: Methods that train a stack of their own.
@@ -247,6 +220,7 @@ _OF_A_STACK = ("untrained stack", "end to end")
 
 def _on_split(
     split: Callable[[int], Split],
+    task: str,
     seed: int,
     stack: StackedAutoencoder,
     width: int,
@@ -255,17 +229,17 @@ def _on_split(
     n_draws: int,
 ) -> tuple[list[Record], float]:
     """Methods at one width on one split; and its test rows by its training rows."""
-    drawn = split(seed)
-    task = Task(drawn.X, width, stack, seed)
-    trial = Trial(drawn, seed, few_labels, n_draws, task.kept)
-    records = [_fit_and_judge(method, task, trial) for method in methods]
+    drawn = checked(split(seed), task)
+    wanted = Task(drawn.X, width, stack, seed)
+    trial = Trial(drawn, seed, few_labels, n_draws, wanted.kept)
+    records = [_fit_and_judge(method, wanted, trial) for method in methods]
     found = [record for record in records if record is not None]
     return found, len(drawn.X_test) / len(drawn.X)
 
 
 def _fit_and_judge(method: str, task: Task, trial: Trial) -> Record | None:
     start = perf_counter()
-    with _settled_or_not():
+    with _quiet():
         features = fitted(method, task)
     seconds = perf_counter() - start
     width = None if method == RAW else task.width
@@ -275,39 +249,59 @@ def _fit_and_judge(method: str, task: Task, trial: Trial) -> Record | None:
 
 
 @contextmanager
-def _settled_or_not() -> Iterator[None]:
-    """What has not converged in scikit-learn's number of iterations is judged as it is."""
+def _quiet() -> Iterator[None]:
+    """What has not converged in scikit-learn's number of iterations is judged as it is; names stay out."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", message="X does not have valid feature names")
         yield
 
 
-@_settled_or_not()
+@_quiet()
 def _judge(method: str, features: Features, seconds: float | None, width: int | None, trial: Trial) -> Record:
     """What the probes say of fitted features."""
     split, seed, few_labels, n_draws, kept = trial
-    train = features.transform(split.X)
+    train = np.asarray(features.transform(split.X))
     start = perf_counter()
-    test = features.transform(split.X_test)
+    test = np.asarray(features.transform(split.X_test))
     transform_seconds = perf_counter() - start
-    correct = {
-        LINEAR.key: linear_probe(train, split.y, test, split.y_test),
-        NEIGHBOURS.key: neighbour_probe(train, split.y, test, split.y_test),
+    labelled = (train, split.y, test, split.y_test)
+    of_probes = {
+        LINEAR.key: linear_probe(*labelled, split.task),
+        NEIGHBOURS.key: neighbour_probe(*labelled, split.task),
     }
-    measures = {key: float(of_samples.mean()) for key, of_samples in correct.items()}
+    measures = {key: score(of_samples) for key, of_samples in of_probes.items()}
     back = getattr(features, "inverse_transform", None)
     if back is not None:
-        measures[R2.key] = _r2(split, back(test), kept)
-    n_classes = len(np.unique(split.y))
-    measures[CLUSTERS.key] = clustering_accuracy(train, test, split.y_test, n_classes, seed)
+        measures[R2.key] = _r2(split, np.asarray(back(test)), kept)
+    if split.task == CLASSIFY:
+        n_classes = len(np.unique(split.y))
+        measures[CLUSTERS.key] = clustering_accuracy(train, test, split.y_test, n_classes, seed)
     for n_labels in few_labels:
-        accuracy = few_labels_probe(train, split.y, test, split.y_test, n_labels, n_draws, seed)
-        if accuracy is not None:
-            measures[few_labels_measure(n_labels).key] = accuracy
+        of_few = few_labels_probe(*labelled, n_labels, n_draws, seed, split.task)
+        if of_few is not None:
+            measures[few_labels_measure(n_labels).key] = of_few
     if seconds is not None:
         measures[FIT.key] = seconds
     measures[TRANSFORM.key] = transform_seconds
-    return Record(seed, method, width, train.shape[1], measures, correct)
+    return Record(seed, method, width, train.shape[1], measures, of_probes)
+
+
+def _judge_predictions(model: Any, width: int, split: Split) -> list[Record]:
+    """What a predictor's own predictions are worth, if it predicts what the labels are."""
+    if not hasattr(model, "predict"):
+        return []
+    if split.task == CLASSIFY:
+        classes = as_labels(model.classes_) if is_classifier(model) else split.y[:0]
+        of_one_kind = (classes.dtype.kind in "US") == (split.y.dtype.kind in "US")
+        fits = of_one_kind and bool(np.isin(split.y_test, classes).any())
+    else:
+        fits = is_regressor(model)
+    predictions = np.asarray(model.predict(split.X_test)) if fits else np.empty((0, 0))
+    if predictions.ndim != 1:  # none, or of several outputs
+        return []
+    of_samples = outcomes(predictions, split.y_test, split.task)
+    return [Record(0, PREDICTOR, width, width, {HEAD.key: score(of_samples)}, {HEAD.key: of_samples})]
 
 
 def _r2(split: Split, reconstruction: Floats, kept: npt.NDArray[np.bool_]) -> float:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from stackae.evaluation.task import CLASSIFY
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,7 @@ class Measure:
     title : str
         What tables, verdicts and pictures call it.
     is_share : bool, default=True
-        Whether it is a share in [0, 1], which is shown as a percentage.
+        Whether it is a share in [0, 1], which is shown as a percentage. Else it is an R², or seconds.
     n_labels : int or None, default=None
         With how many labels the linear probe learns. None: with all, or it is another measure.
     """
@@ -29,6 +32,7 @@ class Measure:
 
 LINEAR = Measure("linear_probe", "linear probe")
 NEIGHBOURS = Measure("knn_probe", "k-NN probe")
+HEAD = Measure("head", "head")
 CLUSTERS = Measure("clusters", "clusters")
 R2 = Measure("r2", "R²", is_share=False)
 FIT = Measure("fit_seconds", "fit seconds", is_share=False)
@@ -38,5 +42,13 @@ PROBES = (LINEAR, NEIGHBOURS)
 
 
 def few_labels_measure(n_labels: int) -> Measure:
-    """The accuracy of the linear probe with so few labels."""
+    """The accuracy (R²) of the linear probe with so few labels."""
     return Measure(f"few_labels_{n_labels}", f"{n_labels:,} labels", n_labels=n_labels)
+
+
+def measures_of(task: str, few_labels: Iterable[int] = ()) -> list[Measure]:
+    """What features are judged by, in the order of the table: accuracies of classes, R² of targets."""
+    asked = [*PROBES, *map(few_labels_measure, sorted(set(few_labels))), HEAD]
+    if task == CLASSIFY:
+        return [*asked, CLUSTERS, R2]
+    return [*(replace(measure, is_share=False) for measure in asked), replace(R2, title="reconstruction")]

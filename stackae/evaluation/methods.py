@@ -23,6 +23,8 @@ from stackae.exceptions import ParameterError
 Floats = npt.NDArray[np.floating]
 #: What a fitted stack is called in tables.
 OURS = "stackae"
+#: What its own predictions are called, where it was fitted with labels.
+PREDICTOR = "stackae head"
 #: What it is compared with first.
 RIVAL = "PCA"
 #: The rows themselves, which have one width only.

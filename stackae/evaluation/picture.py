@@ -7,19 +7,25 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from stackae.evaluation.comparison import Comparison
 from stackae.evaluation.measures import LINEAR, PROBES
 from stackae.evaluation.methods import METHODS, OURS, RAW, RIVAL
 from stackae.evaluation.statistics import interval
+from stackae.evaluation.task import CLASSIFY, REGRESS
 from stackae.exceptions import ParameterError
 from stackae.serialization.files import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+#: What is 1 on the axis, and the least that is shown: a lower R² is of no use, and would flatten the rest.
+_RANGE = {CLASSIFY: (100, 0), REGRESS: (1, -1)}
+
 
 def draw(comparison: Comparison, path: str | PathLike[str] | None = None, title: str = "") -> Figure:
-    """Draw the accuracy of each method: of both probes against the width, and with few labels.
+    """Draw each method's accuracy, or R² of targets: of both probes against the width, and with few labels.
 
     Parameters
     ----------
@@ -36,7 +42,8 @@ def draw(comparison: Comparison, path: str | PathLike[str] | None = None, title:
     Returns
     -------
     matplotlib.figure.Figure
-        Bars are 95 % intervals over splits.
+        Bars are 95 % intervals over splits, of two splits their range, as far as they are within 0 and 100 %
+        (-1 and 1 for R²).
     """
     check_picture(path)
     from matplotlib.figure import Figure
@@ -58,7 +65,11 @@ def draw(comparison: Comparison, path: str | PathLike[str] | None = None, title:
         width = widths[-1]
         _lines(axes[-1], comparison, list(few), lambda method, n: comparison.values(few[n], method, width))
         axes[-1].set(xlabel="labels", title=f"{LINEAR.title}, few labels, width {width}")
-    axes[0].set_ylabel("accuracy on test rows, %")
+    axes[0].set_ylabel("accuracy on test rows, %" if comparison.task == CLASSIFY else "R² on test rows")
+    factor, least = _RANGE[comparison.task]
+    low, high = axes[0].get_ylim()  # of all panels
+    if high > least:
+        axes[0].set_ylim(max(low, least), min(high, 1.01 * factor))
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 6), frameon=False)
     if title:
@@ -88,16 +99,19 @@ def _ending(path: str | PathLike[str]) -> str:
 
 def _lines(axis: Any, comparison: Comparison, places: Sequence[int], values: Any) -> None:
     """A line a method; what is best is to be seen: the stack and PCA are drawn strong."""
+    factor, least = _RANGE[comparison.task]
     for method in comparison.methods:
-        points = [(place, *interval(found)) for place in places if (found := values(method, place))]
+        points = [(place, interval(found)) for place in places if (found := values(method, place))]
         if not points:
             continue
-        xs, means, halves = zip(*points, strict=True)
+        means = factor * np.array([found.mean for _, found in points])
+        ends = factor * np.array([(found.low, found.high) for _, found in points]).T
+        ends = np.clip(ends, np.minimum(least, means), factor)
         strong = method in (OURS, RIVAL)
         axis.errorbar(
-            xs,
-            [100 * mean for mean in means],
-            [0 if half != half else 100 * half for half in halves],
+            [place for place, _ in points],
+            means,
+            np.abs(ends - means),
             label=method,
             color="black" if method == RAW else f"C{list(METHODS).index(method)}",
             linewidth=2.2 if strong else 1.0,
@@ -111,5 +125,3 @@ def _lines(axis: Any, comparison: Comparison, places: Sequence[int], values: Any
     axis.set_xticks(places, [f"{place:,}" for place in places])
     axis.minorticks_off()
     axis.grid(alpha=0.3)
-    low, high = axis.get_ylim()
-    axis.set_ylim(max(low, 0), min(high, 101))

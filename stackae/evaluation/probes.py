@@ -1,4 +1,7 @@
-"""The simple models that judge features: each is fitted on training rows and asked about test rows."""
+"""The simple models that judge features: each is fitted on training rows and asked about test rows.
+
+Where labels are classes they classify, and what is told is the accuracy; where they are targets, R².
+"""
 
 from __future__ import annotations
 
@@ -8,37 +11,79 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
-from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.preprocessing import StandardScaler
 
-Correct = npt.NDArray[np.bool_]
+from stackae.evaluation.task import CLASSIFY
+from stackae.exceptions import DataError
+
+#: Of each test row: whether it was right, or the squared error as a share of the targets' variance.
+Outcomes = npt.NDArray[np.bool_] | npt.NDArray[np.float64]
+#: Penalties of the ridge regression, as shares of the number of training rows. Few rows cannot tell that the
+#: least are best; where they seem to, the guesses are wild.
+_PENALTIES, _PENALTIES_OF_FEW = np.logspace(-6, 2, 17), np.logspace(-2, 2, 9)
 
 
-def linear_probe(train: Any, y_train: Any, test: Any, y_test: Any) -> Correct:
-    """Which test rows a logistic regression on the standardised features gets right."""
+def linear_probe(train: Any, y_train: Any, test: Any, y_test: Any, task: str = CLASSIFY) -> Outcomes:
+    """What a logistic or a ridge regression on the standardised features makes of the test rows."""
     scaler = StandardScaler().fit(train)
-    return _logistic(scaler.transform(train), y_train, scaler.transform(test), y_test)
+    return _linear(scaler.transform(train), y_train, scaler.transform(test), y_test, task)
 
 
-def _logistic(train: Any, y_train: Any, test: Any, y_test: Any) -> Correct:
+def _linear(
+    train: Any, y_train: Any, test: Any, y_test: Any, task: str, penalties: Any = _PENALTIES
+) -> Outcomes:
     # A thousand iterations are enough to compare features, whether or not the last digits have settled.
-    probe = LogisticRegression(max_iter=1000).fit(train, y_train)
-    correct: Correct = probe.predict(test) == np.asarray(y_test)
-    return correct
+    # The penalty of the ridge is chosen by leaving out one training row after the other.
+    probe = LogisticRegression(max_iter=1000) if task == CLASSIFY else RidgeCV(penalties * len(train))
+    return outcomes(probe.fit(train, y_train).predict(test), y_test, task)
 
 
-def neighbour_probe(train: Any, y_train: Any, test: Any, y_test: Any) -> Correct:
-    """Which test rows their five nearest training rows (Euclidean, features as they are) get right."""
-    probe = KNeighborsClassifier(n_neighbors=min(5, len(train))).fit(train, y_train)
-    correct: Correct = probe.predict(test) == np.asarray(y_test)
-    return correct
+def neighbour_probe(train: Any, y_train: Any, test: Any, y_test: Any, task: str = CLASSIFY) -> Outcomes:
+    """What their five nearest training rows (Euclidean, features as they are) make of the test rows."""
+    kind = KNeighborsClassifier if task == CLASSIFY else KNeighborsRegressor
+    probe = kind(n_neighbors=min(5, len(train))).fit(train, y_train)
+    return outcomes(probe.predict(test), y_test, task)
+
+
+def outcomes(predictions: Any, y_test: Any, task: str) -> Outcomes:
+    """Of each test row, what predictions are worth.
+
+    Raises
+    ------
+    DataError
+        The targets of all test rows are the same: there is no R².
+    """
+    y_test = np.asarray(y_test)
+    if task == CLASSIFY:
+        correct: npt.NDArray[np.bool_] = predictions == y_test
+        return correct
+    variance = float(np.var(y_test, dtype=np.float64))
+    if variance == 0:
+        raise DataError(f"targets must differ among the {len(y_test)} test rows; take more of them")
+    errors: npt.NDArray[np.float64] = np.square(predictions - y_test) / variance
+    return errors
+
+
+def score(found: Outcomes) -> float:
+    """The accuracy or, of squared errors, R²."""
+    return float(found.mean()) if found.dtype == bool else 1 - float(found.mean())
 
 
 def few_labels_probe(
-    train: Any, y_train: Any, test: Any, y_test: Any, n_labels: int, n_draws: int, seed: int
+    train: Any,
+    y_train: Any,
+    test: Any,
+    y_test: Any,
+    n_labels: int,
+    n_draws: int,
+    seed: int,
+    task: str = CLASSIFY,
 ) -> float | None:
-    """A logistic regression's accuracy where ``n_labels`` training rows have labels, the mean over draws.
+    """The linear probe's accuracy (R²) where ``n_labels`` training rows have labels, over several draws.
+
+    It is the mean of accuracies, and the median of R², which has no lower bound.
 
     Each class has as many of them as any other, or one more, as long as it has rows. All features are divided
     by one number, their common standard deviation over the training rows: to standardise each would blow up
@@ -46,17 +91,19 @@ def few_labels_probe(
     or no more rows than labels.
     """
     y_train = np.asarray(y_train)
-    classes = np.unique(y_train)
-    if not len(classes) <= n_labels < len(y_train):
+    # Targets are drawn as if all were of one class; it takes two of them to fit a line.
+    groups = y_train if task == CLASSIFY else np.zeros(len(y_train), np.intp)
+    classes = np.unique(groups)
+    if not max(2, len(classes)) <= n_labels < len(y_train):
         return None
     spread = float(np.sqrt(np.var(train, 0, dtype=np.float64).mean())) or 1.0
     train, test = train / spread, test / spread
-    accuracies = []
+    scores = []
     for draw in range(n_draws):
-        rng = np.random.default_rng([seed, draw])
-        drawn = _drawn_evenly(y_train, classes, n_labels, rng)
-        accuracies.append(_logistic(train[drawn], y_train[drawn], test, y_test).mean())
-    return float(np.mean(accuracies))
+        drawn = _drawn_evenly(groups, classes, n_labels, np.random.default_rng([seed, draw]))
+        found = _linear(train[drawn], y_train[drawn], test, y_test, task, _PENALTIES_OF_FEW)
+        scores.append(score(found))
+    return float(np.mean(scores) if task == CLASSIFY else np.median(scores))
 
 
 def _drawn_evenly(

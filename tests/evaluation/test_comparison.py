@@ -42,7 +42,7 @@ def test_pca_against_itself_is_a_tie_in_every_verdict(digits):
     comparison = compare_fitted(pca, digits.X, digits, methods=["PCA", "raw rows"], few_labels=[20])
     ours, theirs, raw = comparison.records
     assert (ours.n_features, theirs.n_features, raw.n_features) == (8, 8, 64)
-    assert ours.correct.keys() == theirs.correct.keys()
+    assert ours.outcomes.keys() == theirs.outcomes.keys()
     for name in ("linear_probe", "knn_probe", "r2", "few_labels_20"):
         assert ours.measures[name] == pytest.approx(theirs.measures[name], abs=1e-6)
     assert raw.measures["r2"] == 1
@@ -155,9 +155,9 @@ def test_the_table_has_a_line_a_width_and_method_and_the_rows_once(of_wine):
     assert [line["method"] for line in lines].count("PCA") == 2
     assert [line["method"] for line in lines].count("raw rows") == 1
     (pca, _) = [line for line in lines if line["method"] == "PCA"]
-    mean, half = pca["linear_probe"]
-    assert mean == pytest.approx(np.mean(of_wine.values("linear_probe", "PCA", 2)))
-    assert half > 0
+    found = pca["linear_probe"]
+    assert found.mean == pytest.approx(np.mean(of_wine.values("linear_probe", "PCA", 2)))
+    assert found.half_width > 0
 
 
 def test_a_measures_key_stays_apart_from_its_title(of_wine):
@@ -174,6 +174,7 @@ def test_a_measures_key_stays_apart_from_its_title(of_wine):
 
 def test_what_is_found_goes_into_json(of_wine):
     table = json.loads(json.dumps(of_wine.as_dict(), allow_nan=False))
+    assert table["task"] == "classify"
     assert len(table["records"]) == len(of_wine.records)
     assert {test["measure"] for test in table["against_pca"]} == {"linear_probe", "knn_probe"}
 
@@ -221,6 +222,34 @@ def test_a_verdict_over_splits_names_gain_and_interval():
     assert linear == "linear probe: at 2 better than PCA by 5.0 ± 2.5 points"
     assert neighbours == "k-NN probe: at 2 no gain beyond chance, +0.0 ± 0.0 points"
     assert Comparison(values("stackae", 0.9), 0.0).verdicts() == []
+
+
+def test_of_two_splits_no_interval_is_told():
+    records = [*values("stackae", 0.95, 0.97), *values("PCA", 0.90, 0.91)]
+    comparison = Comparison(records, 0.0)
+    _, linear, neighbours, _ = comparison.verdicts()
+    assert linear == "linear probe: at 2 no gain beyond chance, +5.5 points"
+    assert neighbours == "k-NN probe: at 2 no gain beyond chance, +0.0 points"
+    table = json.loads(json.dumps(comparison.as_dict(), allow_nan=False))
+    assert [test["half_width"] for test in table["against_pca"]] == [None, None]
+
+
+@pytest.mark.parametrize(
+    "splits", [(0.3, 0.9, 1.0), (0.05, 0.9), (0.98, 0.99, 1.0), (0.0, 0.02, 0.3), (0.5,)]
+)
+def test_the_picture_draws_nothing_outside_0_and_100_percent(splits):
+    figure = draw(Comparison([*values("stackae", *splits), *values("PCA", *splits)], 0.0))
+    for axis in figure.axes:
+        low, high = axis.get_ylim()
+        assert 0 <= low < high <= 101
+        for container in axis.containers:
+            (bars,) = container.lines[2]
+            ends = np.array(bars.get_segments())[:, :, 1]
+            assert ends.min() >= 0
+            assert ends.max() <= 100
+    (bars,) = figure.axes[0].containers[0].lines[2]
+    if len(splits) == 2:  # their range
+        assert bars.get_segments()[0][:, 1] == pytest.approx([100 * min(splits), 100 * max(splits)])
 
 
 def test_a_width_is_worth_it_where_a_probe_gains_and_none_loses():
@@ -310,8 +339,8 @@ def test_what_cannot_be_compared_is_refused(digits):
         compare(small_stack(), split, [0])
     with pytest.raises(DataError, match="got 1 for 600 rows"):
         resplit(digits.X, np.zeros(600))
-    with pytest.raises(DataError, match="got 600 for 600 rows"):
-        resplit(digits.X, np.arange(600))
+    with pytest.raises(DataError, match="got 600 for 600 rows; name another column, or take them as targets"):
+        resplit(digits.X, [f"row {k}" for k in range(600)])
     lonely = resplit(digits.X[:40], np.arange(40) == 7)
     with pytest.raises(DataError, match="one class among its 30 training rows"):
         [lonely(seed) for seed in range(20)]
