@@ -33,7 +33,7 @@ def read_training_samples(source: Source, model: BaseEncoder | None = None) -> D
     return whole
 
 
-def one_split(source: Source, whole: DataSet, model: BaseEncoder) -> Split:
+def one_split(source: Source, whole: DataSet, model: BaseEncoder, task: str) -> Split:
     """A data set's own training and test rows, or a quarter of a file's for the test."""
     import numpy as np
 
@@ -43,12 +43,12 @@ def one_split(source: Source, whole: DataSet, model: BaseEncoder) -> Split:
     X, y = np.asarray(whole.X), cast(Any, whole.y)
     if source.data_set is not None:
         test = source.test_half().read(model, labels=True)
-        return Split(X, y, np.asarray(test.X), cast(Any, test.y))
+        return Split(X, y, np.asarray(test.X), cast(Any, test.y), task)
     with about(source.data):
-        return resplit(X, y)(0)
+        return resplit(X, y, task=task)(0)
 
 
-def samples_of_run(run: str, whole: DataSet, train: Any, model: BaseEncoder) -> tuple[Any, str | None]:
+def samples_of_run(run: str, whole: DataSet, split: Split, model: BaseEncoder) -> tuple[Any, list[str]]:
     """The samples that the others are fitted on, and what to say of it.
 
     They are the run's own where these can be had again, else those that are given.
@@ -58,31 +58,55 @@ def samples_of_run(run: str, whole: DataSet, train: Any, model: BaseEncoder) -> 
     run : str
     whole : DataSet
         Training and test samples of a file, training samples of a data set.
-    train : array of shape (n_samples, n_features)
+    split : Split
     model : fitted estimator
         Which knows its columns.
     """
+    own, why = _own_samples(run, whole, model)
+    notes = [] if own is not None else [f"{why}: PCA was fitted on the training rows here"]
+    if hasattr(model, "finetune") and hasattr(model, "predict"):
+        notes.append(_what_it_has_seen(own, split))
+    elif own is whole.X and len(split.X) < len(own):
+        notes.append("both were fitted on all rows, the test rows among them, without their labels")
+    return split.X if own is None else own, notes
+
+
+def _own_samples(run: str, whole: DataSet, model: BaseEncoder) -> tuple[Any, str]:
+    """The samples that a run was fitted on; None, and why, where they are not to be had again."""
     from stackae.data import fingerprint
 
     path = Path(run) / CONFIG
-    instead = "PCA was fitted on the training rows here"
     if not path.is_file():
-        return train, f"no configuration of the run is known: {instead}"
+        return None, "no configuration of the run is known"
     try:
         config = read_config(path)
         wanted = dict(config["ran"])["fingerprint"]
     except (ValueError, LookupError, TypeError):
-        return train, f"the configuration of the run is damaged: {instead}"
+        return None, "the configuration of the run is damaged"
     if wanted == fingerprint(whole.X):
-        same = len(train) < len(whole.X)
-        note = (
-            "both were fitted on all rows, the test rows among them, without their labels" if same else None
-        )
-        return whole.X, note
+        return whole.X, ""
     try:
         own = Source.of(config).read(model)
     except (OSError, ValueError, LookupError, TypeError):
-        return train, f"the run's own rows are not to be had any more: {instead}"
-    if fingerprint(own.X) != wanted or own.X.shape[1] != train.shape[1]:
-        return train, f"the run's own rows have changed: {instead}"
-    return own.X, None
+        return None, "the run's own rows are not to be had any more"
+    if fingerprint(own.X) != wanted or own.X.shape[1] != whole.X.shape[1]:
+        return None, "the run's own rows have changed"
+    return own.X, ""
+
+
+def _what_it_has_seen(own: Any, split: Split) -> str:
+    """Whether the test rows are among those that a run was fine-tuned on, which flatters it."""
+    import numpy as np
+
+    def of_rows(X: Any) -> list[int]:
+        return [hash(row.tobytes()) for row in np.asarray(X, np.float64)]
+
+    fitted = "stackae was fine-tuned with labels, the others were not"
+    if own is None:
+        return f"{fitted}; where the test rows were among its own, its figures flatter it"
+    known = set(of_rows(own))
+    n_known = sum(row in known for row in of_rows(split.X_test))
+    if not n_known:
+        return fitted
+    n_test = len(split.X_test)
+    return f"{fitted}; {n_known:,} of the {n_test:,} test rows were among its own: its figures flatter it"

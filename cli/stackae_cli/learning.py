@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from stackae_cli.options import note
 from stackae_cli.resume import checkpoints_in
 from stackae_cli.run_folder import CHECKPOINTS, HELD_OUT
 from stackae_cli.source import Source
+from stackae_cli.task import settled_task
 
 if TYPE_CHECKING:
     from stackae.data import DataSet
@@ -54,7 +54,7 @@ def read_learned(source: Source, encoder: BaseEncoder, options: Mapping[str, Any
     ParameterError
         There are no labels, or whole numbers so many that they may be classes or not.
     """
-    from stackae.data.labels import as_labels, as_targets
+    from stackae.data.labels import CLASSIFY, as_labels, as_targets
     from stackae.exceptions import DataError, ParameterError
     from stackae_cli.options import about
 
@@ -62,7 +62,7 @@ def read_learned(source: Source, encoder: BaseEncoder, options: Mapping[str, Any
     if data.y is None:
         raise ParameterError(f"{source.data} brings no labels; give --labels, a column of it or a file")
     with about(source.data):
-        if _are_classes(data.y, options["task"], source.data):
+        if settled_task(options["task"], source, data.y) == CLASSIFY:
             labels = as_labels(data.y, _UNLABELLED[options["unlabelled"]])
             targets = np.full(len(labels.known), None, dtype=object)
             targets[labels.known] = labels.values
@@ -74,25 +74,6 @@ def read_learned(source: Source, encoder: BaseEncoder, options: Mapping[str, Any
                 f"labels must be numbers for a regression: {error}; say --task classify"
             ) from None
     return Learned(data, numbers, ~np.isnan(numbers), False)
-
-
-def _are_classes(y: np.ndarray, task: str, name: str) -> bool:
-    """Whether labels are classes, and not numbers; what is taken by itself is said, with the reason."""
-    from stackae.data.labels import as_labels, kind_of
-    from stackae.exceptions import ParameterError
-
-    if task != "auto":
-        return task == "classify"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # whoever takes them warns
-        found = kind_of(as_labels(y, unlabelled=None))
-    if found.kind is None:
-        raise ParameterError(
-            f"{name}: the labels are {found.why}: classes or numbers? say --task classify or --task regress"
-        )
-    other = "regress" if found.kind == "classes" else "classify"
-    note(f"{name}: the labels are {found.why}, and taken as {found.kind} (--task {other} overrules)")
-    return found.kind == "classes"
 
 
 def judged(

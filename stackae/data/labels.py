@@ -17,7 +17,10 @@ from stackae.exceptions import DataError, StackaeWarning
 
 #: Texts that stand for a missing value in files, beside the empty one.
 MISSING = frozenset({"NA", "N/A", "n/a", "<NA>", "nan", "NaN", "NAN", "None", "null", "NULL", "NaT"})
-#: Whole numbers of so many values at most are classes; of more than the second, only where it is said.
+CLASSIFY, REGRESS = "classify", "regress"
+_NOUNS = {"U": "texts", "b": "truth values", "M": "dates", "i": "whole numbers", "u": "whole numbers"}
+_NOUNS["f"] = "whole numbers"  # those with a fraction are told apart before
+#: Whole numbers of so many values at most are classes; of more than the second, numbers to be predicted.
 _FEW_CLASSES, _MANY_CLASSES = 20, 100
 #: Between the two they are classes where each has so many samples on the average.
 _SAMPLES_OF_A_CLASS = 10
@@ -34,11 +37,11 @@ class Labels(NamedTuple):
     known: npt.NDArray[np.bool_]
 
 
-class Kind(NamedTuple):
-    """What labels are: ``"classes"`` or ``"numbers"``, None where it must be said; and why."""
+class LabelTask(NamedTuple):
+    """What labels are for: ``"classify"`` or ``"regress"``, None where it must be said; and what they are."""
 
-    kind: Literal["classes", "numbers"] | None
-    why: str
+    task: str | None
+    labels: str
 
 
 def as_labels(y: Any, unlabelled: Unlabelled = "auto") -> Labels:
@@ -98,29 +101,32 @@ def as_targets(y: Any) -> npt.NDArray[Any]:
     return targets
 
 
-def kind_of(labels: Labels) -> Kind:
-    """Whether labels are classes or numbers to be predicted.
+def task_of(labels: Labels) -> LabelTask:
+    """Whether labels are classes or numbers to be predicted, by what they look like.
 
-    Text and booleans are classes, fractions are numbers. Whole numbers are classes where they have 20 values
-    at most, or 100 at most with 10 samples each on the average. More of them may be either.
+    Text, booleans and dates are classes; but where more than half of them differ, names rather, and it must
+    be said. Numbers with a fraction are to be predicted. Whole numbers are classes where they have 20 values
+    at most, or 100 at most with 10 samples each on the average; more of them are to be predicted.
 
     Examples
     --------
-    >>> from stackae.data.labels import as_labels, kind_of
-    >>> kind_of(as_labels([0.5, 1.0, None]))
-    Kind(kind='numbers', why='fractions')
+    >>> from stackae.data.labels import as_labels, task_of
+    >>> task_of(as_labels([0.5, 1.0, None]))
+    LabelTask(task='regress', labels='numbers with a fraction')
     """
     values = labels.values
     if values.dtype.kind == "f" and (values != np.round(values)).any():
-        return Kind("numbers", "fractions")
+        return LabelTask(REGRESS, "numbers with a fraction")
     n_classes = len(np.unique(values)) if values.dtype.kind != "O" else len(set(values.tolist()))
+    n, noun = len(values), _NOUNS.get(values.dtype.kind, "values")
+    told = f"{n_classes:,} different {noun} in {n:,} rows"
     if values.dtype.kind not in "iuf":
-        return Kind("classes", f"{n_classes:,} different texts, booleans or dates")
-    why = f"{n_classes:,} different whole numbers in {len(values):,} rows"
-    enough = len(values) >= _SAMPLES_OF_A_CLASS * n_classes
-    if n_classes <= _FEW_CLASSES or (n_classes <= _MANY_CLASSES and enough):
-        return Kind("classes", why)
-    return Kind(None, why)
+        are_names = n_classes > max(_FEW_CLASSES, n // 2)
+        return LabelTask(None if are_names else CLASSIFY, told)
+    are_few = n_classes <= _FEW_CLASSES or (
+        n_classes <= _MANY_CLASSES and n >= _SAMPLES_OF_A_CLASS * n_classes
+    )
+    return LabelTask(CLASSIFY if are_few else REGRESS, told)
 
 
 def as_cells(y: Any) -> npt.NDArray[Any]:

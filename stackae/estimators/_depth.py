@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 
-from stackae.data.labels import as_cells, as_labels, as_targets, kind_of
+from stackae.data.labels import CLASSIFY, as_cells, as_labels, as_targets, task_of
 from stackae.data.matrix import Matrix
 from stackae.estimators._fitting import BaseAutoencoder
 from stackae.estimators._validation import Floats
@@ -117,7 +117,7 @@ def as_numbers(y: Any, n_samples: int) -> tuple[Floats, bool]:
     if targets.ndim == 2 and targets.shape[1] > 1:
         return targets.astype(np.float64), False
     cells = as_cells(y).ravel()
-    if kind_of(as_labels(cells, unlabelled=None)).kind != "classes":
+    if task_of(as_labels(cells, unlabelled=None)).task != CLASSIFY:
         return targets.astype(np.float64).reshape(n_samples, -1), False
     labels, known = as_labels(cells)
     places = np.full((n_samples, 1), np.nan)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from stackae.data.labels import CLASSIFY
 from stackae.evaluation.measures import FIT, PROBES, R2, Measure, measures_of
 from stackae.evaluation.methods import METHODS, OURS, PREDICTOR, RAW, RIVAL
 from stackae.evaluation.probes import Outcomes
@@ -20,7 +21,6 @@ from stackae.evaluation.statistics import (
     over_splits,
     over_squared_errors,
 )
-from stackae.evaluation.task import CLASSIFY
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from sklearn.base import is_classifier, is_regressor
 from sklearn.exceptions import ConvergenceWarning
 
+from stackae.data.labels import CLASSIFY, as_labels
 from stackae.estimators.stacked import StackedAutoencoder
 from stackae.evaluation.comparison import Comparison, Record
 from stackae.evaluation.measures import (
@@ -46,8 +47,7 @@ from stackae.evaluation.probes import (
     outcomes,
     score,
 )
-from stackae.evaluation.splits import Split, as_labels, as_rows, checked
-from stackae.evaluation.task import CLASSIFY
+from stackae.evaluation.splits import Split, as_rows, checked
 from stackae.exceptions import ParameterError
 
 T = TypeVar("T")
@@ -230,7 +230,7 @@ def _on_split(
 ) -> tuple[list[Record], float]:
     """Methods at one width on one split; and its test rows by its training rows."""
     drawn = checked(split(seed), task)
-    wanted = Task(drawn.X, width, stack, seed)
+    wanted = Task(drawn.all_training_rows, width, stack, seed)
     trial = Trial(drawn, seed, few_labels, n_draws, wanted.kept)
     records = [_fit_and_judge(method, wanted, trial) for method in methods]
     found = [record for record in records if record is not None]
@@ -292,7 +292,7 @@ def _judge_predictions(model: Any, width: int, split: Split) -> list[Record]:
     if not hasattr(model, "predict"):
         return []
     if split.task == CLASSIFY:
-        classes = as_labels(model.classes_) if is_classifier(model) else split.y[:0]
+        classes = as_labels(model.classes_, None).values if is_classifier(model) else split.y[:0]
         of_one_kind = (classes.dtype.kind in "US") == (split.y.dtype.kind in "US")
         fits = of_one_kind and bool(np.isin(split.y_test, classes).any())
     else:

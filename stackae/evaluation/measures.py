@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from stackae.evaluation.task import CLASSIFY
+from stackae.data.labels import CLASSIFY
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stackae.data.labels import CLASSIFY, REGRESS
 from stackae.evaluation.comparison import Comparison
 from stackae.evaluation.measures import LINEAR, PROBES
 from stackae.evaluation.methods import METHODS, OURS, RAW, RIVAL
 from stackae.evaluation.statistics import interval
-from stackae.evaluation.task import CLASSIFY, REGRESS
 from stackae.exceptions import ParameterError
 from stackae.serialization.files import atomic_write
 

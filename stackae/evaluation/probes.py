@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.preprocessing import StandardScaler
 
-from stackae.evaluation.task import CLASSIFY
+from stackae.data.labels import CLASSIFY
 from stackae.exceptions import DataError
 
 #: Of each test row: whether it was right, or the squared error as a share of the targets' variance.

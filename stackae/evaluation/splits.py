@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import train_test_split
 
+from stackae.data.labels import CLASSIFY, REGRESS, Labels, as_cells, as_labels, task_of
 from stackae.estimators._validation import check_X
 from stackae.estimators.stacked import StackedAutoencoder
-from stackae.evaluation.task import CLASSIFY, settled
-from stackae.exceptions import DataError
+from stackae.exceptions import DataError, ParameterError
 
 Floats = npt.NDArray[np.floating]
 
@@ -27,7 +27,9 @@ class Split(NamedTuple):
     X_test, y_test
         Likewise.
     task : {"auto", "classify", "regress"}, default="auto"
-        ``"auto"``: as :func:`stackae.evaluation.task.task_of` takes ``y``.
+        ``"auto"``: as :func:`stackae.data.labels.task_of` takes ``y``.
+    unlabelled : array-like or sparse matrix of shape (n_unlabelled, n_features), default=None
+        Training rows without a label: features are fitted on them too.
     """
 
     X: Any
@@ -35,6 +37,12 @@ class Split(NamedTuple):
     X_test: Any
     y_test: Any
     task: str = "auto"
+    unlabelled: Any = None
+
+    @property
+    def all_training_rows(self) -> Any:
+        """What features are fitted on: with labels and without."""
+        return self.X if self.unlabelled is None else np.vstack([self.X, self.unlabelled])
 
 
 def resplit(X: Any, y: Any, test_share: float = 0.25, *, task: str = "auto") -> Callable[[int], Split]:
@@ -45,24 +53,27 @@ def resplit(X: Any, y: Any, test_share: float = 0.25, *, task: str = "auto") -> 
     X : array-like, data frame or sparse matrix of shape (n_samples, n_features)
         It is made a dense array; column names stay out.
     y : array-like of shape (n_samples,)
-        Classes, or numbers to predict; none may be missing.
+        Classes, or numbers to predict. Rows without a label (NaN, None, pd.NA, empty text; -1 as
+        :func:`stackae.data.labels.as_labels` takes it) are training rows in every split, without a part in
+        the probes.
     test_share : float, default=0.25
     task : {"auto", "classify", "regress"}, default="auto"
-        ``"auto"``: numbers with a fraction, and whole ones of very many values, are targets of a regression;
-        everything else is a class.
+        ``"auto"``: numbers with a fraction and many whole ones are targets of a regression, text and few
+        whole numbers classes.
 
     Raises
     ------
     DataError
         Rows or labels cannot be used: there is one class only, here or (from the function that is given)
-        among the training rows of a split; nearly every row has its own; a label is missing.
+        among the training rows of a split; nearly every row has its own.
     ParameterError
-        ``task`` is another word.
+        ``task`` is another word, or ``"auto"`` where labels are texts that nearly all differ.
     """
-    rows, labels = as_rows(X), as_labels(y)
-    if len(labels) != len(rows):
-        raise DataError(f"y must have one label a row, {len(rows)}, got {len(labels)}")
-    task = settled(task, labels)
+    rows, task = as_rows(X), settled(task, y)
+    labels, known = _known(y, task)
+    if len(known) != len(rows):
+        raise DataError(f"y must have one label a row, {len(rows)}, got {len(known)}")
+    unlabelled, rows = (None if known.all() else rows[~known]), rows[known]
     labels = _of_task(labels, task)
     stratify = labels if task == CLASSIFY and _enough_of_each(labels, test_share) else None
 
@@ -75,7 +86,7 @@ def resplit(X: Any, y: Any, test_share: float = 0.25, *, task: str = "auto") -> 
                 f"a split left one class among its {len(train)} training rows; leave out classes of fewer"
                 " than two rows"
             )
-        return Split(train, y_train, test, y_test, task)
+        return Split(train, y_train, test, y_test, task, unlabelled)
 
     return split
 
@@ -91,43 +102,66 @@ def _enough_of_each(classes: npt.NDArray[Any], test_share: float) -> bool:
     return bool(counts.min() >= 2 and round(len(classes) * test_share) >= len(counts))
 
 
+def settled(task: str, y: Any) -> str:
+    """The task, what labels look like where it is ``"auto"``.
+
+    Raises
+    ------
+    ParameterError
+        It is another word, or labels are texts that nearly all differ.
+    """
+    if task in (CLASSIFY, REGRESS):
+        return task
+    if task != "auto":
+        raise ParameterError(f"task must be 'auto', 'classify' or 'regress', got {task!r}")
+    found = task_of(as_labels(_column(y), unlabelled=None))
+    if found.task is None:
+        raise ParameterError(
+            f"the labels are {found.labels}, names rather than classes; say task='classify' if they are"
+        )
+    return found.task
+
+
 def checked(split: Split, task: str | None = None) -> Split:
-    """A split as arrays, its task settled: as it says itself, or else ``task``, or else as labels look."""
-    y = as_labels(split.y)
-    both = np.concatenate([y, as_labels(split.y_test)])
+    """A split as arrays, its task settled: as it says itself, or else ``task``, or else as labels look.
+
+    Training rows without a label go to those that have none; test rows without one are left out.
+    """
+    X, X_test = as_rows(split.X), as_rows(split.X_test)
+    both = np.concatenate([_column(split.y), _column(split.y_test)])
     own = settled(split.task if split.task != "auto" or task is None else task, both)
-    both = _of_task(both, own)
-    return Split(as_rows(split.X), both[: len(y)], as_rows(split.X_test), both[len(y) :], own)
+    labels, known = _known(both, own)
+    labels, n, n_known = _of_task(labels, own), len(X), int(known[: len(X)].sum())
+    rest = [] if split.unlabelled is None else [as_rows(split.unlabelled)]
+    rest += [] if n_known == n else [X[~known[:n]]]
+    return Split(
+        X[known[:n]],
+        labels[:n_known],
+        X_test[known[n:]],
+        labels[n_known:],
+        own,
+        np.vstack(rest) if rest else None,
+    )
+
+
+def _column(y: Any) -> npt.NDArray[Any]:
+    """One label a row, as it was given."""
+    labels = as_cells(y)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1:
+        raise DataError(f"y must have one label a row, got an array of shape {labels.shape}")
+    return labels
+
+
+def _known(y: Any, task: str) -> Labels:
+    """The labels that are there; a target of -1 is a number."""
+    return as_labels(_column(y), "auto" if task == CLASSIFY else None)
 
 
 def as_rows(X: Any) -> Floats:
     """Rows of any container as a dense array; cells may be missing (NaN)."""
     return np.asarray(check_X(StackedAutoencoder(), X, reset=True, missing_values=np.nan).X)
-
-
-def as_labels(y: Any) -> npt.NDArray[Any]:
-    """Labels of any container as an array of text, booleans, numbers or dates, none of which is missing."""
-    labels = np.asarray(y)
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim != 1:
-        raise DataError(f"y must have one label a row, got an array of shape {labels.shape}")
-    missing = _missing(labels)
-    if missing.any():
-        raise DataError(
-            f"y must have a label for every row, got none in row {int(missing.argmax())}"
-            f" ({int(missing.sum()):,} in all); leave such rows out"
-        )
-    return np.array(labels.tolist()) if labels.dtype.kind == "O" else labels
-
-
-def _missing(labels: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Which labels are none: None, NaN, NA, NaT."""
-    if labels.dtype.kind != "O":
-        missing: npt.NDArray[np.bool_] = np.isnat(labels) if labels.dtype.kind == "M" else labels != labels
-        return missing
-    of_each = (label is None or type(label).__name__ == "NAType" or label != label for label in labels)
-    return np.fromiter(of_each, bool, len(labels))
 
 
 def _of_task(labels: npt.NDArray[Any], task: str) -> npt.NDArray[Any]:

@@ -46,7 +46,7 @@ def test_one_file_serves_pretrain_evaluate_finetune_and_predict(stackae, table, 
     tuned = tmp_path / "tuned"
     done = stackae("finetune", run, path, "--epochs", 3, "--random-state", 0, "--out", tuned)
     assert done.code == 0, done.err
-    assert "2 different texts, booleans or dates, and taken as classes" in done.err
+    assert "the labels are 2 different texts in 120 rows: taken as classes" in done.err
     assert "ignored" not in done.err  # labels and ids are known
     done = stackae("predict", tuned, path, "--id", "who", "--out", tmp_path / "p.csv")
     assert done.code == 0, done.err
@@ -110,3 +110,16 @@ def test_a_header_of_numbers_is_one_where_it_is_said_or_seen(stackae, tmp_path):
     np.save(tmp_path / "table.npy", np.zeros((4, 2)))
     done = stackae("pretrain", tmp_path / "table.npy", "--header", "--out", tmp_path / "b", *BRIEF)
     assert (done.code, "--header and --no-header are for .csv files" in done.err) == (3, True)
+
+
+def test_rows_without_a_label_have_no_part_in_the_probes_of_evaluate(stackae, table, run, tmp_path):
+    path = tmp_path / "few.csv"
+    table.assign(kind=table.kind.where(np.arange(120) % 3 > 0, "")).to_csv(path, index=False)
+    options = ("--method", "PCA", "--few-labels", 10)
+    done = stackae("evaluate", run, path, *options)
+    assert done.code == 0, done.err
+    assert "60 training rows and 40 without a label, 20 test rows" in done.out
+    brief = ("--layer", 4, "--width", 2, "--splits", 1)
+    done = stackae("evaluate", path, "--labels", "kind", "--id", "who", *options, *brief)
+    assert done.code == 0, done.err
+    assert "60 training rows and 40 without a label, 20 test rows, 1 splits" in done.out

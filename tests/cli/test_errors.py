@@ -230,7 +230,9 @@ def test_evaluate_refuses_before_it_trains(refuse, csv, tmp_path):
     refuse(USAGE, "evaluate", csv, "--labels", "kind", "--picture", tmp_path / "x.docx", ["docx", "png"])
     refuse(USAGE, "evaluate", csv, "--labels", "kind", "--method", "pca", ["'pca'", "whitened PCA"])
     refuse(DATA, "evaluate", csv, "--drop", "kind", ["--labels"])
-    refuse(DATA, "evaluate", csv, "--drop", "kind", "--labels", "a", ["classes", "60 rows"])
+    refuse(
+        DATA, "evaluate", csv, "--drop", "kind", "--labels", "a", "--task", "classify", ["classes", "60 rows"]
+    )
 
 
 def test_a_run_that_diverges_exits_6_and_leaves_no_run(refuse, tmp_path):

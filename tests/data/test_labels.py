@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from stackae.data.labels import as_cells, as_labels, as_targets, holds_marker, kind_of
+from stackae.data.labels import as_cells, as_labels, as_targets, holds_marker, task_of
 from stackae.exceptions import DataError, StackaeWarning
 
 
@@ -98,23 +98,26 @@ def test_targets_keep_their_shape_and_nothing_is_nan():
 
 
 @pytest.mark.parametrize(
-    ("y", "kind", "why"),
+    ("y", "task", "labels"),
     [
-        (["a", "b"] * 200, "classes", "2 different texts, booleans or dates"),
-        ([True, False], "classes", "2 different"),
-        ([0, 1, None] * 5, "classes", "2 different whole numbers in 10 rows"),
-        (np.arange(10), "classes", "10 different whole numbers in 10 rows"),
-        ([0.5, 1, 2], "numbers", "fractions"),
-        (np.arange(442) % 214, None, "214 different whole numbers in 442 rows"),
-        (np.arange(10_000) % 100, "classes", "100 different whole numbers in 10,000 rows"),
-        (np.arange(10_100) % 101, None, "101 different"),
-        (np.arange(300) % 50, None, "50 different"),
+        (["a", "b"] * 200, "classify", "2 different texts in 400 rows"),
+        ([True, False], "classify", "2 different truth values"),
+        ([f"name {k}" for k in range(20)], "classify", "20 different texts"),
+        ([f"name {k}" for k in range(21)], None, "21 different texts in 21 rows"),
+        ([f"name {k % 50}" for k in range(100)], "classify", "50 different texts"),
+        ([0, 1, None] * 5, "classify", "2 different whole numbers in 10 rows"),
+        (np.arange(10), "classify", "10 different whole numbers in 10 rows"),
+        ([0.5, 1, 2], "regress", "numbers with a fraction"),
+        (np.arange(442) % 214, "regress", "214 different whole numbers in 442 rows"),
+        (np.arange(10_000) % 100, "classify", "100 different whole numbers in 10,000 rows"),
+        (np.arange(10_100) % 101, "regress", "101 different"),
+        (np.arange(300) % 50, "regress", "50 different"),
     ],
 )
-def test_classes_and_numbers_are_told_apart_or_it_is_asked(y, kind, why):
-    found = kind_of(as_labels(y))
-    assert found.kind == kind
-    assert found.why.startswith(why)
+def test_classes_and_numbers_are_told_apart_or_it_is_asked(y, task, labels):
+    found = task_of(as_labels(y))
+    assert found.task == task
+    assert found.labels.startswith(labels)
 
 
 def test_a_class_of_minus_one_is_found_as_number_and_as_text():

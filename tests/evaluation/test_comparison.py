@@ -340,7 +340,7 @@ def test_what_cannot_be_compared_is_refused(digits):
     with pytest.raises(DataError, match="got 1 for 600 rows"):
         resplit(digits.X, np.zeros(600))
     with pytest.raises(DataError, match="got 600 for 600 rows; name another column, or take them as targets"):
-        resplit(digits.X, [f"row {k}" for k in range(600)])
+        resplit(digits.X, [f"row {k}" for k in range(600)], task="classify")
     lonely = resplit(digits.X[:40], np.arange(40) == 7)
     with pytest.raises(DataError, match="one class among its 30 training rows"):
         [lonely(seed) for seed in range(20)]

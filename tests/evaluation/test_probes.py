@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import r2_score
 
+from stackae.data.labels import REGRESS
 from stackae.evaluation.probes import (
     _drawn_evenly,
     clustering_accuracy,
@@ -15,7 +16,6 @@ from stackae.evaluation.probes import (
     outcomes,
     score,
 )
-from stackae.evaluation.task import REGRESS
 from stackae.exceptions import DataError
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -10,11 +12,11 @@ import pytest
 import scipy.sparse as sp
 from helpers import BRIEF, small_stack
 from sklearn.base import clone
-from sklearn.datasets import load_diabetes, load_digits
+from sklearn.decomposition import PCA
 
+from stackae.data.labels import as_labels
 from stackae.evaluation import Split, compare, resplit
-from stackae.evaluation.splits import as_labels, checked
-from stackae.evaluation.task import in_words, task_of
+from stackae.evaluation.splits import checked
 from stackae.exceptions import DataError, ParameterError
 
 X = np.random.default_rng(0).normal(size=(60, 4))
@@ -88,7 +90,7 @@ def test_labels_of_any_container_are_those_of_an_array(container):
 )
 @pytest.mark.parametrize("y", [np.arange(60) % 3, np.arange(60) % 2 == 0])
 def test_numbers_and_booleans_stay_what_they_are(convert, y):
-    found = as_labels(convert(y))
+    found = as_labels(convert(y)).values
     assert found.dtype.kind in "ib"
     np.testing.assert_array_equal(found, y)
 
@@ -107,26 +109,6 @@ def test_features_that_come_as_a_frame_are_judged_alike(output):
     )
     assert framed.measures["few_labels_9"] == plain.measures["few_labels_9"]
     assert framed.measures["r2"] == pytest.approx(plain.measures["r2"])
-
-
-@pytest.mark.parametrize(
-    ("y", "task", "words"),
-    [
-        (["rose", "lily"] * 10, "classify", "2 different names"),
-        ([True, False], "classify", "2 different names"),
-        (load_digits().target, "classify", "10 different whole numbers"),
-        (np.repeat(np.arange(40), 10), "classify", "40 different whole numbers"),
-        (np.repeat(np.arange(100.0), 20), "classify", "100 different whole numbers"),
-        (np.repeat(np.arange(100), 19), "regress", "100 different whole numbers"),
-        (load_diabetes().target, "regress", "214 different whole numbers"),
-        (np.arange(50), "classify", "50 different whole numbers"),
-        (np.arange(51), "regress", "51 different whole numbers"),
-        ([0.0, 1.0, 0.5], "regress", "numbers with a fraction"),
-    ],
-)
-def test_what_labels_are_for_is_seen_in_them(y, task, words):
-    assert task_of(y) == task
-    assert in_words(y) == words
 
 
 def test_the_task_may_be_said():
@@ -159,19 +141,50 @@ def test_the_task_may_be_said():
         (X[:, 0], "classify", "classes of two rows or more on the average, got 60 for 60 rows"),
         (X[:, :2], "auto", r"y must have one label a row, got an array of shape \(60, 2\)"),
         (KINDS[:59], "auto", "y must have one label a row, 60, got 59"),
-        (
-            np.where(np.arange(60) < 2, np.nan, 1.0),
-            "auto",
-            r"none in row 0 \(2 in all\); leave such rows out",
-        ),
-        (pd.Series([None, *KINDS[1:]], dtype="string"), "auto", r"none in row 0 \(1 in all\)"),
-        (pl.Series([*KINDS[:-1], None]), "auto", r"none in row 59 \(1 in all\)"),
-        (pd.Series([*range(59), None], dtype="Int64"), "auto", r"none in row 59 \(1 in all\)"),
+        ([f"row {k}" for k in range(60)], "auto", "60 different texts in 60 rows, names rather than classes"),
+        (np.where(np.arange(60) < 2, np.nan, 1.0), "auto", "classes of two rows or more"),
     ],
 )
 def test_labels_that_cannot_be_judged_by_are_refused(y, task, said):
-    with pytest.raises(DataError, match=said):
+    with pytest.raises((DataError, ParameterError), match=said):
         resplit(X, y, task=task)
+
+
+@pytest.mark.parametrize(
+    "without",
+    [
+        lambda y: np.where(np.arange(60) % 4 == 0, None, y.astype(object)),
+        lambda y: pd.Series(np.where(np.arange(60) % 4 == 0, "", y), dtype="string"),
+        lambda y: pl.Series([None if k % 4 == 0 else kind for k, kind in enumerate(y)]),
+    ],
+)
+def test_rows_without_a_label_train_features_and_have_no_part_in_the_probes(without):
+    known = np.arange(60) % 4 != 0
+    found, expected = resplit(X, without(KINDS))(3), resplit(X[known], KINDS[known])(3)
+    for own, other in zip(found[:5], expected[:5], strict=True):
+        np.testing.assert_array_equal(own, other)
+    np.testing.assert_array_equal(found.unlabelled, X[~known])
+    assert len(found.all_training_rows) == len(found.X) + 15
+    given = Split(X[:40], without(KINDS)[:40], X[40:], without(KINDS)[40:])
+    split = checked(given)
+    np.testing.assert_array_equal(split.X, X[:40][known[:40]])
+    np.testing.assert_array_equal(split.unlabelled, X[:40][~known[:40]])
+    np.testing.assert_array_equal(split.X_test, X[40:][known[40:]])
+    assert (split.y == KINDS[:40][known[:40]]).all()
+
+
+def test_features_are_fitted_on_rows_without_a_label_too():
+    y = np.where(np.arange(60) < 30, KINDS.astype(object), None)
+    seen = []
+
+    class Watched(PCA):
+        def fit(self, X, y=None):
+            seen.append(len(X))
+            return super().fit(X)
+
+    with mock.patch("stackae.evaluation.methods.PCA", Watched):
+        compare(small_stack((4, 1)), resplit(X, y), (2,), methods=("PCA",), n_splits=1, few_labels=())
+    assert seen == [22 + 30]
 
 
 def test_rows_that_are_no_numbers_are_refused_with_their_column():

@@ -13,12 +13,13 @@ import click
 from stackae_cli.comparison_table import print_comparison
 from stackae_cli.labelled_samples import one_split, read_training_samples, samples_of_run
 from stackae_cli.layer_spec import LayerSpec, parse_layer
-from stackae_cli.options import about, common_options, data_options, device_option, load_reconstructing
+from stackae_cli.options import about, common_options, data_options, device_option, is_quiet, load_run
 from stackae_cli.run_folder import MODEL, seconds_of
 from stackae_cli.source import Source, say_what_is_ignored
+from stackae_cli.task import settled_task, task_option
 
 if TYPE_CHECKING:
-    from stackae.evaluation import Comparison
+    from stackae.evaluation import Comparison, Split
 
 #: What is below the code where nothing is said, as in StackedAutoencoder's own default.
 _LAYERS_BELOW = [256]
@@ -41,6 +42,7 @@ _WITHOUT_RUN = {
     metavar="COLUMN|FILE",
     help="The labels: a column of DATA, or a file; data sets have their own.",
 )
+@task_option
 @click.option(
     "--method",
     "methods",
@@ -93,17 +95,15 @@ _WITHOUT_RUN = {
     metavar="FILE",
     help="Draw accuracy against width and labels: .png, .svg, .pdf. It must not exist.",
 )
-@click.option("--quiet", is_flag=True, help="Print nothing but the result.")
 @common_options
-def evaluate(
-    where: tuple[str, ...], json_path: Path | None, picture: Path | None, quiet: bool, **options: Any
-) -> None:
+def evaluate(where: tuple[str, ...], json_path: Path | None, picture: Path | None, **options: Any) -> None:
     """Compare features with PCA's of the same width, on labelled rows, and say who wins.
 
     With RUN its codes are judged, on the test rows of a data set or a quarter of a file's rows. Without it a
     stack is trained at each width, on several random splits of DATA (of a data set's training rows: its test
     rows are not touched). Simple models, logistic regression, 5 nearest neighbours and k-means, learn from
-    the features of training rows and are asked about test rows.
+    the features of training rows and are asked about test rows. Where labels are numbers to predict, the
+    models are ridge and 5-nearest-neighbour regression, and figures are R².
     """
     from stackae.evaluation import draw
     from stackae.evaluation.picture import check_picture
@@ -121,7 +121,8 @@ def evaluate(
     if run is not None:
         comparison, title, notes = _of_run(run, source, options)
     else:
-        comparison, title, notes = _of_data(source, options, verbose=int(not quiet))
+        comparison, title, notes = _of_data(source, options)
+    title += "; figures are R²" if comparison.task == "regress" else ""
     print_comparison(comparison, title, notes)
     if json_path is not None:
         table = {"data": data, "notes": notes, **comparison.as_dict()}
@@ -156,36 +157,49 @@ def _run_and_data(where: tuple[str, ...]) -> tuple[str | None, str]:
 
 def _of_run(run: str, source: Source, options: dict[str, Any]) -> tuple[Comparison, str, list[str]]:
     """Judge a run's codes on test rows; what was found, the table's title, and notes on it."""
+    from sklearn.base import is_classifier, is_regressor
+
     from stackae.evaluation import compare_fitted
     from stackae.evaluation.experiment import FEW_LABELS
+    from stackae.evaluation.methods import PREDICTOR
 
     if given := [option for name, option in _WITHOUT_RUN.items() if options[name] not in (None, ())]:
         raise click.UsageError(
             f"{given[0]} is for DATA alone, got the run {run!r} too, which has its layers and rows"
         )
-    model = load_reconstructing(run, options["device"])
+    model = load_run(run, options["device"])
     source = source.with_labels_of(run)
     whole = read_training_samples(source, model)
     say_what_is_ignored(source, whole, run)
     with about(source.data):
         model.transform(whole.named_samples[:1])  # other columns are refused before anything is fitted
-    split = one_split(source, whole, model)
-    fitted_on, note = samples_of_run(run, whole, split.X, model)
+    split = one_split(source, whole, model, settled_task(options["task"], source, whole.y))
+    fitted_on, notes = samples_of_run(run, whole, split, model)
     if hasattr(model, "feature_names_in_"):
         del model.feature_names_in_  # from here on the rows are bare arrays
-    comparison = compare_fitted(
-        model,
-        fitted_on,
-        split,
-        seconds=seconds_of(Path(run)),
-        methods=options["methods"],
-        few_labels=options["few_labels"] or FEW_LABELS,
-    )
-    title = f"{len(split.X):,} training rows, {len(split.X_test):,} test rows"
-    return comparison, title, [note] if note else []
+    is_predictor = is_classifier(model) or is_regressor(model)
+    with about(source.data):
+        comparison = compare_fitted(
+            model,
+            fitted_on,
+            split,
+            seconds=seconds_of(Path(run)),
+            methods=options["methods"],
+            few_labels=options["few_labels"] or FEW_LABELS,
+        )
+    if is_predictor and PREDICTOR not in comparison.methods:
+        notes.append("its predictions are left out: it was fine-tuned on other labels than these")
+    return comparison, _rows_of(split), notes
 
 
-def _of_data(source: Source, options: dict[str, Any], *, verbose: int) -> tuple[Comparison, str, list[str]]:
+def _rows_of(split: Split) -> str:
+    """How many rows a split has, of each kind."""
+    n_unlabelled = 0 if split.unlabelled is None else len(split.unlabelled)
+    without = f" and {n_unlabelled:,} without a label" if n_unlabelled else ""
+    return f"{len(split.X):,} training rows{without}, {len(split.X_test):,} test rows"
+
+
+def _of_data(source: Source, options: dict[str, Any]) -> tuple[Comparison, str, list[str]]:
     """Train stacks of several widths on splits of the rows, and judge them; the same three."""
     import numpy as np
 
@@ -196,20 +210,25 @@ def _of_data(source: Source, options: dict[str, Any], *, verbose: int) -> tuple[
     whole = read_training_samples(source)
     below = [parse_layer(spec) for spec in options["layers"]] or _LAYERS_BELOW
     n_splits = options["splits"] or N_SPLITS
+    task = settled_task(options["task"], source, whole.y)
     with _workers(options["dask"]), about(source.data):
+        split = resplit(np.asarray(whole.X), cast(Any, whole.y), task=task)
+        rows = _rows_of(split(0))
         comparison = compare(
             StackedAutoencoder([*below, 1], device=options["device"]),
-            resplit(np.asarray(whole.X), cast(Any, whole.y)),
+            split,
             options["widths"] or WIDTHS,
             methods=options["methods"],
             n_splits=n_splits,
             few_labels=options["few_labels"] or FEW_LABELS,
             n_jobs=options["jobs"],
-            verbose=verbose,
+            verbose=int(not is_quiet()),
         )
-    n_test = round(len(whole.X) * comparison.test_share / (1 + comparison.test_share))
-    title = f"{len(whole.X) - n_test:,} training rows, {n_test:,} test rows, {n_splits} splits"
-    return comparison, title, ["± is half a 95 % interval over splits"] if n_splits > 1 else []
+    title = f"{rows}, {n_splits} splits"
+    spread = (
+        "a-b is the range over the 2 splits" if n_splits == 2 else "± is half a 95 % interval over splits"
+    )
+    return comparison, title, [spread] if n_splits > 1 else []
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from stackae_cli.options import (
 from stackae_cli.resume import checkpoints_in, own_options, run_options, saying_how_to_go_on, write_config
 from stackae_cli.run_folder import MODEL, is_done, leave, run_folder, sha256
 from stackae_cli.source import Source, say_what_is_ignored
+from stackae_cli.task import task_option
 
 if TYPE_CHECKING:
     from stackae import (
@@ -49,14 +50,7 @@ if TYPE_CHECKING:
     metavar="RUN",
     help="The folder to make for the fine-tuned run. It must not exist.",
 )
-@click.option(
-    "--task",
-    type=click.Choice(["auto", "classify", "regress"]),
-    default="auto",
-    show_default=True,
-    help="What labels are. auto: classes where they are text, booleans or few whole numbers, numbers where"
-    " they are fractions; of many whole numbers it asks.",
-)
+@task_option
 @click.option(
     "--unlabelled",
     type=click.Choice(["auto", "-1", "none"]),

@@ -54,9 +54,11 @@ def test_evaluate_without_a_run_trains_a_stack_at_each_width_on_each_split(stack
         done = stackae("evaluate", csv, "--labels", "kind", *options, "--picture", picture)
     assert done.code == 0, done.err
     assert "45 training rows, 15 test rows, 2 splits" in done.out
-    assert done.err.splitlines()[0].startswith("1 of 2 splits and widths, ")
+    assert "1 of 2 splits and widths, " in done.err
     assert "6 labels" in done.out
     assert "linear probe: at 2 " in done.out
+    assert "note: a-b is the range over the 2 splits" in done.out
+    assert "±" not in done.out
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
@@ -133,3 +135,129 @@ def test_evaluate_takes_the_seconds_of_a_fit_from_the_history_of_its_run(stackae
     done = stackae("evaluate", run, "--method", "PCA", "--few-labels", 10)
     assert done.code == 4
     assert "history.jsonl: is damaged; remove it" in done.err
+
+
+@pytest.fixture
+def numbers(tmp_path):
+    """A table of 80 rows: three columns, one of targets, and one of classes that are whole numbers."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 3))
+    y = X @ [1, 2, 3] + 0.1 * rng.normal(size=80)
+    lines = [f"{a},{b},{c},{t},{round(50 * t)},{int(t > 0)}" for (a, b, c), t in zip(X, y, strict=True)]
+    path = tmp_path / "numbers.csv"
+    path.write_text("\n".join(["a,b,c,load,whole,side", *lines]) + "\n")
+    return path
+
+
+BRIEFLY = ("--layer", 4, "--width", 2, "--splits", 3, "--few-labels", 10, "--method", "PCA")
+
+
+def test_evaluate_predicts_labels_that_are_numbers(stackae, numbers, tmp_path):
+    drop = ("--drop", "whole", "--drop", "side")
+    files = ("--json", tmp_path / "table.json", "--picture", tmp_path / "table.svg")
+    done = stackae("evaluate", numbers, "--labels", "load", *drop, *BRIEFLY, *files)
+    assert done.code == 0, done.err
+    said = "the labels are numbers with a fraction: taken as numbers to predict; --task classify overrules"
+    assert said in done.err.splitlines()[0]
+    assert "60 training rows, 20 test rows, 3 splits; figures are R²" in done.out
+    assert "reconstruction" in done.out
+    assert "%" not in done.out.replace("95 % interval", "")
+    table = json.loads((tmp_path / "table.json").read_text())
+    assert table["task"] == "regress"
+    assert {"linear_probe", "knn_probe", "few_labels_10", "r2"} <= set(table["records"][0])
+
+
+@pytest.mark.parametrize(
+    ("column", "options", "said", "is_regression"),
+    [
+        (
+            "whole",
+            (),
+            "different whole numbers in 80 rows: taken as numbers to predict; --task classify overrules",
+            True,
+        ),
+        (
+            "side",
+            (),
+            "2 different whole numbers in 80 rows: taken as classes; --task regress overrules",
+            False,
+        ),
+        ("side", ("--task", "regress"), "", True),
+        ("side", ("--quiet",), "", False),
+    ],
+)
+def test_evaluate_says_what_it_takes_numbers_for(column, options, said, is_regression, stackae, numbers):
+    drop = [option for name in {"load", "whole", "side"} - {column} for option in ("--drop", name)]
+    done = stackae("evaluate", numbers, "--labels", column, *drop, *BRIEFLY, *options)
+    assert done.code == 0, done.err
+    assert ("figures are R²" in done.out) == is_regression
+    assert said in done.err
+    assert ("the labels are" in done.err) == bool(said)
+
+
+def test_evaluate_refuses_text_as_targets(stackae, csv):
+    done = stackae("evaluate", csv, "--labels", "kind", "--task", "regress", *BRIEFLY)
+    assert done.code == 3
+    assert "table.csv: targets must be numbers, got 'ant' in row 0; take them as classes" in done.err
+
+
+@pytest.fixture
+def fine_tuned(stackae, csv, tmp_path):
+    """A classifier that was fine-tuned on the table's rows."""
+    pretrain = ("--drop", "kind", "--layer", 2, "--epochs", 2, "--random-state", 0)
+    assert stackae("pretrain", csv, *pretrain, "--out", tmp_path / "run").code == 0
+    options = ("--labels", "kind", "--epochs", 5, "--out", tmp_path / "tuned")
+    assert stackae("finetune", tmp_path / "run", csv, *options).code == 0
+    return tmp_path / "tuned"
+
+
+def test_evaluate_judges_a_classifiers_codes_and_its_predictions(stackae, fine_tuned, csv, tmp_path):
+    options = ("--labels", "kind", "--method", "PCA", "--few-labels", 6)
+    done = stackae("evaluate", fine_tuned, csv, *options, "--json", tmp_path / "table.json")
+    assert done.code == 0, done.err
+    records = json.loads((tmp_path / "table.json").read_text())["records"]
+    assert [record["method"] for record in records] == ["stackae", "stackae head", "PCA"]
+    assert 0 <= records[1]["head"] <= 1
+    assert "r2" not in records[0]
+    assert "stackae head" in done.out
+    seen = "15 of the 15 test rows were among its own: its figures flatter it"
+    assert f"note: stackae was fine-tuned with labels, the others were not; {seen}" in done.out
+
+
+def test_evaluate_says_where_a_classifier_has_not_seen_the_test_rows(stackae, fine_tuned, csv, tmp_path):
+    lines = csv.read_text().splitlines()
+    other = tmp_path / "other.csv"
+    moved = [",".join([str(float(line.split(",")[0]) + 1), *line.split(",")[1:]]) for line in lines[1:]]
+    other.write_text("\n".join([lines[0], *moved]) + "\n")
+    options = ("--labels", "kind", "--method", "PCA", "--few-labels", 6)
+    done = stackae("evaluate", fine_tuned, other, *options)
+    assert done.code == 0, done.err
+    assert done.out.rstrip().endswith("note: stackae was fine-tuned with labels, the others were not")
+    csv.unlink()
+    done = stackae("evaluate", fine_tuned, other, *options)
+    assert "where the test rows were among its own, its figures flatter it" in " ".join(done.out.split())
+    assert (
+        "the run's own rows are not to be had any more: PCA was fitted on the training rows here" in done.out
+    )
+
+
+def test_evaluate_judges_a_regressor(stackae, numbers, tmp_path):
+    drop = ("--drop", "whole", "--drop", "side")
+    pretrain = (*drop, "--drop", "load", "--layer", 3, "--epochs", 2)
+    assert stackae("pretrain", numbers, *pretrain, "--out", tmp_path / "run").code == 0
+    options = (*drop, "--labels", "load", "--epochs", 5, "--out", tmp_path / "tuned")
+    assert stackae("finetune", tmp_path / "run", numbers, *options).code == 0
+    options = (*drop, "--labels", "load", "--method", "PCA", "--few-labels", 10)
+    done = stackae("evaluate", tmp_path / "tuned", numbers, *options)
+    assert done.code == 0, done.err
+    assert "60 training rows, 20 test rows; figures are R²" in done.out
+    assert "stackae head" in done.out
+
+
+def test_evaluate_leaves_out_predictions_of_other_labels(stackae, fine_tuned, csv, tmp_path):
+    other = tmp_path / "other.csv"
+    other.write_text(csv.read_text().replace("ant", "moth").replace("bee", "wasp"))
+    done = stackae("evaluate", fine_tuned, other, "--labels", "kind", "--method", "PCA", "--few-labels", 6)
+    assert done.code == 0, done.err
+    assert "stackae head" not in done.out
+    assert "note: its predictions are left out: it was fine-tuned on other labels than these" in done.out

@@ -27,7 +27,6 @@ def test_a_run_is_fine_tuned_and_predicts(stackae, pretrained, tmp_path):
     done = stackae("finetune", pretrained, "digits", "--out", tmp_path / "run", *options)
     assert done.code == 0, done.err
     assert done.out.startswith("classifier fine-tuned on 1,437 labelled rows in 10 epochs")
-    assert "the labels are 10 different whole numbers in 1,437 rows, and taken as classes" in done.err
     model = load(tmp_path / "run" / "model.safetensors")
     assert isinstance(model, StackedAutoencoderClassifier)
     assert [repr(part) for part in model.finetune.corruption] == ["Masking(level=0.1)", "Dropout(level=0.1)"]
@@ -84,7 +83,7 @@ def impossible(pretrained, tmp_path_factory):
     classifier.fit(data.X[:100], data.y[:100]).save(folder / "c.safetensors")
     np.save(folder / "rows.npy", data.X)
     np.save(folder / "few.npy", data.y[:5])
-    np.save(folder / "many.npy", np.arange(len(data.y)) % 214)
+    np.save(folder / "names.npy", [f"row {k}" for k in range(len(data.y))])
     np.save(folder / "text.npy", np.array(list("abcdefghij"))[data.y])
     return folder
 
@@ -96,9 +95,9 @@ def impossible(pretrained, tmp_path_factory):
         ("predict c.safetensors digits --id who --out p.csv", 2, "are for files"),
         ("predict c.safetensors rows.npy --id who --out p.npy", 2, ".npy has no place for ids"),
         (
-            "finetune PRETRAINED rows.npy --labels many.npy --out r",
+            "finetune PRETRAINED rows.npy --labels names.npy --out r",
             2,
-            "say --task classify or --task regress",
+            "names rather than classes; say --task",
         ),
         ("finetune PRETRAINED rows.npy --labels text.npy --task regress --out r", 3, "must be numbers"),
         ("finetune PRETRAINED digits --out r --task regress --unlabelled -1", 2, "for classes"),
@@ -194,6 +193,21 @@ def test_too_few_labels_are_all_learned_from(stackae, pretrained, tmp_path):
     assert done.err.count(said) == 1
     assert "15 labels are too few to hold some out" in done.err
     assert done.out.startswith("classifier fine-tuned on 15 labelled rows of 60")
+
+
+def test_many_whole_numbers_are_to_be_predicted_and_it_is_said(stackae, pretrained, tmp_path):
+    np.save(tmp_path / "y.npy", np.arange(1437) % 214)
+    np.save(tmp_path / "X.npy", load_data("digits").X)
+    options = ("--labels", tmp_path / "y.npy", "--epochs", 1, "--held-out", 0)
+    done = stackae("finetune", pretrained, tmp_path / "X.npy", *options, "--out", tmp_path / "r")
+    assert done.code == 0, done.err
+    said = "the labels are 214 different whole numbers in 1,437 rows: taken as numbers to predict; --task classify"
+    assert said in done.err
+    assert done.out.startswith("regressor fine-tuned on 1,437 labelled rows")
+    done = stackae(
+        "finetune", pretrained, tmp_path / "X.npy", *options, "--task", "classify", "--out", tmp_path / "c"
+    )
+    assert done.out.startswith("classifier fine-tuned"), done.err
 
 
 def test_minus_one_is_what_the_option_says(stackae, pretrained, tmp_path):

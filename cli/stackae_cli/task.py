@@ -1,0 +1,53 @@
+"""Whether labels are classes or numbers to be predicted: the option --task, and what auto takes them for."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from stackae_cli.options import note
+from stackae_cli.source import Source
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def task_option(function: F) -> F:
+    """``--task``."""
+    return click.option(
+        "--task",
+        type=click.Choice(["auto", "classify", "regress"]),
+        default="auto",
+        show_default=True,
+        help="What labels are. auto: classes where they are text, booleans or few whole numbers, numbers to"
+        " predict where they have fractions or are many.",
+    )(function)
+
+
+def settled_task(task: str, source: Source, y: Any) -> str:
+    """The task; where it is left to the labels of a file, standard error is told what they were taken for.
+
+    Raises
+    ------
+    ParameterError
+        They are texts that nearly all differ.
+    """
+    from stackae.data.labels import CLASSIFY, REGRESS, as_labels, task_of
+    from stackae.exceptions import ParameterError
+
+    if task != "auto":
+        return task
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # whoever takes them warns
+        found = task_of(as_labels(y, unlabelled=None))
+    if found.task is None:
+        raise ParameterError(
+            f"{source.data}: the labels are {found.labels}, names rather than classes; say --task classify if"
+            " they are"
+        )
+    if source.data_set is None:
+        taken, other = ("classes", REGRESS) if found.task == CLASSIFY else ("numbers to predict", CLASSIFY)
+        note(f"{source.data}: the labels are {found.labels}: taken as {taken}; --task {other} overrules")
+    return found.task
