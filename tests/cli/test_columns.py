@@ -122,4 +122,4 @@ def test_rows_without_a_label_have_no_part_in_the_probes_of_evaluate(stackae, ta
     brief = ("--layer", 4, "--width", 2, "--splits", 1)
     done = stackae("evaluate", path, "--labels", "kind", "--id", "who", *options, *brief)
     assert done.code == 0, done.err
-    assert "60 training rows and 40 without a label, 20 test rows, 1 splits" in done.out
+    assert "60 training rows and 40 without a label, 20 test rows, 1 split" in done.out

@@ -224,7 +224,7 @@ def _of_data(source: Source, options: dict[str, Any]) -> tuple[Comparison, str, 
             n_jobs=options["jobs"],
             verbose=int(not is_quiet()),
         )
-    title = f"{rows}, {n_splits} splits"
+    title = f"{rows}, {n_splits} split{'s' if n_splits > 1 else ''}"
     spread = (
         "a-b is the range over the 2 splits" if n_splits == 2 else "± is half a 95 % interval over splits"
     )
