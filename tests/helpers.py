@@ -215,7 +215,7 @@ def forked(function: Callable[..., Any], *args: Any, folder: Path | None = None)
         if process.exitcode is None:
             process.kill()
             raise TimeoutError(f"{function.__name__}{args} runs for more than 120 seconds")
-        out, err = (Path(path).read_text(encoding="utf-8") for path in paths)
+        out, err = (Path(path).read_text(encoding="utf-8", errors="replace") for path in paths)
     return process.exitcode, out, err
 
 
@@ -256,6 +256,27 @@ def run_stackae_without_a_reader(*args: object) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     os.dup2(writer, 1)
+    run_stackae(*args)
+
+
+def run_stackae_on_a_full_disk(*args: object) -> None:
+    """The same; standard output is a file on a disk that is full."""
+    os.dup2(os.open("/dev/full", os.O_WRONLY), 1)
+    run_stackae(*args)
+
+
+def run_stackae_in(encoding: str, *args: object) -> None:
+    """The same; the standard streams have an encoding."""
+    sys.stdout.reconfigure(encoding=encoding)  # type: ignore[union-attr]
+    sys.stderr.reconfigure(encoding=encoding)  # type: ignore[union-attr]
+    run_stackae(*args)
+
+
+def run_stackae_without(descriptors: tuple[int, ...], *args: object) -> None:
+    """The same; some standard streams were closed when the process began."""
+    for descriptor in descriptors:
+        os.close(descriptor)
+        setattr(sys, ("stdin", "stdout", "stderr")[descriptor], None)
     run_stackae(*args)
 
 

@@ -17,28 +17,41 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
 import click
 
 from stackae.exceptions import DataError, DivergedError, ModelFileError, ParameterError
+from stackae_cli.streams import finish, prepare, tell
 
+#: The program, and the variable by which a shell asks what completes a command line.
+_NAME, _COMPLETE = "stackae", "_STACKAE_COMPLETE"
 _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (ModelFileError, 4),
     (DivergedError, 6),
     (DataError, 3),
     (ParameterError, 2),
     (OSError, 5),
+    (UnicodeError, 5),  # a name or a text that the system cannot spell
     (ValueError, 2),  # what is left are scikit-learn's parameter errors
 )
 
 
 class Terminated(BaseException):
     """SIGTERM arrived."""
+
+
+@contextmanager
+def saying(message: str) -> Iterator[None]:
+    """Let a signal that comes now be reported in these words."""
+    try:
+        yield
+    except (KeyboardInterrupt, Terminated) as signal_:
+        raise type(signal_)(message) from None
 
 
 def run(command: click.Command, args: Sequence[str]) -> int:
@@ -50,28 +63,38 @@ def run(command: click.Command, args: Sequence[str]) -> int:
     args : sequence of str
         What stood behind the program's name.
     """
+    if instruction := os.environ.get(_COMPLETE):
+        from click.shell_completion import shell_complete
+
+        return shell_complete(command, {}, _NAME, _COMPLETE, instruction)
     signal.signal(signal.SIGTERM, _terminate)
     warnings.showwarning = _show_warning
+    prepare()
+    try:
+        return _exit_code(command, list(args))
+    finally:
+        finish()
+
+
+def _exit_code(command: click.Command, args: list[str]) -> int:
+    """Run, and report what fails."""
     try:
         # Not through `command.main`, which answers a closed pipe with an exit of its own.
-        with command.make_context("stackae", list(args)) as context:
+        with command.make_context(_NAME, args.copy()) as context:
             command.invoke(context)
-        sys.stdout.flush()
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
+        tell(error.format_message())
         return 2
     except click.UsageError as error:
         hint = f" (see '{error.ctx.command_path} --help')" if error.ctx is not None else ""
         return _report(f"{' '.join(error.format_message().split())}{hint}", 2)
     except (KeyboardInterrupt, click.Abort) as signal_:
-        return _report(str(signal_) or "interrupted; no model was written", 130)
+        return _report(str(signal_) or "interrupted; nothing was written", 130)
     except Terminated as signal_:
-        return _report(str(signal_) or "terminated; no model was written", 143)
-    except BrokenPipeError:
-        # The reader of standard output has left, as `head` does: nothing is wrong.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _report(str(signal_) or "terminated; nothing was written", 143)
+    except BrokenPipeError:  # the reader of standard output has left, as `head` does: nothing is wrong
         return 0
     except Exception as error:
         if "--debug" in args:
@@ -82,13 +105,11 @@ def run(command: click.Command, args: Sequence[str]) -> int:
             if isinstance(error, kind):
                 return _report(_one_line(error), code)
         return _report(f"{type(error).__name__}: {_one_line(error)}; --debug shows where", 1)
-    except SystemExit:  # rich's answer to a reader of standard output that has left
-        return 0
     return 0
 
 
 def _report(message: str, code: int) -> int:
-    print(f"stackae: error: {message}", file=sys.stderr)
+    tell(f"stackae: error: {message}")
     return code
 
 
@@ -104,4 +125,4 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    print(f"stackae: warning: {' '.join(str(message).split())}", file=sys.stderr)
+    tell(f"stackae: warning: {' '.join(str(message).split())}")

@@ -26,7 +26,8 @@ def prepare() -> None:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="stackae")
+            with suppress(OSError):  # as where the file below was exchanged
+                stream.reconfigure(errors="stackae")
 
 
 def result(text: str) -> None:

@@ -175,7 +175,7 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NestedParam
 
     @property
     def health_(self) -> Any:
-        """The health reports of the encoder's layers, bottom first, as pretraining left them."""
+        """The health reports of the encoder's layers, bottom first, as they were before any labels."""
         check_is_fitted(self)
         return self._health
 

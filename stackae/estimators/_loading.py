@@ -13,7 +13,6 @@ import torch
 from stackae._utils.constraints import Constrained
 from stackae.estimators._base import BaseEncoder
 from stackae.estimators._parameters import part_classes
-from stackae.estimators._upgrading import upgraded
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.estimators.classifier import StackedAutoencoderClassifier
 from stackae.estimators.detector import StackedAutoencoderDetector
@@ -24,8 +23,10 @@ from stackae.modules.health import Health
 from stackae.modules.layer import Composition, Layer
 from stackae.modules.shortcut import Shortcut
 from stackae.networks import ACTIVATIONS
+from stackae.serialization.editions import upgraded
 from stackae.serialization.files import MODEL_FILE
 from stackae.serialization.model_file import read_model
+from stackae.serialization.model_header import making_sense_of
 from stackae.training.parameters import Training
 from stackae.training.precision import resolve_device
 
@@ -91,13 +92,8 @@ def load(path: str | PathLike[str], *, device: str | torch.device | None = None)
                 " run that is done"
             )
     header, tensors = read_model(path)
-    try:
+    with making_sense_of(path):
         estimator = _rebuild(*upgraded(header, tensors))
-    except ModelFileError as error:
-        raise ModelFileError(f"{path}: {error}") from None
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise ModelFileError(f"{path}: the header describes no model ({reason}); save it again") from None
     if device is not None:
         estimator.device = device
     estimator._place(estimator.device)

@@ -15,11 +15,10 @@ from stackae._utils.constraints import Constrained
 from stackae.estimators._parameters import part_classes
 from stackae.exceptions import ParameterError
 from stackae.modules.layer import Composition
+from stackae.serialization.editions import EDITION
 from stackae.serialization.model_file import write_model
 from stackae.serialization.provenance import versions
 
-#: What a header means; 1, which had none: version 0.1.0.
-EDITION = 2
 #: What a clock has measured; the same fit has other times whenever it runs.
 _TIMES = ("seconds", "samples_per_second")
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import perf_counter
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
@@ -47,10 +46,10 @@ from stackae.evaluation.probes import (
     outcomes,
     score,
 )
+from stackae.evaluation.progress import ComparisonProgress
 from stackae.evaluation.splits import Split, as_rows, checked
 from stackae.exceptions import ParameterError
 
-T = TypeVar("T")
 Floats = npt.NDArray[np.floating]
 
 #: Feature widths, numbers of labels, draws of them and splits that are tried where nothing else is said.
@@ -114,7 +113,8 @@ def compare(
     n_jobs : int or None, default=None
         Splits and widths at the same time, as for any ``joblib.Parallel``, whose backend may be a cluster.
     verbose : int, default=0
-        1: a line on standard error for each split and width that is done, with the time left.
+        1: say on standard error how many splits and widths are done, and how long the rest will take; where
+        one is done after the other, also how the stack trains.
 
     Raises
     ------
@@ -125,12 +125,14 @@ def compare(
     """
     _check(stack, widths, methods, n_splits)
     task = checked(split(0)).task
+    progress = ComparisonProgress(n_splits * len(widths), "splits and widths") if verbose else None
+    told = [progress.of_training] if progress is not None and joblib.effective_n_jobs(n_jobs) == 1 else []
     jobs = [
         joblib.delayed(_on_split)(
             split,
             task,
             seed,
-            with_width(stack, width, seed),
+            with_width(stack, width, seed).set_callbacks(*told),
             width,
             [method for method in methods if method != RAW or width == widths[0]],
             few_labels,
@@ -140,7 +142,7 @@ def compare(
         for width in widths
     ]
     done = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
-    found = list(_telling(done, len(jobs)) if verbose else done)
+    found = list(done if progress is None else progress.over(done))
     records = [record for of_split, _ in found for record in of_split]
     return Comparison(records, 0.0 if fresh else found[0][1], tuple(few_labels), task)
 
@@ -157,17 +159,6 @@ def _check(stack: StackedAutoencoder, widths: Sequence[int], methods: Sequence[s
         with_width(stack, width, 0).check_parameters()
 
 
-def _telling(done: Iterable[T], n_jobs: int) -> Iterator[T]:
-    """Say on standard error how far it is, and how long it will take."""
-    start = perf_counter()
-    for n_done, result in enumerate(done, 1):
-        seconds = perf_counter() - start
-        left = seconds / n_done * (n_jobs - n_done)
-        said = f"{n_done} of {n_jobs} splits and widths, {seconds:.0f} s, about {left:.0f} s left"
-        print(said, file=sys.stderr, flush=True)
-        yield result
-
-
 def compare_fitted(
     model: Any,
     X: Floats,
@@ -177,6 +168,7 @@ def compare_fitted(
     methods: Sequence[str] = QUICK_METHODS,
     few_labels: Sequence[int] = FEW_LABELS,
     n_draws: int = N_DRAWS,
+    verbose: int = 0,
 ) -> Comparison:
     """Judge a fitted model's codes, and those of other methods of the same width.
 
@@ -193,6 +185,8 @@ def compare_fitted(
         What fitting it took.
     methods, few_labels, n_draws
         As for :func:`compare`; stacks other than ``model`` are fitted where it is a StackedAutoencoder.
+    verbose : int, default=0
+        1: say on standard error how many methods are judged.
 
     Returns
     -------
@@ -201,16 +195,23 @@ def compare_fitted(
     """
     X, split = as_rows(X), checked(split)
     stack = model if isinstance(model, StackedAutoencoder) else None
+    others = [m for m in methods if m != OURS and (stack is not None or m not in _OF_A_STACK)]
     with _quiet():
         width = np.asarray(model.transform(split.X_test[:1])).shape[1]
         task = Task(X, width, model, 0)
-        trial = Trial(split, 0, few_labels, n_draws, task.kept)
-        records = [_judge(OURS, model, seconds, width, trial), *_judge_predictions(model, width, split)]
-    for method in methods:
-        if method == OURS or (stack is None and method in _OF_A_STACK):
-            continue
-        record = _fit_and_judge(method, task, trial)
-        records += [] if record is None else [record]
+    trial = Trial(split, 0, few_labels, n_draws, task.kept)
+
+    def judged() -> Iterator[list[Record]]:
+        with _quiet():
+            own = [_judge(OURS, model, seconds, width, trial), *_judge_predictions(model, width, split)]
+        yield own
+        for method in others:
+            record = _fit_and_judge(method, task, trial)
+            yield [] if record is None else [record]
+
+    progress = ComparisonProgress(1 + len(others), "methods") if verbose else None
+    found = judged() if progress is None else progress.over(judged())
+    records = [record for of_method in found for record in of_method]
     return Comparison(records, len(split.X_test) / len(split.X), tuple(few_labels), split.task)
 
 

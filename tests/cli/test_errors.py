@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import sys
 
+import click
 import numpy as np
 import pytest
-from helpers import SMALL, forked, run_stackae_without_a_reader
+from helpers import SMALL
+
+from stackae_cli.errors import run
 
 USAGE, DATA, MODEL, IO, DIVERGED = 2, 3, 4, 5, 6
+EXPLAIN = "stackae.StackedAutoencoderDetector.explain"
 
 
 @pytest.fixture
@@ -253,7 +257,55 @@ def test_debug_shows_the_traceback(stackae, tmp_path):
         stackae("pretrain", tmp_path / "none.csv", "--out", tmp_path / "run", "--debug")
 
 
-@pytest.mark.slow
-def test_a_reader_that_leaves_early_is_no_error(finished_run):
-    code, _, err = forked(run_stackae_without_a_reader, "info", finished_run)
-    assert (code, err) == (0, "")
+def test_characters_that_cannot_be_written_are_no_usage_error(capfd, monkeypatch):
+    monkeypatch.setattr("signal.signal", lambda *args: None)
+    monkeypatch.setattr("warnings.showwarning", None, raising=False)
+    spell = click.Command("spell", callback=lambda: "±".encode("ascii"))
+    assert run(spell, []) == IO
+    assert capfd.readouterr().err.startswith("stackae: error: 'ascii' codec can't encode")
+
+
+@pytest.mark.parametrize(
+    ("args", "work"),
+    [
+        (("evaluate", "RUN"), "stackae.evaluation.compare_fitted"),
+        (("evaluate", "digits"), "stackae.evaluation.compare"),
+        (("transform", "RUN", "digits", "--out", "c.npy"), "stackae.data.load_data"),
+        (("score", "RUN", "digits", "--out", "c.npy", "--explain", "e.npy"), EXPLAIN),
+        (("pretrain", "digits", "--out", "run"), "stackae.data.load_data"),
+        (("info", "RUN"), "stackae.serialization.description.describe_model"),
+    ],
+)
+def test_what_is_interrupted_says_that_nothing_was_written(
+    args, work, refuse, finished_run, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(work, interrupt)
+    args = [finished_run if word == "RUN" else word for word in args]
+    refuse(130, *args, ["interrupted; nothing was written"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupted_picture_leaves_the_figures_and_says_so(stackae, finished_run, tmp_path, monkeypatch):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("stackae.evaluation.draw", interrupt)
+    monkeypatch.chdir(tmp_path)
+    options = ("--method", "PCA", "--few-labels", 10, "--json", "t.json", "--picture", "t.png", "--quiet")
+    done = stackae("evaluate", finished_run, *options)
+    assert (done.code, done.err) == (130, "stackae: error: stopped; t.json was written\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["t.json"]
+
+
+@pytest.mark.parametrize("name", ["evaluate", "pretrain"])
+def test_a_bare_command_shows_its_help_and_begins_no_work(name, stackae, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = stackae(name)
+    assert (done.code, done.out) == (USAGE, "")
+    assert done.err.startswith(f"Usage: stackae {name} [OPTIONS]")
+    assert list(tmp_path.iterdir()) == []

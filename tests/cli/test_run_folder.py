@@ -37,7 +37,8 @@ def test_a_second_process_exits_5_at_once_and_the_first_one_ends_by_a_signal(sta
     args = ("pretrain", "digits", "--out", run, "--epochs", 100_000)
     first = subprocess.Popen(command(*args), stderr=subprocess.PIPE, text=True)
     try:
-        assert first.stderr.readline().startswith("layer 1")
+        assert first.stderr.readline().startswith("layer 1  up to 100,000 epochs")
+        assert first.stderr.readline().startswith("layer 1  epoch 1/100000")
         start = time.monotonic()
         done = stackae("pretrain", "digits", "--out", run, "--resume")
         assert time.monotonic() - start < 5

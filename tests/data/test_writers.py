@@ -230,3 +230,18 @@ def test_ids_that_cannot_be_written_are_refused(tmp_path):
     with pytest.raises(ParameterError, match="the ids' column 'a' is called as one of the columns"):
         write_table(tmp_path / "t.csv", CODES, ["a", "b"], ids=("a", np.arange(3)))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_dash_is_standard_output_and_gets_csv(capfd, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    check_destination("-")
+    write_table("-", CODES, ["größe", "b,c"])
+    out, err = capfd.readouterr()
+    assert (out.splitlines()[:2], err) == (['größe,"b,c"', "0.10000000000000001,1.0000000000000001e-30"], "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_standard_output_that_is_closed_is_refused_beforehand(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(OSError, match="standard output is closed"):
+        check_destination("-")

@@ -218,7 +218,7 @@ def test_tensors_that_cannot_be_stored_are_refused(tmp_path: Path, tensors: Any)
 def test_a_table_over_the_limit_is_refused_before_writing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_file, "_MAX_TABLE", 1000)
+    monkeypatch.setattr(model_file, "MAX_TABLE", 1000)
     with pytest.raises(ParameterError, match="at most 1000 bytes"):
         write_model(tmp_path / "m", {"a": "x" * 1000}, {})
     assert not list(tmp_path.iterdir())

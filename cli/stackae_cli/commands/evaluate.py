@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from stackae_cli.comparison_table import print_comparison
 from stackae_cli.labelled_samples import one_split, read_training_samples, samples_of_run
 from stackae_cli.layer_spec import LayerSpec, parse_layer
 from stackae_cli.options import about, common_options, data_options, device_option, is_quiet, load_run
 from stackae_cli.run_folder import MODEL, seconds_of
 from stackae_cli.source import Source, say_what_is_ignored
+from stackae_cli.streams import result
 from stackae_cli.task import settled_task, task_option
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ _WITHOUT_RUN = {
 }
 
 
-@click.command()
-@click.argument("where", nargs=-1, metavar="[RUN] [DATA]")
+@click.command(no_args_is_help=True)
+@click.argument("where", nargs=-1, metavar="[RUN] [DATA]", type=click.Path())
 @device_option
 @data_options
 @click.option(
@@ -118,18 +118,21 @@ def evaluate(where: tuple[str, ...], json_path: Path | None, picture: Path | Non
     options["methods"] = _known(options["methods"])
     run, data = _run_and_data(where)
     source = Source.of({**options, "data": data})
-    if run is not None:
-        comparison, title, notes = _of_run(run, source, options)
-    else:
-        comparison, title, notes = _of_data(source, options)
+    verbose = int(not is_quiet())
+    with saying("the evaluation was stopped; nothing was written"):
+        if run is not None:
+            comparison, title, notes = _of_run(run, source, options, verbose=verbose)
+        else:
+            comparison, title, notes = _of_data(source, options, verbose=verbose)
     title += "; figures are R²" if comparison.task == "regress" else ""
-    print_comparison(comparison, title, notes)
     if json_path is not None:
         table = {"data": data, "notes": notes, **comparison.as_dict()}
         table = {**table, "versions": versions(), "machine": machine()}
         atomic_write_text(json_path, json.dumps(table, indent=2) + "\n")
     if picture is not None:
-        draw(comparison, picture, title=data)
+        with saying(f"stopped; {json_path or 'nothing'} was written"):
+            draw(comparison, picture, title=data)
+    result(as_text(comparison, title, notes))
 
 
 def _known(methods: tuple[str, ...]) -> tuple[str, ...]:
@@ -155,7 +158,9 @@ def _run_and_data(where: tuple[str, ...]) -> tuple[str | None, str]:
     return None, where[0] if where else "digits"
 
 
-def _of_run(run: str, source: Source, options: dict[str, Any]) -> tuple[Comparison, str, list[str]]:
+def _of_run(
+    run: str, source: Source, options: dict[str, Any], *, verbose: int
+) -> tuple[Comparison, str, list[str]]:
     """Judge a run's codes on test rows; what was found, the table's title, and notes on it."""
     from sklearn.base import is_classifier, is_regressor
 
@@ -167,7 +172,7 @@ def _of_run(run: str, source: Source, options: dict[str, Any]) -> tuple[Comparis
         raise click.UsageError(
             f"{given[0]} is for DATA alone, got the run {run!r} too, which has its layers and rows"
         )
-    model = load_run(run, options["device"])
+    model = load_run(run, options["device"]).set_params(verbose=0)
     source = source.with_labels_of(run)
     whole = read_training_samples(source, model)
     say_what_is_ignored(source, whole, run)
@@ -186,6 +191,7 @@ def _of_run(run: str, source: Source, options: dict[str, Any]) -> tuple[Comparis
             seconds=seconds_of(Path(run)),
             methods=options["methods"],
             few_labels=options["few_labels"] or FEW_LABELS,
+            verbose=verbose,
         )
     if is_predictor and PREDICTOR not in comparison.methods:
         notes.append("its predictions are left out: it was fine-tuned on other labels than these")
@@ -199,7 +205,7 @@ def _rows_of(split: Split) -> str:
     return f"{len(split.X):,} training rows{without}, {len(split.X_test):,} test rows"
 
 
-def _of_data(source: Source, options: dict[str, Any]) -> tuple[Comparison, str, list[str]]:
+def _of_data(source: Source, options: dict[str, Any], *, verbose: int) -> tuple[Comparison, str, list[str]]:
     """Train stacks of several widths on splits of the rows, and judge them; the same three."""
     import numpy as np
 
@@ -222,7 +228,7 @@ def _of_data(source: Source, options: dict[str, Any]) -> tuple[Comparison, str, 
             n_splits=n_splits,
             few_labels=options["few_labels"] or FEW_LABELS,
             n_jobs=options["jobs"],
-            verbose=int(not is_quiet()),
+            verbose=verbose,
         )
     title = f"{rows}, {n_splits} split{'s' if n_splits > 1 else ''}"
     spread = (

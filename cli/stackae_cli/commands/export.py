@@ -35,7 +35,7 @@ def export(run: str, out: Path, codes: bool) -> None:
     other model codes.
     """
     from stackae.serialization.files import check_new_file
-    from stackae_cli.options import load_run
+    from stackae_cli.options import load_run, say_written
 
     check_new_file(out)
     model: Any = load_run(run, "cpu")
@@ -43,4 +43,4 @@ def export(run: str, out: Path, codes: bool) -> None:
     model.export_onnx(out, **({} if predictions is None else {"codes": codes}))
     n_codes = len(model.get_feature_names_out())
     outputs = f"{n_codes} codes" if codes or predictions is None else predictions
-    click.echo(f"{model.n_features_in_} features to {outputs}: {out}")
+    say_written(out, f"{model.n_features_in_} features to {outputs}")

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from textwrap import wrap
+from typing import Any
 
 import click
 
-from stackae_cli.options import common_options, load_run, run_argument
+from stackae_cli.options import common_options, path_of, run_argument
+from stackae_cli.streams import result
 
-if TYPE_CHECKING:
-    from stackae.estimators import BaseEncoder
+#: What a line may take, and where its value begins.
+_WIDTH, _INDENT = 80, 22
+#: So many columns of the data, or classes, are named.
+_MOST_NAMES = 10
 
 
 @click.command()
@@ -19,72 +24,68 @@ if TYPE_CHECKING:
 @common_options
 def info(run: str, as_json: bool) -> None:
     """Print what a model consists of and how its training went."""
-    model = load_run(run, "cpu")
-    reports = model.health_ if isinstance(model.health_, list) else [model.health_]
-    layers = []
-    for number, layer in enumerate(model.module_, 1):
-        epochs = [r for r in model.history_ if r["layer"] == number]
-        layers.append(
-            {
-                "layer": number,
-                "inputs": int(layer.scaling.shift.shape[0]),
-                "units": layer.n_units,
-                "network": _describe(layer.parts.network),
-                "activation": layer.parts.activation,
-                "tied": layer.parts.tied_weights,
-                "corruption": _describe(layer.parts.corruption),
-                "code": _describe(layer.parts.code),
-                "penalty": ", ".join(map(_describe, layer.parts.penalties)),
-                "loss": _describe(layer.parts.loss),
-                "scale": layer.parts.scaling_in_words,
-                "epochs": len(epochs),
-                "last loss": epochs[-1]["loss"] if epochs else None,
-            }
-        )
-    of_phase = {
-        name: [r for r in model.history_ if r["phase"] == name] for name in ("finetune", "supervised")
+    from stackae.serialization.description import describe_model
+
+    found = describe_model(path_of(run))
+    result(json.dumps(found, indent=2) if as_json else "\n".join(_lines(found)))
+
+
+def _lines(found: Mapping[str, Any]) -> Iterator[str]:
+    """All of it as text that fits a terminal of 80 columns: a block of names and values a layer."""
+    made_with = ", ".join(f"{name}=={version}" for name, version in found["versions"].items())
+    layers = found["layers"]
+    for name, value in {**found, "versions": made_with, "layers": None}.items():
+        yield from _line(name, value)
+    # Else the layers were last trained to reconstruct together, or nobody knows.
+    by_itself = len(layers) == 1 or (
+        not found["finetune epochs"] and all(layer["epochs"] for layer in layers)
+    )
+    for layer in layers:
+        parts = {name: value for name, value in layer.items() if name not in ("layer", "health")}
+        yield f"\nlayer {layer['layer']}"
+        for name, value in parts.items():
+            yield from _line(f"  {name}", value)
+        health = _in_words(layer["health"], layer["units"], by_itself=by_itself)
+        before = ", before the labels were learned" if "supervised epochs" in found else ""
+        yield from _line("  health", f"on {layer['health']['rows']:,} rows{before}")
+        for name, value in health.items():
+            yield from _line(f"    {name}", value)
+
+
+def _in_words(health: Mapping[str, Any], n_units: int, *, by_itself: bool) -> dict[str, str]:
+    """A health report with what its numbers mean.
+
+    A layer's own R² says something only where the layer was last trained by itself.
+    """
+    said = {
+        "dead units": f"{100 * health['dead_units']:.1f} %, with the same code for all rows",
+        "saturated units": f"{100 * health['saturated_units']:.1f} %, at a bound for nearly all rows",
+        "mean activity": f"{health['mean_activity']:.4g}, the mean of the codes",
+        "active cells": f"{100 * health['active_cells']:.1f} % of the codes' numbers are not zero",
+        "effective rank": f"{health['effective_rank']:.1f} of {n_units} directions are used",
     }
-    summary = {
-        "estimator": type(model).__name__,
-        "features": model.n_features_in_,
-        "outputs": len(model.get_feature_names_out()),
-        "shortcut": _about_shortcut(model),
-        "weights": sum(p.numel() for p in model.module_.parameters()),
-        "finetune epochs": len(of_phase["finetune"]),
-    }
-    for name, records in of_phase.items():
-        if records:
-            summary |= {f"{name} epochs": len(records), f"{name} last loss": records[-1]["loss"]}
-    if as_json:
-        described = [{**layer, "health": report} for layer, report in zip(layers, reports, strict=True)]
-        click.echo(json.dumps({**summary, "layers": described}, indent=2))
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    for name, value in summary.items():
-        if value is not None:
-            click.echo(f"{name:<22}{value:.5g}" if isinstance(value, float) else f"{name:<22}{value}")
-    console = Console(width=None if Console().is_terminal else 200)
-    health = [
-        {"layer": number, **{name.replace("_", " "): value for name, value in report.items()}}
-        for number, report in enumerate(reports, 1)
-    ]
-    for rows in (layers, health):
-        table = Table(*rows[0])
-        for row in rows:
-            table.add_row(
-                *("" if v is None else f"{v:.5g}" if isinstance(v, float) else str(v) for v in row.values())
-            )
-        console.print(table)
+    own = f"{health['variance_reconstructed']:.4g} of the layer's inputs, by the layer alone"
+    return said | ({"R²": own} if by_itself else {})
 
 
-def _about_shortcut(model: BaseEncoder) -> str | None:
-    shortcut = model.module_.shortcut
-    if shortcut is None:
-        return None
-    return f"{shortcut.n_kept} of {model.module_.widths[-1]} units of the code are principal components"
+def _line(name: str, value: Any) -> Iterator[str]:
+    """A name and its value, which may need several lines; nothing where there is no value."""
+    if value not in (None, ""):
+        text = f"{name:<{_INDENT}}{_printable(_text(value))}"
+        yield from wrap(text, _WIDTH, subsequent_indent=" " * _INDENT, break_on_hyphens=False)
 
 
-def _describe(part: object) -> str:
-    return "" if part is None else str(part)
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        more = f" and {len(value) - _MOST_NAMES:,} more" if len(value) > _MOST_NAMES else ""
+        return ", ".join(map(str, value[:_MOST_NAMES])) + more
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
+
+
+def _printable(text: str) -> str:
+    """Text from a file, in which nothing speaks to the terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -22,7 +22,8 @@ def _briefly(monkeypatch):
 def test_evaluate_prints_a_table_against_pca_and_a_verdict_a_column(stackae, finished_run, tmp_path):
     few = ("--few-labels", 10, "--few-labels", 30)
     done = stackae("evaluate", finished_run, "digits", "--json", tmp_path / "table.json", *few)
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.err.splitlines()[0]) == (0, "0 of 7 methods, 0:00:00")
+    assert done.err.splitlines()[-1].startswith("7 of 7 methods, ")
     for word in (
         "1,437 training rows, 360 test rows",
         "stackae",
@@ -54,7 +55,9 @@ def test_evaluate_without_a_run_trains_a_stack_at_each_width_on_each_split(stack
         done = stackae("evaluate", csv, "--labels", "kind", *options, "--picture", picture)
     assert done.code == 0, done.err
     assert "45 training rows, 15 test rows, 2 splits" in done.out
-    assert "1 of 2 splits and widths, " in done.err
+    assert [line.partition(",")[0] for line in done.err.splitlines()[1:]] == [
+        f"{n} of 2 splits and widths" for n in range(3)
+    ]
     assert "6 labels" in done.out
     assert "linear probe: at 2 " in done.out
     assert "note: a-b is the range over the 2 splits" in done.out

@@ -38,6 +38,9 @@ def test_a_run_is_fine_tuned_and_predicts(stackae, pretrained, tmp_path):
         done = stackae("predict", tmp_path / "run", "digits:test", "--out", tmp_path / name, *options)
         assert done.code == 0, done.err
         np.testing.assert_allclose(np.load(tmp_path / name), expected, rtol=1e-5)
+    done = stackae("predict", tmp_path / "run", "digits:test", "--out", "-")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.split() == ["prediction", *map(str, model.predict(test.X))]
     for command in (("transform", "--out", tmp_path / "codes.npy"), ("info",)):
         data = () if command[0] == "info" else ("digits:test",)
         done = stackae(command[0], tmp_path / "run", *data, *command[1:])
@@ -71,7 +74,8 @@ def test_one_pretraining_serves_many_fine_tunings_and_stays_as_it_is(stackae, pr
     before = pretrained.read_bytes()
     for name, epochs in (("a", 1), ("b", 2)):
         options = ("--epochs", epochs, "--quiet", "--out", tmp_path / name)
-        assert stackae("finetune", pretrained, "digits", *options).code == 0
+        done = stackae("finetune", pretrained, "digits", *options)
+        assert (done.code, done.out, done.err) == (0, "", "")
     assert pretrained.read_bytes() == before
 
 

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
+import pandas as pd
 import pytest
 from helpers import SHORT, small_stack
 from sklearn.base import clone
 from sklearn.datasets import load_iris
+from sklearn.frozen import FrozenEstimator
 
 from stackae import (
     L1,
     Autoencoder,
+    Contractive,
+    KLSparsity,
+    Masking,
     StackedAutoencoder,
     StackedAutoencoderClassifier,
     StackedAutoencoderDetector,
     StackedAutoencoderRegressor,
+    load,
 )
 
+OF_0_1_0 = Path(__file__).parents[2] / "estimators" / "data" / "0.1.0"
 KINDS = {
     "Autoencoder": (Autoencoder(3, penalty=L1(0.1), training=SHORT), [3]),
     "StackedAutoencoder": (small_stack((6, 2)), [6, 2]),
@@ -46,18 +56,19 @@ def test_info_tells_what_any_model_consists_of(name, stackae, tmp_path):
     text = stackae("info", tmp_path / "model.safetensors")
     assert (text.code, text.err) == (0, "")
     assert text.out.startswith(f"estimator             {name}\n")
-    assert "effective rank" in text.out
+    assert text.out.count("    effective rank    ") == len(widths)
+    assert max(map(len, text.out.splitlines())) <= 80
 
 
 def test_info_tells_the_parts_of_every_layer(stackae, finished_run):
     done = stackae("info", finished_run, "--json")
     summary = json.loads(done.out)
     assert (summary["features"], summary["outputs"], summary["finetune epochs"]) == (64, 3, 2)
-    assert summary["layers"][0]["corruption"] == "GaussianNoise()"
+    assert summary["layers"][0]["corruption"] == "GaussianNoise(on='input', scale=0.2)"
     assert summary["layers"][0]["health"]["rows"] == 1437
     text = stackae("info", finished_run).out
-    assert "relu" in text
-    assert "SquaredError()" in text
+    assert "\n  activation          relu\n" in text
+    assert "\n  loss                SquaredError(corrupted=1.0, intact=1.0)\n" in text
     assert "1 of 3 units of the code are principal components" in text
 
 
@@ -66,6 +77,67 @@ def test_a_model_without_a_shortcut_has_no_line_about_one(stackae, tmp_path):
     model.fit(load_iris().data).save(tmp_path / "model.safetensors")
     assert "principal" not in stackae("info", tmp_path / "model.safetensors").out
     assert json.loads(stackae("info", tmp_path / "model.safetensors", "--json").out)["shortcut"] is None
+
+
+def test_the_text_fits_80_columns_whatever_the_parts_are_called(stackae, tmp_path):
+    many = [Masking((0.5, 0.1), on="both"), KLSparsity(target=0.05, weight=3.0), L1(0.1), Contractive(0.25)]
+    layer = Autoencoder(3, corruption=many[0], penalty=many[1:], activation="sigmoid")
+    X = pd.DataFrame(
+        load_iris().data, columns=[f"a rather long name of a column, the {k}." for k in range(4)]
+    )
+    model = StackedAutoencoder([layer, 2], pretrain=SHORT, finetune=SHORT, random_state=0).fit(X)
+    model.save(tmp_path / "model.safetensors")
+    lines = stackae("info", tmp_path / "model.safetensors").out.splitlines()
+    assert max(map(len, lines)) <= 80
+    said = " ".join(" ".join(lines).split())
+    assert "KLSparsity(target=0.05, weight=3.0), L1(weight=0.1), Contractive(" in said
+    assert "corruption Masking(level=(0.5, 0.1), on='both')" in said
+    assert "columns a rather long name of a column, the 0., a rather" in said
+
+
+def test_health_has_its_meaning_and_a_layers_own_r2_only_where_it_says_something(stackae, tmp_path):
+    X, y = load_iris(return_X_y=True)
+    alone, stack = Autoencoder(3, training=SHORT), small_stack((6, 2))
+    unrolled = clone(stack).set_params(finetune=None)
+    frozen = StackedAutoencoderClassifier(FrozenEstimator(clone(stack).fit(X)), finetune=SHORT)
+    for model, own, labels in (
+        (alone, True, False),
+        (unrolled, True, False),
+        (stack, False, False),
+        (StackedAutoencoderClassifier(clone(unrolled), finetune=SHORT), True, True),
+        (frozen, False, True),  # whether it was fine-tuned, nobody knows
+    ):
+        model.fit(X, y).save(tmp_path / "model.safetensors")
+        text = stackae("info", tmp_path / "model.safetensors").out
+        assert ("of the layer's inputs, by the layer alone" in text) == own
+        assert ("on 150 rows, before the labels were learned" in text) == labels
+        assert " %, with the same code for all rows" in text
+        (tmp_path / "model.safetensors").unlink()
+
+
+def test_what_a_file_says_does_not_speak_to_the_terminal(stackae, tmp_path):
+    X = pd.DataFrame(load_iris().data, columns=["\x1b[31ma", "b\n", "c\x07", "größe"])
+    Autoencoder(2, training=SHORT).fit(X).save(tmp_path / "model.safetensors")
+    text = stackae("info", tmp_path / "model.safetensors").out
+    assert r"\x1b[31ma, b\n, c\x07, größe" in text
+    assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("path", sorted(OF_0_1_0.glob("*.safetensors")), ids=lambda path: path.stem)
+def test_models_of_version_0_1_0_are_described(path, stackae):
+    done = stackae("info", path)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"estimator             {type(load(path)).__name__}\n")
+
+
+def test_info_reads_the_header_and_loads_neither_torch_nor_scikit_learn(finished_run):
+    code = (
+        "import sys\nfrom stackae_cli.errors import run\nfrom stackae_cli.main import cli\n"
+        f"assert run(cli, ['info', {str(finished_run)!r}]) == 0\n"
+        "print('LOADED', *(m for m in ('torch', 'sklearn', 'scipy', 'pandas', 'rich') if m in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "LOADED"
 
 
 def test_a_model_file_serves_where_a_run_does(stackae, finished_run):

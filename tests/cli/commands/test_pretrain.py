@@ -30,8 +30,16 @@ def test_pretrain_writes_its_result_to_standard_output_and_progress_to_standard_
     done = stackae("pretrain", "digits", "--out", tmp_path / "run", *SMALL)
     assert done.code == 0
     assert done.out == f"64-8-3 fitted on 1,437 rows in 6 epochs, {done.out.split(', ')[-1]}"
-    assert len(done.err.splitlines()) == 6
-    assert done.err.startswith("layer 1  epoch 1/2  loss ")
+    lines = done.err.splitlines()
+    assert [line.split("  loss ")[0] for line in lines] == [
+        line
+        for phase in ("layer 1", "layer 2", "finetune")
+        for line in (
+            f"{phase}  up to 2 epochs of 1,294 samples",
+            f"{phase}  epoch 1/2",
+            f"{phase}  epoch 2/2",
+        )
+    ]
 
 
 def test_a_folder_of_shards_is_pretrained_on_within_its_memory(stackae, tmp_path):
@@ -59,10 +67,17 @@ def test_an_amount_of_memory_that_is_none_is_refused_before_anything_is_made(sta
     assert not (tmp_path / "run").exists()
 
 
-def test_quiet_prints_nothing_but_the_result(stackae, tmp_path):
+def test_quiet_prints_nothing_where_the_result_is_a_run(stackae, tmp_path):
     done = stackae("pretrain", "--quiet", "--out", tmp_path / "run", *SMALL)
-    assert done.err == ""
-    assert len(done.out.splitlines()) == 1
+    assert (done.code, done.out, done.err) == (0, "", "")
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == OF_A_RUN
+    done = stackae("pretrain", "--quiet", "--out", tmp_path / "run", "--resume")
+    assert (done.code, done.out, done.err) == (0, "", "")
+
+
+def test_quiet_prints_the_plan_that_is_asked_for(stackae):
+    done = stackae("pretrain", "--quiet", "--dry-run", *SMALL)
+    assert done.out.startswith("1,437 rows × 64 columns; ")
 
 
 def test_a_configuration_replays_the_run_to_the_same_bits(stackae, finished_run, tmp_path):
@@ -112,7 +127,7 @@ def test_a_shortcut_that_cannot_be_is_refused(stackae, tmp_path):
 
 def test_mnist_is_read_from_idx_files(stackae, tmp_path):
     write_small_mnist(tmp_path)
-    options = ("--data-home", tmp_path, "--layer", 4, "--epochs", 1, "--quiet")
+    options = ("--data-home", tmp_path, "--layer", 4, "--epochs", 1)
     done = stackae("pretrain", "mnist", *options, "--out", tmp_path / "run")
     assert done.out.startswith("784-4 fitted on 90 rows")
     scores = stackae("score", tmp_path / "run", "mnist:test", "--data-home", tmp_path)

@@ -80,3 +80,20 @@ def test_a_file_of_no_known_format_is_refused_before_any_work(stackae, finished_
     refused = stackae("score", finished_run, "digits:test", option, tmp_path / "errors.txt")
     assert refused.code == 2
     assert ".npy, .csv, .parquet" in refused.err
+
+
+@pytest.mark.parametrize("option", ["--out", "--explain"])
+def test_a_dash_gives_errors_to_standard_output_and_their_summary_to_standard_error(
+    option, stackae, finished_run
+):
+    summary = stackae("score", finished_run, "digits:test").out
+    done = stackae("score", finished_run, "digits:test", option, "-")
+    assert (done.code, done.err, len(done.out.splitlines())) == (0, summary, 361)
+    done = stackae("score", finished_run, "digits:test", option, "-", "--quiet")
+    assert (done.code, done.err, len(done.out.splitlines())) == (0, "", 361)
+
+
+def test_standard_output_takes_one_table(stackae, finished_run):
+    refused = stackae("score", finished_run, "digits:test", "--out", "-", "--explain", "-")
+    assert (refused.code, refused.out) == (2, "")
+    assert "--out and --explain cannot both be standard output" in refused.err

@@ -19,3 +19,14 @@ def test_transform_writes_what_the_model_gives(stackae, finished_run, tmp_path, 
     np.testing.assert_array_equal(written.X.astype(np.float32), expected)
     if ending != "npy":
         assert written.feature_names == [f"stackedautoencoder{i}" for i in range(3)]
+
+
+def test_a_dash_gives_the_codes_as_csv_to_standard_output(stackae, finished_run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = stackae("transform", finished_run, "digits:test", "--out", "-")
+    assert (done.code, done.err) == (0, "")
+    codes = np.loadtxt(done.out.splitlines(), delimiter=",", skiprows=1, dtype=np.float32)
+    expected = load(finished_run / "model.safetensors").transform(load_data("digits:test").X)
+    np.testing.assert_array_equal(codes, expected)
+    assert done.out.startswith("stackedautoencoder0,stackedautoencoder1,stackedautoencoder2\n")
+    assert list(tmp_path.iterdir()) == []

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
-from torch import Tensor
-
-from stackae.estimators._saving import EDITION
 from stackae.exceptions import ModelFileError
 
+T = TypeVar("T")
+
+#: What a header means; 1, which had none: version 0.1.0.
+EDITION = 2
 #: What made the encoder among the parameters of predictors and detector.
 _OF_THE_ENCODER = ("layers", "pretrain", "scale", "missing_values", "add_indicator", "memory")
 
 
-def upgraded(header: dict[str, Any], tensors: dict[str, Tensor]) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The header and the tensors of this version.
+def upgraded(header: dict[str, Any], tensors: dict[str, T]) -> tuple[dict[str, Any], dict[str, T]]:
+    """The header of this version, and the tensors, or what is known of them, by its names.
 
     A lone autoencoder was no stack of one, and predictors and detector had the encoder's parameters.
 
