@@ -7,8 +7,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from stackae.data.writers import check_destination, write_table
 from stackae_cli.options import about, say_written
 from stackae_cli.source import Source, say_what_is_ignored
@@ -62,8 +60,9 @@ class Application:
         n_features = self.model.n_features_in_
         return self.data.feature_names or [f"x{k}" for k in range(n_features)]
 
-    def write(self, path: Path, table: np.ndarray, names: Sequence[str], what: str) -> None:
-        """Write what came of the rows, their ids before it, and say so."""
+    def write(self, path: Path, table: Any, names: Sequence[str], what: str = "") -> None:
+        """Write what came of the rows, their ids before it; say where, if it is told what that is."""
         ids = None if self.data.ids is None else (str(self.source.id), self.data.ids)
         write_table(path, table, names, ids)
-        say_written(path, f"{len(table):,} rows × {what}")
+        if what:
+            say_written(path, f"{len(table):,} rows × {what}")

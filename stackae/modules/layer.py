@@ -21,6 +21,7 @@ from stackae.modules.scaling import Scaling
 from stackae.networks import ACTIVATIONS
 from stackae.networks.base import Network
 from stackae.penalties.base import Penalty
+from stackae.serialization.description import scaling_in_words
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,7 @@ class Composition:
     @property
     def scaling_in_words(self) -> str:
         """What becomes of the columns, as tables say it; the scale must be resolved."""
-        n = len(self.kept)
-        kept = f", {n:,} column{'' if n == 1 else 's'} kept 0/1" if n else ""
-        return f"{self.scale or 'none'}{kept}"
+        return scaling_in_words(self.scale, len(self.kept))
 
     @property
     def code_shape(self) -> tuple[int, ...]:

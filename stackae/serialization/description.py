@@ -113,7 +113,7 @@ def _described_layer(
         "code": _named(parts["code"]),
         "penalty": ", ".join(_named(penalty) for penalty in parts["penalties"]["tuple"]),
         "loss": _named(parts["loss"]),
-        "scale": _scaling(parts["scale"], len(parts.get("kept", {"tuple": ()})["tuple"])),
+        "scale": scaling_in_words(parts["scale"], len(parts.get("kept", {"tuple": ()})["tuple"])),
         "epochs": len(losses),
         "last loss": losses[-1] if losses else None,
     }
@@ -152,8 +152,8 @@ def _about_shortcut(kept: dict[str, Any] | None, n_units: int) -> str | None:
     return f"{int(kept['n_kept'])} of {n_units} units of the code are principal components"
 
 
-def _scaling(scale: str | None, n_kept: int) -> str:
-    """What becomes of the columns; see :attr:`stackae.modules.layer.Composition.scaling_in_words`."""
+def scaling_in_words(scale: str | None, n_kept: int) -> str:
+    """What becomes of a layer's columns, so many of which are kept as they are."""
     kept = f", {n_kept:,} column{'' if n_kept == 1 else 's'} kept 0/1" if n_kept else ""
     return f"{scale or 'none'}{kept}"
 

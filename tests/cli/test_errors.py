@@ -13,7 +13,7 @@ from helpers import SMALL
 from stackae_cli.errors import run
 
 USAGE, DATA, MODEL, IO, DIVERGED = 2, 3, 4, 5, 6
-EXPLAIN = "stackae.StackedAutoencoderDetector.explain"
+EXPLAIN = "stackae.StackedAutoencoder.explain"
 
 
 @pytest.fixture
@@ -222,10 +222,10 @@ def test_labels_that_are_missing_or_no_classes_exit_3(refuse, stackae, csv, tmp_
     stackae("pretrain", csv, "--drop", "kind", "--layer", 2, "--epochs", 1, "--out", tmp_path / "run")
     refuse(DATA, "evaluate", tmp_path / "run", csv, "--drop", "kind", ["--labels"])
     refuse(DATA, "evaluate", tmp_path / "run", csv, "--labels", "kynd", ["kynd", "kind"])
-    every_row_its_own = file(tmp_path, "own.csv", "kind\n" + "\n".join(f"k{i}" for i in range(60)) + "\n")
-    refuse(
-        DATA, "evaluate", tmp_path / "run", csv, "--drop", "kind", "--labels", every_row_its_own, ["classes"]
-    )
+    own = file(tmp_path, "own.csv", "kind\n" + "\n".join(f"k{i}" for i in range(60)) + "\n")
+    its_own = ("evaluate", tmp_path / "run", csv, "--drop", "kind", "--labels", own)
+    refuse(USAGE, *its_own, ["60 different texts in 60 rows, names rather than classes"])
+    refuse(DATA, *its_own, "--task", "classify", ["classes"])
 
 
 def test_evaluate_refuses_before_it_trains(refuse, csv, tmp_path):
@@ -286,7 +286,11 @@ def test_what_is_interrupted_says_that_nothing_was_written(
 
     monkeypatch.setattr(work, interrupt)
     args = [finished_run if word == "RUN" else word for word in args]
-    refuse(130, *args, ["interrupted; nothing was written"])
+    refuse(
+        130,
+        *args,
+        ["the evaluation was stopped" if args[0] == "evaluate" else "interrupted", "; nothing was written"],
+    )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from stackae_cli.comparison_table import as_text
+from stackae_cli.errors import saying
 from stackae_cli.labelled_samples import one_split, read_training_samples, samples_of_run
 from stackae_cli.layer_spec import LayerSpec, parse_layer
 from stackae_cli.options import about, common_options, data_options, device_option, is_quiet, load_run

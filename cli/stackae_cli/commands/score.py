@@ -54,14 +54,15 @@ def score(run: str, out: Path | None, explain: Path | None, device: str, **optio
     model, X = application.model, application.samples
     with application.about_data():
         errors = -model.score_samples(X)
+        r2, explained = model.score(X), None if explain is None else model.explain(X)
     columns = {"squared_error": errors}
     if isinstance(model, StackedAutoencoderDetector):
         columns["outlier"] = errors > -model.offset_
-    summary = "\n".join(_summary(model, errors, model.score(X), columns.get("outlier")))
+    summary = "\n".join(_summary(model, errors, r2, columns.get("outlier")))
     if out is not None:
-        application.write(out, np.column_stack(list(columns.values())), list(columns), "squared error")
+        application.write(out, np.column_stack(list(columns.values())), list(columns))
     if explain is not None:
-        application.write(explain, model.explain(X), application.feature_names, "squared errors by column")
+        application.write(explain, explained, application.feature_names)
     if STANDARD_OUTPUT not in (out, explain):
         result(summary)
     elif not is_quiet():
