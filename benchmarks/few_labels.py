@@ -122,7 +122,7 @@ class Methods:
 
     def few(self, labelled: np.ndarray) -> np.ndarray:
         """The labels of these samples, -1 for all others."""
-        few = np.full(len(self.data.y), np.nan)
+        few = np.full(len(self.data.y), -1)
         few[labelled] = self.data.y[labelled]
         return few
 
@@ -130,7 +130,7 @@ class Methods:
         self, encoder: StackedAutoencoder, labelled: np.ndarray, seed: int, **training: Any
     ) -> np.ndarray:
         model = StackedAutoencoderClassifier(
-            FrozenEstimator(encoder), finetune=Training(**training), random_state=seed
+            FrozenEstimator(encoder), finetune=Training(**training), unlabelled=-1, random_state=seed
         )
         return model.fit(self.data.X, self.few(labelled)).predict(self.data.X_asked)
 

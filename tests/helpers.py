@@ -280,6 +280,21 @@ def run_stackae_without(descriptors: tuple[int, ...], *args: object) -> None:
     run_stackae(*args)
 
 
+def write_noise_without_standard_output(path: Path) -> None:
+    """A command that opens a file, and something below Python that speaks on standard output, which is closed."""
+    import click
+
+    from stackae_cli.errors import run
+
+    def noise() -> None:
+        with open(path, "wb"):
+            os.write(1, b"noise")
+
+    os.close(1)
+    sys.stdout = None
+    sys.exit(run(click.Command("noise", callback=noise), []))
+
+
 def run_script(path: Path, *args: str) -> None:
     """A script, as ``python path`` runs it."""
     sys.argv = [str(path), *args]

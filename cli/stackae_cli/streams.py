@@ -11,7 +11,6 @@ import io
 import os
 import sys
 from contextlib import suppress
-from typing import TextIO
 
 #: What stands for a character that an encoding lacks; for others their numbers do.
 _INSTEAD = {"±": "+-", "×": "x", "²": "2", "ö": "o", "…": "..."}
@@ -31,20 +30,17 @@ def prepare() -> None:
 
 
 def result(text: str) -> None:
-    """Print what was asked for; where its reader has left, as `head` does, it goes nowhere.
+    """Print what was asked for.
 
     Raises
     ------
     OSError
-        Standard output cannot be written, as on a full disk.
+        Standard output cannot be written: it is on a full disk, or its reader has left (BrokenPipeError).
     """
     try:
         print(text, flush=True)
-    except BrokenPipeError:
-        _discard(sys.stdout)
     except OSError as error:
-        _discard(sys.stdout)
-        raise OSError(error.errno, error.strerror, "standard output") from None
+        raise type(error)(error.errno, error.strerror, "standard output") from None
 
 
 def tell(text: str) -> None:
@@ -61,19 +57,14 @@ def spelled(text: str) -> str:
 
 
 def finish() -> None:
-    """Let nothing be left that Python would complain of when it ends."""
+    """Let nothing be left that Python would complain of when it ends: what finds no way out goes nowhere."""
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:
                 stream.flush()
         except OSError:
-            _discard(stream)
-
-
-def _discard(stream: TextIO) -> None:
-    """Let a stream, with what it holds back, end nowhere."""
-    with suppress(OSError), open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), stream.fileno())
+            with suppress(OSError), open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:

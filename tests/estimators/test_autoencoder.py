@@ -143,7 +143,7 @@ def test_nothing_is_printed_unless_asked(digits, capfd):
     small_autoencoder(verbose=1).fit(digits)
     out, err = capfd.readouterr()
     assert out == ""
-    assert len(err.splitlines()) == 3
+    assert len(err.splitlines()) == 4  # the begin, and its three epochs
 
 
 def test_history_has_a_record_an_epoch(digits):

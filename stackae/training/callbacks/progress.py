@@ -27,11 +27,11 @@ class Standing(Callback):
     """Keeps where a fit stands: what share of it is done, since when, and how long its phase may yet take."""
 
     def begin_fit(self, n_phases: int, n_bytes: int, generator: Generator) -> None:
-        self._n_phases, self._n_done, self._start = n_phases, 0, perf_counter()
+        self._n_phases, self._n_done, self._start = max(1, n_phases), 0, perf_counter()
 
     def begin_phase(self, phase: Phase, run: PhaseRun | None) -> None:
         self.phase, self._is_trained = phase, run is not None
-        self._n_samples = phase.max_epochs * phase.n_samples
+        self._n_samples = max(1, phase.max_epochs * phase.n_samples)  # none, of a layer kept untrained
         self._set_samples_done(0)
         self._measured_from = 0.0, perf_counter()
 
@@ -75,7 +75,7 @@ class LineProgress(Standing):
 
     def begin_fit(self, n_phases: int, n_bytes: int, generator: Generator) -> None:
         super().begin_fit(n_phases, n_bytes, generator)
-        self._lines_a_phase = min(max(self._n_lines // n_phases, 1), _LINES_A_PHASE)
+        self._lines_a_phase = min(max(self._n_lines // self._n_phases, 1), _LINES_A_PHASE)
 
     def begin_phase(self, phase: Phase, run: PhaseRun | None) -> None:
         super().begin_phase(phase, run)

@@ -144,6 +144,15 @@ def test_nothing_is_written_unless_asked(digits, capfd):
     assert progress_bars(0) is None
 
 
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_fit_in_which_nothing_is_trained_has_nothing_to_tell(is_terminal, digits, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal, raising=False)
+    untrained = {"pretrain": None, "finetune": None, "verbose": 1}
+    assert small_stack(**untrained).fit(digits[:100]).history_ == []
+    for _ in range(2):  # the second time its layers are there already
+        assert small_stack(memory=tmp_path, **untrained).fit(digits[:100]).history_ == []
+
+
 # Bars -------------------------------------------------------------------------------------------------------
 
 
