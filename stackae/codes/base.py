@@ -21,6 +21,10 @@ class CodeModule(nn.Module):
     #: Whether the code is drawn at random in training.
     draws: ClassVar[bool] = False
 
+    def initialise(self, weight: Tensor, bias: Tensor) -> None:
+        """Start the map that gives the activations, head after head along the first axis, where the code
+        wants it otherwise than it was drawn."""
+
     @abstractmethod
     def forward(self, activations: Tensor, generator: Generator | None) -> Tensor:
         """Return the code (samples × units); ``generator`` is given in training and None otherwise."""

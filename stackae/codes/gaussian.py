@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 #: Bounds of the log-variance: far outside what training reaches, they keep its exponential finite.
 _LOG_VARIANCE = (-20.0, 20.0)
+#: The log-variance at the start. Higher, and little is learned before it has fallen; lower, and units that
+#: the divergence puts out take long to rise to the prior.
+_FIRST_LOG_VARIANCE = -2.0
 
 
 class GaussianCode(Code):
@@ -23,7 +26,8 @@ class GaussianCode(Code):
     In training the code is drawn from it (reparameterised: mean + standard deviation · normal draw); outside
     of training it is the mean. ``weight`` times the Kullback-Leibler divergence from the standard normal
     distribution, ½·Σⱼ μⱼ² + σⱼ² - log σⱼ² - 1, is added to the loss, so that codes of new rows can be drawn
-    from that distribution: ``sample``.
+    from that distribution: ``sample``. At the start the standard deviation is exp(-1) = 0.37 for every unit
+    and row, so that draws do not drown the means from which the decoder learns.
 
     Parameters
     ----------
@@ -63,6 +67,11 @@ class _GaussianCodeModule(CodeModule):
     def __init__(self, weight: float) -> None:
         super().__init__()
         self.weight = weight
+
+    @torch.no_grad()
+    def initialise(self, weight: Tensor, bias: Tensor) -> None:
+        weight.chunk(2)[1].zero_()
+        bias.chunk(2)[1].fill_(_FIRST_LOG_VARIANCE)
 
     def forward(self, activations: Tensor, generator: Generator | None) -> Tensor:
         mean, log_variance = _heads(activations)

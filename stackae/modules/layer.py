@@ -122,6 +122,9 @@ class Layer(nn.Module):
     def initialise(self, generator: Generator) -> None:
         """Draw the starting weights."""
         self.network.initialise(generator)
+        heads = self.network.head_parameters
+        if self.code is not None and heads is not None:
+            self.code.initialise(*heads)
         for module in self.penalty_modules:
             module.initialise(generator)  # type: ignore[operator]
 

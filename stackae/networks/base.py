@@ -25,6 +25,12 @@ class NetworkModule(nn.Module):
         shared, (filters × weights)."""
 
     @property
+    def head_parameters(self) -> tuple[Tensor, Tensor] | None:
+        """Weight and bias of the encoder's last map, head after head along their first axis; None: a code
+        cannot say how they start."""
+        return None
+
+    @property
     def unit_bias(self) -> Tensor | None:
         """What is added to each unit's preactivation, (units,); None where units share it."""
         return None

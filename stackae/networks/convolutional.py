@@ -166,6 +166,10 @@ class ConvolutionalModule(NetworkModule):
         weight = self.encoder_weight
         return (weight if self.image.channels_first else weight.permute(0, 2, 3, 1)).flatten(1)
 
+    @property
+    def head_parameters(self) -> tuple[Tensor, Tensor]:
+        return self.encoder_weight, self.encoder_bias
+
     @torch.no_grad()
     def initialise(self, generator: Generator) -> None:
         area = self.encoder_weight[0, 0].numel()

@@ -62,6 +62,10 @@ class DenseModule(NetworkModule):
         return self.encoder_weight
 
     @property
+    def head_parameters(self) -> tuple[Tensor, Tensor]:
+        return self.encoder_weight, self.encoder_bias
+
+    @property
     def unit_bias(self) -> Tensor:
         return self.encoder_bias
 

@@ -151,6 +151,10 @@ class RecurrentModule(NetworkModule):
         weights: Tensor = self.encoder.weight_ih_l0  # type: ignore[assignment]
         return weights
 
+    @property
+    def head_parameters(self) -> tuple[Tensor, Tensor]:
+        return self.code_weight, self.code_bias
+
     @torch.no_grad()
     def initialise(self, generator: Generator) -> None:
         for parameter in self.parameters():
