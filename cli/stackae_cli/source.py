@@ -109,14 +109,23 @@ class Source:
 
 
 def kept_columns(run: str) -> dict[str, str]:
-    """The columns of labels and ids that a run's configuration names; none where it cannot be read."""
+    """The columns of labels and ids that a run keeps, or the one that it is made from."""
+    config = config_of(run)
+    before = config.get("run")
+    named = kept_columns(before) if isinstance(before, str) and before != run else {}
+    own = {name: config.get(name) for name in ("labels", "id")}
+    return named | {
+        name: value for name, value in own.items() if isinstance(value, str) and _is_column(value)
+    }
+
+
+def config_of(run: str) -> dict[str, Any]:
+    """What a run's configuration says; nothing where it cannot be read."""
     path = Path(run) / CONFIG
     try:
-        config = read_config(path) if path.is_file() else {}
+        return read_config(path) if path.is_file() else {}
     except ValueError:
         return {}
-    named = {name: config.get(name) for name in ("labels", "id")}
-    return {name: column for name, column in named.items() if isinstance(column, str) and _is_column(column)}
 
 
 def say_what_is_ignored(source: Source, data: DataSet, run: str) -> None:

@@ -225,7 +225,8 @@ def find_columns(path: StrPath, names: Sequence[str], spec: TableSpec) -> Places
     features = rest if spec.features is None else list(spec.features)
     if known := [name for name in features if name in apart]:
         raise ParameterError(
-            f"column {known[0]!r} cannot be dropped, nor hold labels or ids: the model knows it as a feature"
+            f"{os.fspath(path)}: column {known[0]!r} cannot be dropped, nor hold labels or ids: the model"
+            " knows it as a feature"
         )
     if missing := [name for name in features if name not in places]:
         raise refusal(path, f"no column {listed(missing)}, which the model knows", f"it has {listed(names)}")

@@ -12,7 +12,7 @@ import joblib
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import is_classifier, is_regressor
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, DataDimensionalityWarning
 
 from stackae.data.labels import CLASSIFY, as_labels
 from stackae.estimators.stacked import StackedAutoencoder
@@ -253,7 +253,8 @@ def _fit_and_judge(method: str, task: Task, trial: Trial) -> Record | None:
 def _quiet() -> Iterator[None]:
     """What has not converged in scikit-learn's number of iterations is judged as it is; names stay out."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+        for category in (ConvergenceWarning, DataDimensionalityWarning):
+            warnings.simplefilter("ignore", category)
         warnings.filterwarnings("ignore", message="X does not have valid feature names")
         yield
 

@@ -123,3 +123,16 @@ def test_rows_without_a_label_have_no_part_in_the_probes_of_evaluate(stackae, ta
     done = stackae("evaluate", path, "--labels", "kind", "--id", "who", *options, *brief)
     assert done.code == 0, done.err
     assert "60 training rows and 40 without a label, 20 test rows, 1 split" in done.out
+
+
+def test_a_run_made_from_another_knows_its_columns_too(stackae, table, run, tmp_path):
+    path, made = tmp_path / "table.csv", tmp_path / "made"
+    assert stackae("detect", run, path, "--out", made).code == 0
+    done = stackae("score", made, path)
+    assert (done.code, done.err) == (0, "")
+
+
+def test_a_run_alone_is_evaluated_on_what_it_was_made_from(stackae, table, run):
+    done = stackae("evaluate", run, "--method", "PCA", "--few-labels", 10)
+    assert done.code == 0, done.err
+    assert "90 training rows, 30 test rows" in done.out

@@ -16,7 +16,7 @@ from stackae_cli.labelled_samples import one_split, read_training_samples, sampl
 from stackae_cli.layer_spec import LayerSpec, parse_layer
 from stackae_cli.options import about, common_options, data_options, device_option, is_quiet, load_run
 from stackae_cli.run_folder import MODEL, seconds_of
-from stackae_cli.source import Source, say_what_is_ignored
+from stackae_cli.source import Source, config_of, say_what_is_ignored
 from stackae_cli.streams import result
 from stackae_cli.task import settled_task, task_option
 
@@ -101,7 +101,8 @@ _WITHOUT_RUN = {
 def evaluate(where: tuple[str, ...], json_path: Path | None, picture: Path | None, **options: Any) -> None:
     """Compare features with PCA's of the same width, on labelled rows, and say who wins.
 
-    With RUN its codes are judged, on the test rows of a data set or a quarter of a file's rows. Without it a
+    With RUN its codes are judged, on the test rows of a data set or a quarter of a file's rows; where DATA is
+    left out, on what the run was made from. Without it a
     stack is trained at each width, on several random splits of DATA (of a data set's training rows: its test
     rows are not touched). Simple models, logistic regression, 5 nearest neighbours and k-means, learn from
     the features of training rows and are asked about test rows. Where labels are numbers to predict, the
@@ -150,13 +151,13 @@ def _known(methods: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _run_and_data(where: tuple[str, ...]) -> tuple[str | None, str]:
-    """A run, if one is named, and the data: ``RUN DATA``, ``RUN`` or ``DATA``."""
+    """A run, if one is named, and the data: ``RUN DATA``, ``RUN`` (on its own data) or ``DATA``."""
     if len(where) > 2:
         raise click.UsageError(f"expected RUN and DATA, got {len(where)} arguments")
     if len(where) == 2:
         return where[0], where[1]
     if where and (where[0].endswith(".safetensors") or (Path(where[0]) / MODEL).is_file()):
-        return where[0], "digits"
+        return where[0], str(config_of(where[0]).get("data", "digits"))
     return None, where[0] if where else "digits"
 
 
