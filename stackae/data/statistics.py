@@ -35,6 +35,19 @@ def column_means(
     return mean
 
 
+def column_moments(
+    X: Matrix, weights: npt.NDArray[np.float64] | None = None
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The mean and the variance of each column; missing cells (NaN) are passed over.
+
+    What rounding leaves of a constant column is no variance: it is 0.
+    """
+    mean = column_means(X, weights)
+    variance = column_means(X, weights, lambda block: np.square(block - mean))
+    constant = np.sqrt(variance) <= 10 * np.finfo(np.float64).eps * np.abs(mean)
+    return mean, np.where(constant, 0.0, variance)
+
+
 def column_range(X: Matrix) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """The least and the greatest value of each column; inf and -inf where all are missing (NaN)."""
     low, high = (np.full(X.shape[1], bound) for bound in (np.inf, -np.inf))

@@ -64,7 +64,8 @@ class Autoencoder(BaseAutoencoder):
         ``"auto"``: cross-entropy for data within [0, 1], else squared error.
     scale : {"auto", "standard", "minmax"} or None, default="auto"
         ``"auto"``: data already within [0, 1] stay. Of any others, columns of nothing but 0 and 1 stay, which
-        standard deviations would blow up where one of the two is rare, and the rest is standardised.
+        standard deviations would blow up where one of the two is rare, and the rest is standardised, unless
+        it has been scaled before: all standard deviations from 0.02 to 2 beside columns of 0 and 1.
         ``"standard"`` and ``"minmax"``: every column; None: none.
     training : Training or "auto", default="auto"
     missing_values : float or None, default=None

@@ -239,7 +239,7 @@ def _inputs(summary: Summary) -> Inputs:
     if empty := np.flatnonzero(summary.low > summary.high).tolist():
         raise DataError(f"column {empty[0]} has no value, all are missing; drop it")
     low, high = float(summary.low.min()), float(summary.high.max())
-    return Inputs(low, high, (summary.n_features,), binary=summary.binary)
+    return Inputs(low, high, (summary.n_features,), binary=summary.binary, is_scaled=summary.is_scaled)
 
 
 def _layers(resolved: Sequence[Composition], summary: Summary, context: FitContext) -> list[Layer]:

@@ -8,13 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from stackae.data.matrix import Matrix
-from stackae.data.statistics import binary_columns, column_range, two_valuedness
+from stackae.data.statistics import binary_columns, column_moments, column_range, two_valuedness
 from stackae.fitting.parameters import StackParameters
 
 Floats = npt.NDArray[np.float64]
 
 #: So many values, at most, say how near data are to having two values only.
 _VALUES_LOOKED_AT = 2**23
+#: Standard deviations of columns that somebody has scaled: long tails onto [0, 1], or to 1 and a little more.
+_OF_SCALED_COLUMNS = 0.02, 2.0
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Summary:
     high: Floats
     #: Which columns hold nothing but zeros and ones, and both (n_features,); None where nothing asks.
     binary: npt.NDArray[np.bool_] | None = None
+    #: Whether there are such columns, and all others vary about as much: somebody has scaled them.
+    is_scaled: bool = False
     #: How near data in [0, 1] are to having two values only; None for others, and where nothing asks.
     two_valuedness: float | None = None
     is_sparse: bool = False
@@ -42,7 +46,9 @@ def summarise(X: Matrix, weights: Floats | None = None, parameters: StackParamet
     summary = replace(counted(X, weights), low=low, high=high)
     in_unit_interval = bool(low.min() >= 0 and high.max() <= 1)
     if parameters is not None and parameters.asks_for_binary(in_unit_interval=in_unit_interval):
-        summary = replace(summary, binary=binary_columns(X, low, high))
+        binary = binary_columns(X, low, high)
+        is_scaled = not in_unit_interval and _vary_as_binary_columns(X, weights, binary)
+        summary = replace(summary, binary=binary, is_scaled=is_scaled)
     if parameters is not None and parameters.of_widths:
         summary = replace(summary, two_valuedness=_two_valuedness(X, parameters.scale))
     return summary
@@ -55,6 +61,16 @@ def counted(X: Matrix, weights: Floats | None = None) -> Summary:
     return Summary(
         *X.shape, n_visits, unknown, unknown, is_sparse=X.is_sparse, is_weighted=weights is not None
     )
+
+
+def _vary_as_binary_columns(X: Matrix, weights: Floats | None, binary: npt.NDArray[np.bool_]) -> bool:
+    """Whether all columns beside zeros and ones have standard deviations such as min-max or standard scaling
+    leaves, so that none need be scaled to count beside them."""
+    if not binary.any():
+        return False
+    spreads = np.sqrt(column_moments(X, weights)[1][~binary])
+    least, greatest = _OF_SCALED_COLUMNS
+    return bool(((spreads == 0) | ((least <= spreads) & (spreads <= greatest))).all())
 
 
 def _two_valuedness(X: Matrix, scale: str | None) -> float | None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from stackae.data.matrix import DenseMatrix, Matrix
-from stackae.data.statistics import column_means, column_range
+from stackae.data.statistics import column_moments, column_range
 
 
 class Scaling(nn.Module):
@@ -95,14 +95,11 @@ def fit_scaling(
     if kind == "minmax":
         low, high = column_range(X)
         return _scaling(low, np.where(high > low, high - low, 1.0))
-    mean = column_means(X, weights)
-    variance = column_means(X, weights, lambda block: np.square(block - mean))
-    # What rounding leaves of a constant column is no spread.
-    constant = np.sqrt(variance) <= 10 * np.finfo(np.float64).eps * np.abs(mean)
+    mean, variance = column_moments(X, weights)
     if kind == "spread":
-        spread = float(np.sqrt(np.where(constant, 0.0, variance).mean()))
+        spread = float(np.sqrt(variance.mean()))
         return _scaling(np.zeros(n_features), np.full(n_features, spread if spread > 0 else 1.0))
-    return _scaling(mean, np.where(constant, 1.0, np.sqrt(variance)))
+    return _scaling(mean, np.where(variance > 0, np.sqrt(variance), 1.0))
 
 
 def apply_scaling(scaling: Scaling, X: Matrix) -> Tensor:

@@ -68,9 +68,10 @@ def test_columns_of_zeros_and_ones_stay_and_the_others_are_standardised(kind, tm
     assert type(model.module_[0].loss).__name__ == loss
 
 
-@pytest.mark.parametrize(("columns", "looks"), [(NUMBERS, 1), ([0, 1, 4], 2), ([3, 4, 5], 1)])
+@pytest.mark.parametrize(("columns", "looks"), [(NUMBERS, 1), ([0, 1, 4], 4), ([3, 4, 5], 1)])
 def test_columns_are_looked_at_again_only_where_some_may_stay(columns, looks, monkeypatch):
-    """Numbers alone have no range from 0 to 1, and data within [0, 1] stay anyway."""
+    """Numbers alone have no range from 0 to 1, and data within [0, 1] stay anyway; of the others it is asked
+    which columns stay, and how much the rest varies."""
     X, read = mixed()[:, columns], []
     monkeypatch.setattr(matrix, "_BLOCK", 30)  # 10 samples a block
 
@@ -150,6 +151,26 @@ def dummies_and_numbers(n_samples=800):
     numbers = (numbers - numbers.mean(0)) / numbers.std(0)
     values = np.minimum(rng.geometric(0.5, (n_samples, 4)), 8) - 1
     return np.hstack([numbers, np.eye(8)[values].reshape(n_samples, 32)])
+
+
+@pytest.mark.parametrize(
+    ("numbers", "scale"),
+    [
+        (lambda z: z, "none"),  # standardised
+        (lambda z: (z - z.min(0)) / np.ptp(z, 0) * 1.0001, "none"),  # onto [0, 1], but for one value
+        (lambda z: 3 * z, "standard, 32 columns kept 0/1"),
+        (lambda z: np.c_[z[:, :7], 100 * z[:, 7]], "standard, 32 columns kept 0/1"),
+        (lambda z: z / 100, "standard, 32 columns kept 0/1"),
+    ],
+)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_numbers_that_were_scaled_before_stay_beside_dummies(numbers, scale, weighted):
+    X = dummies_and_numbers()
+    X[:, :8] = numbers(X[:, :8])
+    weights = np.ones(len(X)) if weighted else None
+    plan = small_autoencoder(3).plan(X, sample_weight=weights)
+    assert plan.layers[0].parts.scaling_in_words == scale
+    assert type(plan.layers[0].parts.loss).__name__ == "SquaredError"
 
 
 def test_rare_dummies_are_not_blown_up_at_the_cost_of_all_else():

@@ -39,6 +39,8 @@ class Inputs:
         Whether most of them are zero.
     binary : ndarray of bool or None
         Which columns hold nothing but zeros and ones, where loss or scale ask; None for codes.
+    is_scaled : bool
+        Whether there are such columns, and the others vary about as much.
     """
 
     low: float
@@ -47,6 +49,7 @@ class Inputs:
     activation: str | None = None
     sparse: bool = False
     binary: npt.NDArray[np.bool_] | None = None
+    is_scaled: bool = False
 
     @property
     def in_unit_interval(self) -> bool:
@@ -154,7 +157,7 @@ def _resolve_scale(layer: Composition, inputs: Inputs) -> str | None:
         return layer.scale
     needs_unit = layer.loss is not None and layer.loss.needs_unit_interval
     if inputs.activation is None:
-        keep = inputs.in_unit_interval
+        keep = inputs.in_unit_interval or (inputs.is_scaled and not needs_unit)
     else:
         keep = ACTIVATIONS[inputs.activation].bounded and (inputs.in_unit_interval or not needs_unit)
     if keep:
