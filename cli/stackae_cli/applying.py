@@ -9,7 +9,7 @@ from typing import Any
 
 from stackae.data.writers import check_destination, write_table
 from stackae_cli.options import about, say_written
-from stackae_cli.source import Source, say_what_is_ignored
+from stackae_cli.source import Source, data_of, say_what_is_ignored
 
 
 class Application:
@@ -42,7 +42,7 @@ class Application:
         options: Mapping[str, Any],
         destinations: Sequence[Path],
     ) -> None:
-        self.source = Source.of(options)
+        self.source = Source.of({**options, "data": data_of(run, options["data"])})
         for path in destinations:
             check_destination(path, ids=self.source.id is not None)
         self.model = load(run, device)

@@ -33,7 +33,7 @@ def read_training_samples(source: Source, model: BaseEncoder | None = None) -> D
     return whole
 
 
-def one_split(source: Source, whole: DataSet, model: BaseEncoder, task: str) -> Split:
+def one_split(source: Source, whole: DataSet, model: BaseEncoder, task: str, unlabelled: Any) -> Split:
     """A data set's own training and test rows, or a quarter of a file's for the test."""
     import numpy as np
 
@@ -45,7 +45,7 @@ def one_split(source: Source, whole: DataSet, model: BaseEncoder, task: str) -> 
         test = source.test_half().read(model, labels=True)
         return Split(X, y, np.asarray(test.X), cast(Any, test.y), task)
     with about(source.data):
-        return resplit(X, y, task=task)(0)
+        return resplit(X, y, task=task, unlabelled=unlabelled)(0)
 
 
 def samples_of_run(run: str, whole: DataSet, split: Split, model: BaseEncoder) -> tuple[Any, list[str]]:

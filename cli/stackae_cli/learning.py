@@ -13,16 +13,13 @@ import numpy as np
 
 from stackae_cli.options import note
 from stackae_cli.resume import checkpoints_in
-from stackae_cli.run_folder import CHECKPOINTS, HELD_OUT
+from stackae_cli.run_folder import CHECKPOINTS, HELD_OUT, held_out_in_words
 from stackae_cli.source import Source
-from stackae_cli.task import settled_task
+from stackae_cli.task import UNLABELLED, settled_task
 
 if TYPE_CHECKING:
     from stackae.data import DataSet
     from stackae.estimators import BaseEncoder
-
-#: What ``--unlabelled`` means to the classifier.
-_UNLABELLED: dict[str, Any] = {"auto": "auto", "-1": -1, "none": None}
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,7 @@ def read_learned(source: Source, encoder: BaseEncoder, options: Mapping[str, Any
         raise ParameterError(f"{source.data} brings no labels; give --labels, a column of it or a file")
     with about(source.data):
         if settled_task(options["task"], source, data.y) == CLASSIFY:
-            labels = as_labels(data.y, _UNLABELLED[options["unlabelled"]])
+            labels = as_labels(data.y, UNLABELLED[options["unlabelled"]])
             targets = np.full(len(labels.known), None, dtype=object)
             targets[labels.known] = labels.values
             return Learned(data, targets, labels.known, True)
@@ -117,15 +114,4 @@ def judged(
         }
         atomic_write_text(path, json.dumps(found, indent=2) + "\n")
         shutil.rmtree(folder / CHECKPOINTS / "held-out", ignore_errors=True)
-    return in_words(json.loads(path.read_text(encoding="utf-8")))
-
-
-def in_words(found: Mapping[str, Any]) -> str:
-    """What was found on held-out rows, as a sentence."""
-    is_share = found["measure"] == "accuracy"
-    (_, own), *others = (
-        (name, f"{100 * score:.1f} %" if is_share else f"{score:.3f}")
-        for name, score in found["scores"].items()
-    )
-    beside = ", ".join(f"{name} {score}" for name, score in others)
-    return f"{'accuracy' if is_share else 'R²'} {own} on {found['rows']:,} held-out rows; {beside}"
+    return held_out_in_words(folder)

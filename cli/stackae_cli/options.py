@@ -23,10 +23,20 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+#: What models are called.
+_KINDS = {
+    "Autoencoder": "a pretrained autoencoder",
+    "StackedAutoencoder": "a pretrained stack",
+    "StackedAutoencoderClassifier": "a classifier",
+    "StackedAutoencoderRegressor": "a regressor",
+    "StackedAutoencoderDetector": "a detector",
+}
 #: Where a command's context keeps ``--quiet``.
 _QUIET = "stackae quiet"
 #: The argument that names rows; the bundled data set where it is left out.
 data_argument = click.argument("data", default="digits", metavar="[DATA]", type=click.Path())
+#: The same where a run can say what it was made from.
+data_beside_run = click.argument("data", required=False, metavar="[DATA]", type=click.Path())
 #: The argument that names a model.
 run_argument = click.argument("run", metavar="RUN", type=click.Path())
 
@@ -49,7 +59,7 @@ def data_options(function: F) -> F:
         click.option(
             "--id",
             metavar="COLUMN",
-            help="What the rows are called by: no feature, but the first column of what is written.",
+            help="What the rows are called by: it is no feature, and stands before what is written.",
         ),
         click.option(
             "--drop", multiple=True, metavar="COLUMN", help="Leave a column of DATA out (repeatable)."
@@ -111,7 +121,7 @@ def device_option(function: F) -> F:
 
 def model_on_rows(function: F) -> F:
     """The arguments RUN and DATA, and every option that goes with them."""
-    for option in (common_options, data_options, device_option, data_argument, run_argument):
+    for option in (common_options, data_options, device_option, data_beside_run, run_argument):
         function = option(function)
     return function
 
@@ -162,8 +172,8 @@ def load_stack(run: str, device: str) -> Autoencoder | StackedAutoencoder:
     """The same, which must be one that others can be built on."""
     from stackae import Autoencoder, StackedAutoencoder
 
-    kinds = (Autoencoder, StackedAutoencoder)
-    model: Autoencoder | StackedAutoencoder = _of_kind(run, device, kinds, "a pretrained run")
+    kinds = (StackedAutoencoder, Autoencoder)
+    model: Autoencoder | StackedAutoencoder = _of_kind(run, device, kinds, "a run of stackae pretrain")
     return model
 
 
@@ -200,8 +210,9 @@ def _of_kind(run: str, device: str, kinds: tuple[type, ...], instead: str) -> An
 
     model = load_run(run, device)
     if not isinstance(model, kinds):
-        names = ", ".join(kind.__name__ for kind in kinds)
-        raise ParameterError(f"{run}: must be one of {names}, got {type(model).__name__}; give {instead}")
+        wanted = " or ".join(dict.fromkeys(_KINDS[kind.__name__] for kind in kinds))
+        found = _KINDS[type(model).__name__]
+        raise ParameterError(f"{run}: holds {found}, where {wanted} is needed; give {instead}")
     return model
 
 

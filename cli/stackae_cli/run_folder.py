@@ -185,6 +185,33 @@ def seconds_of(path: Path) -> float | None:
         raise ModelFileError(f"{history}: is damaged; remove it if you trust the run") from None
 
 
+def held_out_in_words(path: Path) -> str | None:
+    """How well a run's first fit did on rows that were held out, in a sentence; None where nobody asked.
+
+    Raises
+    ------
+    ModelFileError
+        The file that says it is damaged.
+    """
+    if not (path / HELD_OUT).is_file():
+        return None
+    try:
+        found = json.loads((path / HELD_OUT).read_text(encoding="utf-8"))
+        return _in_words(found)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        raise ModelFileError(f"{path / HELD_OUT}: is damaged; remove it if you trust the run") from None
+
+
+def _in_words(found: Mapping[str, Any]) -> str:
+    is_share = found["measure"] == "accuracy"
+    (_, own), *others = (
+        (name, f"{100 * score:.1f} %" if is_share else f"{score:.3f}")
+        for name, score in found["scores"].items()
+    )
+    beside = ", ".join(f"{name} {score}" for name, score in others)
+    return f"{'accuracy' if is_share else 'R²'} {own} on {found['rows']:,} held-out rows; {beside}"
+
+
 def _leftovers(folder: Path) -> list[Path]:
     """Files that writes left which were killed."""
     return [path for path in folder.iterdir() if _LEFTOVER.fullmatch(path.name) and not path.is_dir()]

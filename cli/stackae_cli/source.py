@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import click
+
 from stackae_cli.run_folder import CONFIG, read_config
 
 if TYPE_CHECKING:
@@ -106,6 +108,25 @@ class Source:
     def test_half(self) -> Source:
         """The test rows of the data set that is named."""
         return replace(self, data=f"{self.data_set}:test")
+
+
+def data_of(run: str, data: str | None) -> str:
+    """DATA as it was given; where it was not, what a run was made from, which is said.
+
+    Raises
+    ------
+    UsageError
+        The run does not say it.
+    """
+    from stackae_cli.options import note
+
+    if data is not None:
+        return data
+    own = config_of(run).get("data")
+    if not isinstance(own, str):
+        raise click.UsageError(f"missing argument DATA: {run} does not say what it was made from")
+    note(f"DATA is {own}, which {run} was made from")
+    return own
 
 
 def kept_columns(run: str) -> dict[str, str]:

@@ -11,6 +11,9 @@ import click
 from stackae_cli.options import note
 from stackae_cli.source import Source
 
+#: What ``--unlabelled`` means.
+UNLABELLED: dict[str, Any] = {"auto": "auto", "-1": -1, "none": None}
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -23,6 +26,18 @@ def task_option(function: F) -> F:
         show_default=True,
         help="What labels are. auto: classes where they are text, booleans or few whole numbers, numbers to"
         " predict where they have fractions or are many.",
+    )(function)
+
+
+def unlabelled_option(function: F) -> F:
+    """``--unlabelled``."""
+    return click.option(
+        "--unlabelled",
+        type=click.Choice(list(UNLABELLED)),
+        default="auto",
+        show_default=True,
+        help="What a class of -1 means: no label, or (none) a class. auto: no label beside two or more other"
+        " classes, with a warning.",
     )(function)
 
 
@@ -49,5 +64,6 @@ def settled_task(task: str, source: Source, y: Any) -> str:
         )
     if source.data_set is None:
         taken, other = ("classes", REGRESS) if found.task == CLASSIFY else ("numbers to predict", CLASSIFY)
-        note(f"{source.data}: the labels are {found.labels}: taken as {taken}; --task {other} overrules")
+        overrules = f"; --task {other} overrules" if found.are_numbers else ""
+        note(f"{source.data}: the labels are {found.labels}: taken as {taken}{overrules}")
     return found.task

@@ -10,7 +10,7 @@ import os
 import warnings
 from array import array
 from codecs import BOM_UTF8
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import IO
@@ -111,7 +111,7 @@ def _layout(path: StrPath, file: IO[bytes], spec: TableSpec) -> _Layout:
     if not first:
         raise refusal(path, "empty file", mend="give at least one row")
     others = [row for _, _, row in islice(records, _ROWS_LOOKED_AT)]
-    has_header = _has_header(path, first, others) if spec.header is None else spec.header
+    has_header = _has_header(path, first, others, spec.features) if spec.header is None else spec.header
     blank = next((place for place, cell in enumerate(first, 1) if not cell.strip()), None)
     if blank is not None and all(_is_number(cell) for cell in first if cell.strip()):
         raise _missing(path, line, f"column {blank}")  # a header without a name, or a row without a value
@@ -127,16 +127,19 @@ def _layout(path: StrPath, file: IO[bytes], spec: TableSpec) -> _Layout:
     return _Layout(first, len(first), end, places)
 
 
-def _has_header(path: StrPath, first: list[str], others: list[list[str]]) -> bool:
-    """Whether the first row names the columns: it is no row of numbers, or of numbers that count."""
-    if not all(_is_number(cell) for cell in first if cell.strip()):
+def _has_header(
+    path: StrPath, first: list[str], others: list[list[str]], known: Sequence[str] | None
+) -> bool:
+    """Whether the first row names the columns: the known ones, or it is no row of numbers, or of numbers that
+    count."""
+    if not all(_is_number(cell) for cell in first if cell.strip()) or (known and {*known} <= {*first}):
         return True
     if not _counts(first) or any(map(_counts, others)) or not others:
         return False
     shown = ", ".join(first[:3])
     warnings.warn(
         f"{os.fspath(path)}: the first row ({shown}, ...) is taken as a header, since its numbers rise and no"
-        " other row's do; --no-header (header=False) makes it a row",
+        " other row's do; --header (header=True) says so without this warning, --no-header makes it a row",
         StackaeWarning,
         stacklevel=2,
     )
@@ -209,7 +212,7 @@ def _read_carefully(path: StrPath, file: IO[bytes], layout: _Layout) -> tuple[np
             if not row[position].strip():
                 raise _missing(path, line, layout.column(position)) from None
             where = f"line {line}, {layout.column(position)}"
-            mend = "drop the column, or turn it into numbers"
+            mend = "drop the column (or say what it is: --labels, --id), or turn it into numbers"
             raise refusal(path, f"{row[position][:50]!r} is not a number", where, mend) from None
         for place, column in zip(layout.text_columns, texts, strict=True):
             column.append(row[place])

@@ -226,7 +226,7 @@ def find_columns(path: StrPath, names: Sequence[str], spec: TableSpec) -> Places
     if known := [name for name in features if name in apart]:
         raise ParameterError(
             f"{os.fspath(path)}: column {known[0]!r} cannot be dropped, nor hold labels or ids: the model"
-            " knows it as a feature"
+            " knows it as a feature; pretrain one without it (--labels, --id or --drop)"
         )
     if missing := [name for name in features if name not in places]:
         raise refusal(path, f"no column {listed(missing)}, which the model knows", f"it has {listed(names)}")

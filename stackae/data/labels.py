@@ -43,6 +43,11 @@ class LabelTask(NamedTuple):
     task: str | None
     labels: str
 
+    @property
+    def are_numbers(self) -> bool:
+        """Whether they may be predicted as numbers, too."""
+        return "number" in self.labels
+
 
 def as_labels(y: Any, unlabelled: Unlabelled = "auto") -> Labels:
     """The labels in a container, and which samples have one.
@@ -223,14 +228,15 @@ def _means_no_label(values: npt.NDArray[Any], marked: npt.NDArray[np.bool_], unl
     if any(_is_below_zero_or_broken(label) for label in others):
         return False
     enough = len(others) > 1
-    taken, said, otherwise = (
-        (f"no label beside {len(others):,} classes", "-1", "None makes it a class")
+    taken, said, value, otherwise = (
+        (f"no label beside {len(others):,} classes", "-1", "None", "makes it a class")
         if enough
-        else (f"a class beside {others[0]!r}", "None", "-1 makes it no label")
+        else (f"a class beside {others[0]!r}", "None", "-1", "makes it no label")
     )
     warnings.warn(
         f"y: -1, in {int(marked.sum()):,} of {len(values):,} rows, is taken as {taken};"
-        f" unlabelled={said} says so without this warning, unlabelled={otherwise}",
+        f" unlabelled={said} (--unlabelled {said.lower()}) says so without this warning,"
+        f" unlabelled={value} (--unlabelled {value.lower()}) {otherwise}",
         StackaeWarning,
         stacklevel=3,
     )

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import train_test_split
 
-from stackae.data.labels import CLASSIFY, REGRESS, Labels, as_cells, as_labels, task_of
+from stackae.data.labels import CLASSIFY, REGRESS, Labels, Unlabelled, as_cells, as_labels, task_of
 from stackae.estimators._validation import check_X
 from stackae.estimators.stacked import StackedAutoencoder
 from stackae.exceptions import DataError, ParameterError
@@ -27,7 +27,8 @@ class Split(NamedTuple):
     X_test, y_test
         Likewise.
     task : {"auto", "classify", "regress"}, default="auto"
-        ``"auto"``: as :func:`stackae.data.labels.task_of` takes ``y``.
+        ``"auto"``: as :func:`stackae.data.labels.task_of` takes ``y``, and -1 as
+        :func:`stackae.data.labels.as_labels` does; else -1 is a class.
     unlabelled : array-like or sparse matrix of shape (n_unlabelled, n_features), default=None
         Training rows without a label: features are fitted on them too.
     """
@@ -45,7 +46,9 @@ class Split(NamedTuple):
         return self.X if self.unlabelled is None else np.vstack([self.X, self.unlabelled])
 
 
-def resplit(X: Any, y: Any, test_share: float = 0.25, *, task: str = "auto") -> Callable[[int], Split]:
+def resplit(
+    X: Any, y: Any, test_share: float = 0.25, *, task: str = "auto", unlabelled: Unlabelled = "auto"
+) -> Callable[[int], Split]:
     """Give, for a seed, a random split of the rows, of each class its share where it has two rows or more.
 
     Parameters
@@ -60,6 +63,8 @@ def resplit(X: Any, y: Any, test_share: float = 0.25, *, task: str = "auto") -> 
     task : {"auto", "classify", "regress"}, default="auto"
         ``"auto"``: numbers with a fraction and many whole ones are targets of a regression, text and few
         whole numbers classes.
+    unlabelled : {"auto", -1} or None, default="auto"
+        What a class of -1 means; see :func:`stackae.data.labels.as_labels`.
 
     Raises
     ------
@@ -70,10 +75,10 @@ def resplit(X: Any, y: Any, test_share: float = 0.25, *, task: str = "auto") -> 
         ``task`` is another word, or ``"auto"`` where labels are texts that nearly all differ.
     """
     rows, task = as_rows(X), settled(task, y)
-    labels, known = _known(y, task)
+    labels, known = _known(y, task, unlabelled)
     if len(known) != len(rows):
         raise DataError(f"y must have one label a row, {len(rows)}, got {len(known)}")
-    unlabelled, rows = (None if known.all() else rows[~known]), rows[known]
+    others, rows = (None if known.all() else rows[~known]), rows[known]
     labels = _of_task(labels, task)
     stratify = labels if task == CLASSIFY and _enough_of_each(labels, test_share) else None
 
@@ -86,7 +91,7 @@ def resplit(X: Any, y: Any, test_share: float = 0.25, *, task: str = "auto") -> 
                 f"a split left one class among its {len(train)} training rows; leave out classes of fewer"
                 " than two rows"
             )
-        return Split(train, y_train, test, y_test, task, unlabelled)
+        return Split(train, y_train, test, y_test, task, others)
 
     return split
 
@@ -130,7 +135,8 @@ def checked(split: Split, task: str | None = None) -> Split:
     X, X_test = as_rows(split.X), as_rows(split.X_test)
     both = np.concatenate([_column(split.y), _column(split.y_test)])
     own = settled(split.task if split.task != "auto" or task is None else task, both)
-    labels, known = _known(both, own)
+    # Where the task is said, so is what -1 means: resplit has taken out what is no label.
+    labels, known = _known(both, own, "auto" if split.task == "auto" else None)
     labels, n, n_known = _of_task(labels, own), len(X), int(known[: len(X)].sum())
     rest = [] if split.unlabelled is None else [as_rows(split.unlabelled)]
     rest += [] if n_known == n else [X[~known[:n]]]
@@ -154,9 +160,9 @@ def _column(y: Any) -> npt.NDArray[Any]:
     return labels
 
 
-def _known(y: Any, task: str) -> Labels:
+def _known(y: Any, task: str, unlabelled: Unlabelled = "auto") -> Labels:
     """The labels that are there; a target of -1 is a number."""
-    return as_labels(_column(y), "auto" if task == CLASSIFY else None)
+    return as_labels(_column(y), unlabelled if task == CLASSIFY else None)
 
 
 def as_rows(X: Any) -> Floats:

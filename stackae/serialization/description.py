@@ -89,6 +89,8 @@ def _described(header: dict[str, Any], table: dict[str, dict[str, Any]]) -> dict
     for phase in ("finetune", "supervised"):
         if losses := [float(record["loss"]) for record in history if record["phase"] == phase]:
             found |= {f"{phase} epochs": len(losses), f"{phase} last loss": losses[-1]}
+    if "offset_" in fitted:
+        found["threshold"] = -float(fitted["offset_"])
     return found | {
         "columns": None if names is None else list(map(str, names)),
         "classes": None if classes is None else list(classes),

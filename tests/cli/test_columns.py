@@ -129,10 +129,61 @@ def test_a_run_made_from_another_knows_its_columns_too(stackae, table, run, tmp_
     path, made = tmp_path / "table.csv", tmp_path / "made"
     assert stackae("detect", run, path, "--out", made).code == 0
     done = stackae("score", made, path)
-    assert (done.code, done.err) == (0, "")
+    assert done.code == 0, done.err
+    assert "ignored" not in done.err
 
 
 def test_a_run_alone_is_evaluated_on_what_it_was_made_from(stackae, table, run):
     done = stackae("evaluate", run, "--method", "PCA", "--few-labels", 10)
     assert done.code == 0, done.err
     assert "90 training rows, 30 test rows" in done.out
+
+
+def test_data_may_be_left_out_where_a_run_says_what_it_was_made_from(stackae, table, run, tmp_path):
+    done = stackae("transform", run, "--out", tmp_path / "a.npy")
+    assert (done.code, f"stackae: DATA is {tmp_path / 'table.csv'}, which {run} was made from\n") == (
+        0,
+        done.err,
+    )
+    assert stackae("transform", run, tmp_path / "table.csv", "--out", tmp_path / "b.npy").code == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), np.load(tmp_path / "b.npy"))
+    model = run / "model.safetensors"
+    refused = stackae("transform", model, "--out", tmp_path / "c.npy")
+    assert (refused.code, "missing argument DATA" in refused.err) == (2, True)
+
+
+def test_evaluate_takes_minus_one_as_the_run_was_told_or_as_it_is_told_itself(stackae, table, tmp_path):
+    path, run, tuned = tmp_path / "signs.csv", tmp_path / "signs", tmp_path / "tuned"
+    table.drop(columns=["who", "kind"]).assign(sign=np.arange(120) % 3 - 1).to_csv(path, index=False)
+    assert stackae("pretrain", path, "--labels", "sign", "--out", run, *BRIEF).code == 0
+    options = ("--epochs", 1, "--held-out", 0, "--unlabelled", "none", "--out", tuned)
+    assert stackae("finetune", run, *options).code == 0
+    few = ("--method", "PCA", "--few-labels", 10)
+    assert "90 training rows, 30 test rows" in stackae("evaluate", tuned, *few).out
+    without = stackae("evaluate", tuned, *few, "--unlabelled", "-1").out
+    assert "60 training rows and 40 without a label, 20 test rows" in without
+    alone = stackae(
+        "evaluate", path, "--labels", "sign", "--unlabelled", "none", "--width", 2, "--splits", 1, *few
+    )
+    assert "90 training rows, 30 test rows" in alone.out, alone.err
+
+
+def test_only_numbers_are_offered_to_be_predicted(stackae, table, run):
+    done = stackae("evaluate", run, "--method", "PCA", "--few-labels", 10)
+    assert "taken as classes\n" in done.err  # and no other task
+
+
+def test_a_threshold_on_the_rows_of_the_pretraining_is_warned_of(stackae, table, run, tmp_path):
+    own = stackae("detect", run, "--out", tmp_path / "own")
+    assert "new rows have larger errors: more than 10 % of them will be called outliers" in own.err
+    table.iloc[::2].to_csv(tmp_path / "other.csv", index=False)
+    other = stackae("detect", run, tmp_path / "other.csv", "--out", tmp_path / "o")
+    assert (other.code, other.err) == (0, "")
+
+
+def test_columns_that_the_model_knows_need_no_word_on_the_header(stackae, tmp_path):
+    path = tmp_path / "table.csv"
+    pd.DataFrame(np.random.default_rng(0).normal(size=(40, 6))).to_csv(path, index=False)
+    assert stackae("pretrain", path, "--header", "--out", tmp_path / "run", *BRIEF).code == 0
+    done = stackae("transform", tmp_path / "run", path, "--out", tmp_path / "c.npy")
+    assert (done.code, done.err) == (0, "")

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from stackae_cli.options import about, load_stack, model_on_rows, path_of, say_written
+from stackae_cli.options import about, load_stack, model_on_rows, note, path_of, say_written
 from stackae_cli.resume import config_option, write_config
 from stackae_cli.run_folder import MODEL, leave, run_folder, sha256
-from stackae_cli.source import Source, say_what_is_ignored
+from stackae_cli.source import Source, config_of, data_of, say_what_is_ignored
 
 
 @click.command(no_args_is_help=True)
@@ -34,9 +34,9 @@ from stackae_cli.source import Source, say_what_is_ignored
 def detect(out: Path, **options: Any) -> None:
     """Make of RUN a detector of outliers, with a threshold from the rows of DATA.
 
-    DATA are rows as they usually are, such as those that RUN was pretrained on. The threshold is the error
-    that the given share of them exceeds. "stackae score" then says which other rows are outliers, and by
-    which columns; "stackae predict" writes -1 or 1.
+    DATA are rows as they usually are, best some that RUN was not pretrained on, whose errors are smaller. The
+    threshold is the error that the given share of them exceeds. "stackae score" then says which other rows
+    are outliers, and by which columns; "stackae predict" writes -1 or 1.
     """
     from sklearn.frozen import FrozenEstimator
 
@@ -44,11 +44,13 @@ def detect(out: Path, **options: Any) -> None:
     from stackae.data import fingerprint
     from stackae_cli.commands.score import unit_of
 
+    options["data"] = data_of(options["run"], options["data"])
     encoder, source = load_stack(options["run"], options["device"]), Source.of(options)
     share = options["contamination"]
     model = StackedAutoencoderDetector(
         FrozenEstimator(encoder), contamination=share, device=options["device"]
     )
+    model.check_parameters()
     with run_folder(out) as folder:
         data = source.read(encoder)
         say_what_is_ignored(source, data, options["run"])
@@ -58,6 +60,12 @@ def detect(out: Path, **options: Any) -> None:
             "model": sha256(path_of(options["run"])),
         }
         write_config(folder, "detect", options, made_from)
+        if dict(config_of(options["run"]).get("ran", {})).get("fingerprint") == made_from["fingerprint"]:
+            note(
+                f"{source.data} is what {options['run']} was pretrained on, and new rows have larger errors:"
+                f" more than {100 * share:g} % of them will be called outliers; give rows kept aside, if you"
+                " have some"
+            )
         with about(source.data):
             model.fit(data.named_samples)
         leave(folder, model)

@@ -18,7 +18,7 @@ from stackae_cli.options import about, common_options, data_options, device_opti
 from stackae_cli.run_folder import MODEL, seconds_of
 from stackae_cli.source import Source, config_of, say_what_is_ignored
 from stackae_cli.streams import result
-from stackae_cli.task import settled_task, task_option
+from stackae_cli.task import UNLABELLED, settled_task, task_option, unlabelled_option
 
 if TYPE_CHECKING:
     from stackae.evaluation import Comparison, Split
@@ -45,6 +45,7 @@ _WITHOUT_RUN = {
     help="The labels: a column of DATA, or a file; data sets have their own.",
 )
 @task_option
+@unlabelled_option
 @click.option(
     "--method",
     "methods",
@@ -181,7 +182,11 @@ def _of_run(
     say_what_is_ignored(source, whole, run)
     with about(source.data):
         model.transform(whole.named_samples[:1])  # other columns are refused before anything is fitted
-    split = one_split(source, whole, model, settled_task(options["task"], source, whole.y))
+    unlabelled = options["unlabelled"]
+    if unlabelled == "auto":  # as the run was told
+        unlabelled = config_of(run).get("unlabelled", unlabelled)
+    task = settled_task(options["task"], source, whole.y)
+    split = one_split(source, whole, model, task, UNLABELLED.get(unlabelled, "auto"))
     fitted_on, notes = samples_of_run(run, whole, split, model)
     if hasattr(model, "feature_names_in_"):
         del model.feature_names_in_  # from here on the rows are bare arrays
@@ -221,7 +226,8 @@ def _of_data(source: Source, options: dict[str, Any], *, verbose: int) -> tuple[
     n_splits = options["splits"] or N_SPLITS
     task = settled_task(options["task"], source, whole.y)
     with _workers(options["dask"]), about(source.data):
-        split = resplit(np.asarray(whole.X), cast(Any, whole.y), task=task)
+        unlabelled = UNLABELLED[options["unlabelled"]]
+        split = resplit(np.asarray(whole.X), cast(Any, whole.y), task=task, unlabelled=unlabelled)
         rows = _rows_of(split(0))
         comparison = compare(
             StackedAutoencoder([*below, 1], device=options["device"]),

@@ -21,8 +21,8 @@ from stackae_cli.options import (
 )
 from stackae_cli.resume import checkpoints_in, own_options, run_options, saying_how_to_go_on, write_config
 from stackae_cli.run_folder import MODEL, is_done, leave, run_folder, sha256
-from stackae_cli.source import Source, say_what_is_ignored
-from stackae_cli.task import task_option
+from stackae_cli.source import Source, data_of, say_what_is_ignored
+from stackae_cli.task import task_option, unlabelled_option
 
 if TYPE_CHECKING:
     from stackae import (
@@ -51,14 +51,7 @@ if TYPE_CHECKING:
     help="The folder to make for the fine-tuned run. It must not exist.",
 )
 @task_option
-@click.option(
-    "--unlabelled",
-    type=click.Choice(["auto", "-1", "none"]),
-    default="auto",
-    show_default=True,
-    help="What a class of -1 means: no label, or (none) a class. auto: no label beside two or more other"
-    " classes, with a warning.",
-)
+@unlabelled_option
 @click.option(
     "--held-out",
     type=click.FloatRange(0, 0.9),
@@ -104,6 +97,7 @@ def finetune(
     """
     if resume:
         options = own_options(context, out, options)
+    options["data"] = data_of(options["run"], options["data"])
     options["random_state"] = drawn(options["random_state"])
     with saying_how_to_go_on(out, "finetune", options["run"], options["data"]):
         _run(out, options, resume, checkpoint_every)

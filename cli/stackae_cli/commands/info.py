@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
@@ -25,13 +26,26 @@ _MOST_NAMES = 10
 def info(run: str, as_json: bool) -> None:
     """Print what a model consists of and how its training went."""
     from stackae.serialization.description import describe_model
+    from stackae_cli.run_folder import held_out_in_words
+    from stackae_cli.source import config_of
 
-    found = describe_model(path_of(run))
+    found, config = describe_model(path_of(run)), config_of(run)
+    if config:
+        found["made from"] = ", ".join(str(config[name]) for name in ("run", "data") if name in config)
+        found["labels"] = config.get("labels")
+        found["held out"] = held_out_in_words(Path(run))
     result(json.dumps(found, indent=2) if as_json else "\n".join(_lines(found)))
 
 
 def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     """All of it as text that fits a terminal of 80 columns: a block of names and values a layer."""
+    if not any(layer["epochs"] for layer in found["layers"]) and "supervised epochs" in found:
+        # Pretrained elsewhere: this file knows nothing of it.
+        found = {
+            **found,
+            "finetune epochs": None,
+            "layers": [layer | {"epochs": None} for layer in found["layers"]],
+        }
     made_with = ", ".join(f"{name}=={version}" for name, version in found["versions"].items())
     layers = found["layers"]
     for name, value in {**found, "versions": made_with, "layers": None}.items():

@@ -24,7 +24,7 @@ _STANDARD = "in squared standard deviations"
     "--out",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write each row's squared error, and of a detector whether it is an outlier, to .npy, .csv or"
+    help="Write each row's squared error, and of a detector whether it is an outlier (1), to .npy, .csv or"
     " .parquet. -: CSV to standard output.",
 )
 @click.option(
@@ -34,7 +34,7 @@ _STANDARD = "in squared standard deviations"
     help="Write each row's squared error in every feature.",
 )
 def score(run: str, out: Path | None, explain: Path | None, device: str, **options: Any) -> None:
-    """Print the mean squared error of a row, R², and of a detector the outliers; write them to files.
+    """Say how well rows are reconstructed and, of a detector, which are outliers.
 
     What an outlier is the rows that are judged cannot say: "stackae detect" finds a threshold on others, and
     keeps it.
@@ -91,5 +91,5 @@ def _summary(
 def unit_of(model: Any) -> str:
     """What the squared errors of a model are counted in."""
     parts = model.module_[0].parts
-    kept = f" ({len(parts.kept):,} columns of 0 and 1 as they are)" if parts.kept else ""
+    kept = ", those of 0/1 columns as they are" if parts.kept else ""
     return f"{_UNITS.get(parts.scale, _STANDARD)}{kept}"

@@ -97,6 +97,8 @@ class LineProgress(Standing):
 
     def end_phase(self, run: PhaseRun | None) -> None:
         super().end_phase(run)
+        if run is not None and self._unsaid and len(run.history) < self.phase.max_epochs:
+            self._unsaid += ", no better for long: stopped"
         if self._n_done % ceil(self._n_phases / self._n_lines) == 0 or self._n_done == self._n_phases:
             self._say_rest()
 

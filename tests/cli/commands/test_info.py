@@ -140,5 +140,23 @@ def test_info_reads_the_header_and_loads_neither_torch_nor_scikit_learn(finished
     assert done.stdout.splitlines()[-1] == "LOADED"
 
 
-def test_a_model_file_serves_where_a_run_does(stackae, finished_run):
-    assert stackae("info", finished_run / "model.safetensors").out == stackae("info", finished_run).out
+def test_a_model_file_serves_where_a_run_does_which_knows_what_it_was_made_from(stackae, finished_run):
+    of_run = stackae("info", finished_run).out
+    assert "\nmade from             digits\n" in of_run
+    alone = stackae("info", finished_run / "model.safetensors").out
+    assert alone == of_run.replace("made from             digits\n", "")
+
+
+def test_a_fine_tuned_run_tells_where_it_comes_from_and_how_good_it_is(stackae, finished_run, tmp_path):
+    run, tuned = finished_run, tmp_path / "tuned"
+    done = stackae("finetune", run, "--epochs", 1, "--random-state", 0, "--out", tuned)
+    assert done.code == 0, done.err
+    assert f"DATA is digits, which {run} was made from" in done.err
+    told = " ".join(stackae("info", tuned).out.split())
+    assert f"made from {run}, digits" in told
+    assert f"held out {done.out.splitlines()[0]}" in told
+    assert " epochs 0" not in told.replace("supervised epochs", "")
+    (tuned / "manifest.json").unlink()  # which would tell first
+    (tuned / "held_out.json").write_text("[]")
+    refused = stackae("info", tuned)
+    assert (refused.code, "held_out.json: is damaged" in refused.err) == (4, True)
