@@ -134,7 +134,7 @@ def _has_header(
     count."""
     if not all(_is_number(cell) for cell in first if cell.strip()) or (known and {*known} <= {*first}):
         return True
-    if not _counts(first) or any(map(_counts, others)) or not others:
+    if not counts(first) or any(map(counts, others)) or not others:
         return False
     shown = ", ".join(first[:3])
     warnings.warn(
@@ -146,7 +146,7 @@ def _has_header(
     return True
 
 
-def _counts(row: list[str]) -> bool:
+def counts(row: list[str]) -> bool:
     """Whether numbers are 0, 1, ..., or rise evenly, as wavelengths and years do, or are many and rise."""
     if len(row) < 2 or not all(map(_is_number, row)):
         return False

@@ -6,6 +6,7 @@ import errno
 import math
 import os
 import re
+import stat
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -88,6 +89,15 @@ def refusal(path: StrPath, what: str, where: str = "", mend: str = "") -> DataFi
     """Return the error for a malformed file: one line, ``PATH: what (where); how to mend it``."""
     message = f"{os.fspath(path)}: {what}" + (f" ({where})" if where else "") + (f"; {mend}" if mend else "")
     return DataFileError(" ".join(message.splitlines()))
+
+
+def refuse_irregular(path: StrPath) -> None:
+    """Refuse a folder, a pipe or a device, and what does not exist."""
+    mode = os.stat(path).st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(f"{os.fspath(path)}: a folder, not a file; name a file in it")
+    if not stat.S_ISREG(mode):  # opening a pipe would wait for its other end
+        raise refusal(path, "a pipe or a device, not a file", mend="save it as a file first")
 
 
 @contextmanager

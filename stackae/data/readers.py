@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -17,7 +16,7 @@ from stackae.data._csv import read_csv, read_csv_labels
 from stackae.data._idx import read_idx, read_idx_labels
 from stackae.data._npy import read_npy, read_npy_labels, read_npz, read_npz_labels
 from stackae.data._parquet import read_parquet
-from stackae.data._table import StrPath, Table, TableSpec, refusal
+from stackae.data._table import StrPath, Table, TableSpec, refusal, refuse_irregular
 
 __all__ = ["FORMATS", "Format", "Table", "read_labels", "read_table"]
 
@@ -166,11 +165,7 @@ def read_labels(path: StrPath, *, header: bool | None = None) -> np.ndarray:
 
 def _format_of(path: StrPath) -> Format:
     """Return the format of a file that exists and is no folder, pipe or device."""
-    mode = os.stat(path).st_mode
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(f"{os.fspath(path)}: a folder, not a file; name a file in it")
-    if not stat.S_ISREG(mode):  # opening a pipe would wait for its other end
-        raise refusal(path, "a pipe or a device, not a file", mend="save it as a file first")
+    refuse_irregular(path)
     name = os.path.basename(os.fspath(path)).lower()
     for known in FORMATS:
         if re.search(known.ending + r"\Z", name):

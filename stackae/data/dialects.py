@@ -1,0 +1,350 @@
+"""Files of tables as people have them, in any dialect, as typed columns.
+
+pyarrow reads text into cells, fast and strictly; what the dialect is, and what the columns are, is decided
+here, by all cells of a column. Nothing else is opened than the file, and nothing in it is run.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from stackae.data._table import StrPath, refusal, refuse_irregular
+from stackae.exceptions import ParameterError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from stackae.data._arrow import TypedSource
+    from stackae.data._records import JsonLines, Sheet
+    from stackae.data._scan import Scan
+    from stackae.data._sniff import Asked
+    from stackae.data._text import TextSource
+
+__all__ = ["Dialect", "TableStream", "TypedTable", "read_any", "stream_any"]
+
+_PACKED = r"(\.(gz|zst|bz2))?"
+_TEXT = rf"\.(csv|tsv|tab|psv|txt|data|dat){_PACKED}"
+_JSON = rf"\.(jsonl|ndjson){_PACKED}"
+_EXCEL = r"\.(xlsx|xlsm|xlsb|xls|ods)"
+_TYPED = r"\.(parquet|arrow|feather|ipc)"
+_SHOWN = (
+    ".csv, .tsv, .tab, .psv, .txt, .data, .dat, .jsonl, .ndjson (these also .gz, .zst, .bz2),"
+    " .xlsx, .xlsm, .xlsb, .xls, .ods, .arrow, .feather, .ipc, .parquet"
+)
+_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes", " ": "white space"}
+_SMALLEST, _LARGEST = 2**16, 2**28  # bytes of text read at once, at most
+_SHARE = 32  # of the memory, for the text of one block
+
+
+@dataclass(frozen=True, repr=False)
+class Dialect:
+    """What was recognised of a file; its repr is a line for the user.
+
+    Attributes
+    ----------
+    format : str
+        "text", "JSON lines", "Excel", "Arrow" or "Parquet".
+    delimiter, quote : str or None
+        Of text. A delimiter that is a space stands for any white space.
+    decimal : {".", ","} or None
+        The decimal sign of most columns of numbers that have one; None where none has.
+    header : bool or None
+        Whether a row names the columns; else they are ``column_1`` and so on. None: the format has names.
+    encoding, compression : str or None
+        Of text, as Python calls them.
+    gaps : mapping of str to int
+        How many cells are missing of the columns in which any are.
+    n_rows : int
+        How many rows there are.
+
+    Examples
+    --------
+    >>> from stackae.data.dialects import Dialect
+    >>> Dialect("text", ";", '"', ",", True, "cp1252", None, {"height": 1200, "kind": 34}, 5000)
+    semicolons, decimal commas, header, cp1252; 1,234 gaps in 2 columns
+    """
+
+    format: str
+    delimiter: str | None = None
+    quote: str | None = None
+    decimal: str | None = None
+    header: bool | None = None
+    encoding: str | None = None
+    compression: str | None = None
+    gaps: Mapping[str, int] = field(default_factory=dict)
+    n_rows: int = 0
+
+    def __repr__(self) -> str:
+        words = (
+            [self.format] if self.delimiter is None else [_NAMES.get(self.delimiter, repr(self.delimiter))]
+        )
+        words += ["decimal commas"] if self.decimal == "," else []
+        words += ["single quotes"] if self.quote == "'" else []
+        words += [] if self.header is None else ["header" if self.header else "no header"]
+        words += [word for word in (self.encoding, self.compression) if word not in (None, "utf-8")]
+        n = sum(self.gaps.values())
+        gaps = f"{n:,} gap{'s' * (n > 1)} in {len(self.gaps):,} column{'s' * (len(self.gaps) > 1)}"
+        return ", ".join(words) + "; " + (gaps if n else "no gaps")
+
+
+class TypedTable(NamedTuple):
+    """A file's content and how it was written."""
+
+    table: pa.Table
+    dialect: Dialect
+
+
+@dataclass(frozen=True)
+class TableStream:
+    """A file as typed record batches; each iteration reads it anew.
+
+    Attributes
+    ----------
+    schema : pyarrow.Schema
+        Names and types of the columns, as :func:`read_any` gives them.
+    dialect : Dialect
+        How the file is written, and the gaps and rows in all of it.
+    """
+
+    schema: pa.Schema
+    dialect: Dialect
+    _batches: Any = field(repr=False)
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        return iter(self._batches())
+
+
+def read_any(
+    path: StrPath,
+    *,
+    delimiter: str | None = None,
+    decimal: str | None = None,
+    header: bool | None = None,
+    encoding: str | None = None,
+    na: Sequence[str] = (),
+) -> TypedTable:
+    """Read a file of a table, in any dialect, as typed columns.
+
+    Text (``.csv``, ``.tsv``, ``.tab``, ``.psv``, ``.txt``, ``.data``, ``.dat``)
+        Cells between commas, semicolons, tabs, pipes or white space; decimal points or commas; with or
+        without a header; in UTF-8, UTF-16 or cp1252 (which has latin-1 in it). Rows of another length than
+        the first are refused.
+    JSON lines (``.jsonl``, ``.ndjson``)
+        One object a line. Keys that a line lacks are gaps.
+    Excel (``.xlsx``, ``.xls``, ``.xlsb``, ``.ods``, with the extra ``excel``)
+        The first sheet, or that of ``FILE:SHEET``. Merged cells are refused.
+    ``.arrow``, ``.feather``, ``.parquet``
+        Columns as they are.
+
+    Text and JSON lines may be packed by gzip, zstd or bzip2. The type of a column is what all its cells are:
+    whole numbers (int64), numbers (float64; thousands may be in groups), true and false or yes and no (bool),
+    dates and times (date32, timestamp, time64), else text. Numbers that begin with a zero or have more than
+    18 digits are names of things, and stay text. Empty cells, NA, NaN, null, None and ? are gaps (null); a
+    dash or point is one where all other cells are no text. Spaces around cells are left out. A column that
+    is all gaps is float64. What is ambiguous in all of a column, such as 1,234, is read by the decimal sign
+    of the other columns.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file; the end of its name decides the format.
+    delimiter : str, default=None
+        The character between cells of text, a space for white space; None: as it looks.
+    decimal : {".", ","}, default=None
+        The decimal sign; None: as it looks, for each column.
+    header : bool, default=None
+        Whether the first row names the columns; None: as it looks.
+    encoding : str, default=None
+        The encoding of text, as Python calls it; None: as it looks.
+    na : sequence of str, default=()
+        Cells that stand for a gap too.
+
+    Returns
+    -------
+    table : pyarrow.Table of shape (n_rows, n_columns)
+        Without a header the columns are called ``column_1`` and so on. A first column without a name is
+        ``index``.
+    dialect : Dialect
+        What was recognised.
+
+    Raises
+    ------
+    DataFileError
+        The content cannot be used; the message names the file, the line, the rule and the remedy.
+    ParameterError
+        An option that cannot be, or that the format does not have.
+    OSError
+        The file cannot be opened.
+
+    Warns
+    -----
+    StackaeWarning
+        A row of numbers was taken as the header.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from stackae.data.dialects import read_any
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "plants.csv"
+    ...     _ = path.write_text("height;kind;seen\\n1,5;rose;1.5.2024\\n;lily;2.5.2024\\n")
+    ...     table, dialect = read_any(path)
+    >>> dialect
+    semicolons, decimal commas, header; 1 gap in 1 column
+    >>> table.to_pydict()["height"], table.schema.field("seen").type
+    ([1.5, None], DataType(date32[day]))
+    """
+    asked = _asked(delimiter, decimal, header, encoding, na)
+    with _with_pyarrow(path):
+        import pyarrow as pa
+
+        from stackae.data._arrow import TypedSource
+        from stackae.data._scan import scan
+    source = _opened(path, asked, _LARGEST)
+    if isinstance(source, TypedSource):
+        table = pa.Table.from_batches(source.batches(), source.schema())
+        return TypedTable(table, _dialect_of(source))
+    blocks: deque[Any] = deque()
+    found = scan(source, asked, blocks)
+    batches = [found.typed(blocks.popleft()) for _ in range(len(blocks))]
+    return TypedTable(pa.Table.from_batches(batches, found.schema), _dialect_of(found))
+
+
+def stream_any(
+    path: StrPath,
+    *,
+    delimiter: str | None = None,
+    decimal: str | None = None,
+    header: bool | None = None,
+    encoding: str | None = None,
+    na: Sequence[str] = (),
+    max_memory: int = 2**28,
+) -> TableStream:
+    """Read a file that may be larger than memory as typed record batches, of the types of the whole.
+
+    The file is read twice: once for the types, by all cells, and then in batches. A sheet of Excel is held
+    as a whole.
+
+    Parameters
+    ----------
+    path, delimiter, decimal, header, encoding, na
+        As of :func:`read_any`.
+    max_memory : int, default=2**28
+        The memory that a batch and what it is made of may take, in bytes; a row that needs more is read all
+        the same.
+
+    Returns
+    -------
+    stream : TableStream
+        An iterable of ``pyarrow.RecordBatch``, with ``schema`` and ``dialect``.
+
+    Raises
+    ------
+    DataFileError, ParameterError, OSError
+        As of :func:`read_any`, and before the first batch.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from stackae.data.dialects import stream_any
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "plants.tsv"
+    ...     _ = path.write_text("height\\tkind\\n1\\trose\\n2.5\\tlily\\n")
+    ...     stream = stream_any(path, max_memory=2**24)
+    ...     sum(len(batch) for batch in stream), stream.schema.names
+    (2, ['height', 'kind'])
+    """
+    asked = _asked(delimiter, decimal, header, encoding, na)
+    with _with_pyarrow(path):
+        from stackae.data._arrow import TypedSource
+        from stackae.data._scan import scan
+    block = min(max(max_memory // _SHARE, _SMALLEST), _LARGEST)
+    source = _opened(path, asked, block)
+    found = source if isinstance(source, TypedSource) else scan(source, asked)
+    schema = found.schema() if isinstance(found, TypedSource) else found.schema
+    return TableStream(schema, _dialect_of(found), found.batches)
+
+
+def _asked(
+    delimiter: str | None, decimal: str | None, header: bool | None, encoding: str | None, na: Sequence[str]
+) -> Asked:
+    with _with_pyarrow("a table"):
+        from stackae.data._sniff import Asked
+    asked = Asked(delimiter, decimal, header, encoding, (na,) if isinstance(na, str) else tuple(na))
+    asked.check()
+    return asked
+
+
+def _opened(path: StrPath, asked: Asked, block: int) -> TextSource | JsonLines | Sheet | TypedSource:
+    """Recognise a file by its ending and its first bytes."""
+    from stackae.data._arrow import TypedSource
+    from stackae.data._records import JsonLines, Sheet, sheet_of
+    from stackae.data._text import TextSource
+
+    path, title = sheet_of(path)
+    refuse_irregular(path)
+    name = os.path.basename(os.fspath(path)).lower()
+    if re.search(_TEXT + r"\Z", name):
+        return TextSource.open(path, asked, block)
+    if re.search(_EXCEL + r"\Z", name):
+        _refuse_options(asked, "Excel", "delimiter", "encoding")
+        return Sheet.open(path, title, asked)
+    if re.search(_JSON + r"\Z", name):
+        _refuse_options(asked, "JSON lines", "delimiter", "encoding", "header")
+        return JsonLines.open(path)
+    if re.search(_TYPED + r"\Z", name):
+        kind = "Parquet" if name.endswith("parquet") else "Arrow"
+        _refuse_options(asked, kind, "delimiter", "encoding", "header", "decimal", "na")
+        return TypedSource(path, kind)
+    raise refusal(path, "unknown kind of file", f"known endings: {_SHOWN}", "convert or rename it")
+
+
+def _refuse_options(asked: Asked, kind: str, *names: str) -> None:
+    given = [name for name in names if getattr(asked, name) not in (None, ())]
+    if given:
+        raise ParameterError(
+            f"{given[0]} is for files of text; {kind} has none of its own choosing; leave it out"
+        )
+
+
+def _dialect_of(found: Scan | TypedSource) -> Dialect:
+    from stackae.data._arrow import TypedSource
+    from stackae.data._records import Sheet
+    from stackae.data._text import TextSource
+
+    if isinstance(found, TypedSource):
+        gaps, n_rows = found.gaps()
+        return Dialect(found.kind, gaps=gaps, n_rows=n_rows)
+    known: dict[str, Any] = {"decimal": found.decimal, "gaps": found.gaps, "n_rows": found.n_rows}
+    source = found.source
+    if isinstance(source, TextSource):
+        layout = source.layout
+        return Dialect(
+            "text",
+            layout.delimiter,
+            layout.quote,
+            header=layout.header,
+            encoding=layout.encoding,
+            compression=layout.compression,
+            **known,
+        )
+    if isinstance(source, Sheet):
+        return Dialect("Excel", header=source.header, **known)
+    return Dialect("JSON lines", compression=source.compression, **known)
+
+
+@contextmanager
+def _with_pyarrow(path: StrPath) -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        mend = "install it: pip install 'stackae[tables]'"
+        raise refusal(path, "reading tables needs pyarrow", mend=mend) from error
