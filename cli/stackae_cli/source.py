@@ -110,6 +110,20 @@ class Source:
         return replace(self, data=f"{self.data_set}:test")
 
 
+def missing_values_of(source: Source, data: DataSet) -> float | None:
+    """What stands for a missing cell in rows that have some, which is said; None where all are there."""
+    from stackae_cli.options import note
+
+    columns = data.gaps.nonzero()[0]
+    if not len(columns):
+        return None
+    names = data.feature_names or [str(k) for k in range(len(data.gaps))]
+    shown = ", ".join(f"{names[k]!r} ({data.gaps[k]:,})" for k in columns[:5])
+    more = f" and {len(columns) - 5:,} more" if len(columns) > 5 else ""
+    note(f"{source.data}: {data.gaps.sum():,} cells are missing, in {shown}{more}; filling them is learned")
+    return float("nan")
+
+
 def data_of(run: str, data: str | None) -> str:
     """DATA as it was given; where it was not, what a run was made from, which is said.
 

@@ -17,6 +17,7 @@ from typing import IO
 
 import numpy as np
 
+from stackae.data._numerals import counts, is_number
 from stackae.data._table import (
     LARGEST_EXACT,
     Places,
@@ -29,13 +30,12 @@ from stackae.data._table import (
     texts_of,
     warn_of_rounding,
 )
+from stackae.data._typed import read_typed
 from stackae.data.labels import says_nothing
 from stackae.exceptions import StackaeWarning
 
 #: So many rows tell whether the first one is a header.
 _ROWS_LOOKED_AT = 200
-#: So many numbers do not rise by chance in the first row alone.
-_MANY_COLUMNS = 5
 
 
 class _NotPlainError(ValueError):
@@ -61,8 +61,10 @@ class _Layout:
 
 
 def read_csv(path: StrPath, spec: TableSpec) -> Table:
-    """Read a ``.csv`` file of numbers, with or without a header, as float64."""
+    """Read a ``.csv`` file of numbers, with or without a header, as float64; empty cells are NaN."""
     with open(path, "rb") as file:
+        if _has_another_dialect(file):
+            return read_typed(path, spec)
         layout = _layout(path, file, spec)
         try:
             X, texts = _read_plain(file, layout)
@@ -76,6 +78,12 @@ def read_csv(path: StrPath, spec: TableSpec) -> Table:
         None if id_ is None else texts_of(path, texts[-1]),
         ignored,
     )
+
+
+def _has_another_dialect(file: IO[bytes]) -> bool:
+    """Whether commas between cells and UTF-8 are not what the first line shows."""
+    line = file.readline(2**20)
+    return line.startswith((b"\xff\xfe", b"\xfe\xff")) or any(mark in line for mark in (b";", b"\t", b"|"))
 
 
 def read_csv_labels(path: StrPath, spec: TableSpec) -> np.ndarray:
@@ -99,9 +107,9 @@ def read_csv_labels(path: StrPath, spec: TableSpec) -> np.ndarray:
 
 def _names_the_others(cells: list[str]) -> bool:
     first, *others = (cell.strip() for cell in cells)
-    if _is_number(first) or says_nothing(first):
+    if is_number(first) or says_nothing(first):
         return False
-    return all(_is_number(cell) or says_nothing(cell) for cell in others) or first not in others
+    return all(is_number(cell) or says_nothing(cell) for cell in others) or first not in others
 
 
 def _layout(path: StrPath, file: IO[bytes], spec: TableSpec) -> _Layout:
@@ -113,8 +121,6 @@ def _layout(path: StrPath, file: IO[bytes], spec: TableSpec) -> _Layout:
     others = [row for _, _, row in islice(records, _ROWS_LOOKED_AT)]
     has_header = _has_header(path, first, others, spec.features) if spec.header is None else spec.header
     blank = next((place for place, cell in enumerate(first, 1) if not cell.strip()), None)
-    if blank is not None and all(_is_number(cell) for cell in first if cell.strip()):
-        raise _missing(path, line, f"column {blank}")  # a header without a name, or a row without a value
     if not has_header:
         replace(spec, header=None).refuse_for(path, "a .csv file without a header")
         return _Layout(None, len(first), 0, Places([*range(len(first))], None, None, ()))
@@ -132,7 +138,7 @@ def _has_header(
 ) -> bool:
     """Whether the first row names the columns: the known ones, or it is no row of numbers, or of numbers that
     count."""
-    if not all(_is_number(cell) for cell in first if cell.strip()) or (known and {*known} <= {*first}):
+    if not all(is_number(cell) for cell in first if cell.strip()) or (known and {*known} <= {*first}):
         return True
     if not counts(first) or any(map(counts, others)) or not others:
         return False
@@ -144,17 +150,6 @@ def _has_header(
         stacklevel=2,
     )
     return True
-
-
-def counts(row: list[str]) -> bool:
-    """Whether numbers are 0, 1, ..., or rise evenly, as wavelengths and years do, or are many and rise."""
-    if len(row) < 2 or not all(map(_is_number, row)):
-        return False
-    values = np.array([float(cell) for cell in row])
-    if not np.isfinite(values).all() or (np.diff(values) <= 0).any():
-        return False
-    is_even = np.allclose(np.diff(values), values[1] - values[0], rtol=0.01)
-    return (values == np.arange(len(row))).all() or len(row) >= _MANY_COLUMNS or (is_even and len(row) > 2)
 
 
 def _read_plain(file: IO[bytes], layout: _Layout) -> tuple[np.ndarray, list[list[str]]]:
@@ -203,14 +198,14 @@ def _read_carefully(path: StrPath, file: IO[bytes], layout: _Layout) -> tuple[np
         try:
             if "_" in "".join(features):  # Python reads 1_000 as a number, no other tool does
                 raise ValueError
-            numbers.extend(map(float, features))
-            if max(map(abs, numbers[-len(features) :])) > LARGEST_EXACT:
+            numbers.extend(np.nan if says_nothing(cell) else float(cell) for cell in features)
+            if any(abs(number) > LARGEST_EXACT for number in numbers[-len(features) :]):
                 whole = [int(cell) for cell in features if cell.strip().lstrip("+-").isdecimal()]
                 largest = max([largest, *(abs(number) for number in whole if number != float(number))])
         except ValueError:
-            position = next(position for position in kept if not _is_number(row[position]))
-            if not row[position].strip():
-                raise _missing(path, line, layout.column(position)) from None
+            position = next(
+                position for position in kept if not (is_number(row[position]) or says_nothing(row[position]))
+            )
             where = f"line {line}, {layout.column(position)}"
             mend = "drop the column (or say what it is: --labels, --id), or turn it into numbers"
             raise refusal(path, f"{row[position][:50]!r} is not a number", where, mend) from None
@@ -264,14 +259,6 @@ def _decoded(path: StrPath, file: IO[bytes]) -> Iterator[str]:
             yield raw.decode("utf-8" if number > 1 else "utf-8-sig")
         except UnicodeDecodeError as error:
             raise refusal(path, "not UTF-8", f"line {number}", "save it as UTF-8") from error
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return "_" not in cell
 
 
 def _missing(path: StrPath, line: int, column: str) -> Exception:

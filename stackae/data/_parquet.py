@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -40,11 +40,16 @@ def read_parquet(path: StrPath, spec: TableSpec) -> Table:
         columns = choose_columns(path, parquet, spec)
         apart = [name for name in (spec.labels, spec.ids) if name is not None]
         table = parquet.read(columns=[*columns.features, *(set(apart) - set(columns.features))])
-        check_shape(path, (table.num_rows, len(columns.features)))
-        X = np.empty((table.num_rows, len(columns.features)), columns.dtype)
-        _fill(path, X, columns.features, table)
-        y = None if spec.labels is None else _labels(path, spec.labels, table.column(spec.labels))
-        ids = None if spec.ids is None else _ids(path, table.column(spec.ids))
+        return as_table(path, table, columns, spec)
+
+
+def as_table(path: StrPath, table: Any, columns: Columns, spec: TableSpec) -> Table:
+    """Typed columns as a matrix, and labels and ids beside it; gaps are NaN."""
+    check_shape(path, (table.num_rows, len(columns.features)))
+    X = np.empty((table.num_rows, len(columns.features)), columns.dtype)
+    _fill(path, X, columns.features, table)
+    y = None if spec.labels is None else _labels(path, spec.labels, table.column(spec.labels))
+    ids = None if spec.ids is None else _ids(path, table.column(spec.ids))
     return Table(X, columns.features, y, ids, columns.ignored)
 
 
@@ -73,15 +78,21 @@ def choose_columns(path: StrPath, parquet: Any, spec: TableSpec) -> Columns:
     names = [name for name in schema.names if name not in index or name in (spec.labels, spec.ids)]
     places = find_columns(path, names, spec)
     features = [names[position] for position in places.features]
+    dtype = refuse_other_than_numbers(path, schema, features, categories)
+    return Columns(features, places.ignored, dtype, parquet.metadata.num_rows)
+
+
+def refuse_other_than_numbers(
+    path: StrPath, schema: Any, features: Sequence[str], categories: Collection[str] = ()
+) -> np.dtype[Any]:
+    """Refuse features that hold something else; return the type of the matrix that they make."""
     types = [schema.field(name).type for name in features]
     for name, kind in zip(features, types, strict=True):
         if not _is_numeric(kind) or name in categories:
             held = "categories" if name in categories else kind
-            mend = "drop the column, or turn it into numbers"
+            mend = "drop the column (or say what it is: --labels, --id), or turn it into numbers"
             raise refusal(path, f"column {name!r} holds {held}, not numbers", mend=mend)
-    single = all(str(kind) in ("float", "halffloat") for kind in types)
-    dtype = np.dtype(np.float32 if single else np.float64)
-    return Columns(features, places.ignored, dtype, parquet.metadata.num_rows)
+    return np.dtype(np.float32 if all(str(kind) in ("float", "halffloat") for kind in types) else np.float64)
 
 
 def copy_parquet(path: StrPath, parquet: Any, features: Sequence[str], out: np.ndarray) -> None:
@@ -91,14 +102,14 @@ def copy_parquet(path: StrPath, parquet: Any, features: Sequence[str], out: np.n
     start = 0
     for batch in parquet.iter_batches(_ROWS_AT_ONCE, columns=list(features)):
         part = out[start : start + len(batch)]
-        _fill(path, part, features, pa.Table.from_batches([batch]), start)
+        _fill(path, part, features, pa.Table.from_batches([batch]))
         release(part)
         start += len(batch)
 
 
-def _fill(path: StrPath, X: np.ndarray, features: Sequence[str], table: Any, first_row: int = 0) -> None:
+def _fill(path: StrPath, X: np.ndarray, features: Sequence[str], table: Any) -> None:
     for position, name in enumerate(features):
-        X[:, position] = _numbers(path, name, table.column(name), first_row)
+        X[:, position] = _numbers(path, name, table.column(name))
 
 
 def _pandas_columns(schema: Any) -> tuple[set[str], set[str]]:
@@ -117,11 +128,14 @@ def _is_numeric(kind: Any) -> bool:
     return any(test(kind) for test in tests)
 
 
-def _numbers(path: StrPath, name: str, column: Any, first_row: int) -> np.ndarray:
+def _numbers(path: StrPath, name: str, column: Any) -> np.ndarray:
+    """A column of numbers, NaN where there is none."""
     from pyarrow import float64, types
 
-    _refuse_nulls(path, name, column, first_row)
-    values: np.ndarray = (column.cast(float64()) if types.is_decimal(column.type) else column).to_numpy()
+    if column.null_count and not types.is_floating(column.type):
+        column = column.cast("int8") if types.is_boolean(column.type) else column
+    as_floats = types.is_decimal(column.type) or (column.null_count and not types.is_floating(column.type))
+    values: np.ndarray = (column.cast(float64()) if as_floats else column).to_numpy()
     warn_of_rounding(path, values, f"integers of column {name!r}")
     return values
 
@@ -150,10 +164,3 @@ def _ids(path: StrPath, column: Any) -> np.ndarray:
         values: np.ndarray = column.to_numpy()
         return values
     return texts_of(path, ["" if cell is None else str(cell) for cell in column.to_pylist()])
-
-
-def _refuse_nulls(path: StrPath, name: str, column: Any, first_row: int = 0) -> None:
-    if column.null_count:
-        row = first_row + int(column.is_null().to_numpy().argmax())
-        mend = "fill it in, or leave the row or column out"
-        raise refusal(path, "missing value", f"row {row}, counted from 0, column {name!r}", mend)

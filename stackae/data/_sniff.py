@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from stackae.data._csv import counts
 from stackae.data._kinds import KINDS, is_gap, kinds_of
+from stackae.data._numerals import counts
 from stackae.data._table import StrPath, refusal
 from stackae.exceptions import ParameterError, StackaeWarning
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from stackae.exceptions import DataFileError, ParameterError
 
 __all__ = ["DATA_SETS", "DataSet", "fingerprint", "load_data"]
 
+_ROWS_AT_ONCE = 2**14  # looked at for gaps
 _BLOCK = 2**22  # bytes hashed at once
 _MOST_EXPANSION = 8  # bytes in memory for a byte on the disk, as a rule of thumb: when to look closer
 _HOME = "STACKAE_DATA_HOME"
@@ -61,6 +63,14 @@ class DataSet:
     def named_samples(self) -> np.ndarray | MappedMatrix | NamedMatrix:
         """``X``, with the columns' names where it has some: what an estimator is given."""
         return self.X if self.feature_names is None else NamedMatrix(self.X, self.feature_names)
+
+    @cached_property
+    def gaps(self) -> npt.NDArray[np.intp]:
+        """How many cells of each column are missing (n_features,)."""
+        counts = np.zeros(self.X.shape[1], np.intp)
+        for start in range(0, len(self.X), _ROWS_AT_ONCE):
+            counts += np.isnan(self.X[start : start + _ROWS_AT_ONCE]).sum(0)
+        return counts
 
     def take(self, index: npt.NDArray[np.intp]) -> DataSet:
         """Some of the samples, by their numbers, in memory."""

@@ -17,6 +17,7 @@ from stackae.data._idx import read_idx, read_idx_labels
 from stackae.data._npy import read_npy, read_npy_labels, read_npz, read_npz_labels
 from stackae.data._parquet import read_parquet
 from stackae.data._table import StrPath, Table, TableSpec, refusal, refuse_irregular
+from stackae.data._typed import read_typed
 
 __all__ = ["FORMATS", "Format", "Table", "read_labels", "read_table"]
 
@@ -35,6 +36,15 @@ FORMATS = (
     Format(".npz", r"\.npz", read_npz, read_npz_labels),
     Format(".csv", r"\.csv", read_csv, read_csv_labels),
     Format(".parquet", r"\.parquet", read_parquet, None),
+    Format(
+        ".tsv, .tab, .psv, .txt, .data, .dat, .csv.gz, .csv.zst, ...",
+        r"\.(tsv|tab|psv|txt|data|dat)(\.(gz|zst|bz2))?|\.csv\.(gz|zst|bz2)",
+        read_typed,
+        None,
+    ),
+    Format(".jsonl, .ndjson", r"\.(jsonl|ndjson)(\.(gz|zst|bz2))?", read_typed, None),
+    Format(".xlsx, .xls, .ods", r"\.(xlsx|xlsm|xlsb|xls|ods)", read_typed, None),
+    Format(".arrow, .feather", r"\.(arrow|feather|ipc)", read_typed, None),
     Format("-ubyte[.gz], .idx*[.gz]", r"(-ubyte|\.idx\d*)(\.gz)?", read_idx, read_idx_labels),
 )
 
@@ -62,13 +72,16 @@ def read_table(
     ``.parquet``
         Columns of numbers, through pyarrow. The unnamed row index that pandas stores is no column. Damaged
         pages are found where the file has page checksums, as those written by stackae do.
+    ``.csv`` of other dialects, ``.tsv``, ``.txt``, ``.data``, ``.jsonl``, ``.xlsx``, ``.feather``, ...
+        As :func:`stackae.data.dialects.read_any` reads them, through pyarrow: delimiter, decimal commas,
+        header, encoding and packing are recognised.
     IDX (``-ubyte``, ``.idx``, ``.idx3``, ..., with or without ``.gz``)
         MNIST's format, packed by gzip or not. Arrays of 3 dimensions and more are images: they become rows
         x pixels, and images of unsigned bytes are divided by 255, into [0, 1]. Tables stay as they are.
 
     Arrays become float32 where that is exact for their type (float16, float32, booleans, integers of 8 and 16
     bits), else float64. CSV becomes float64, and so does Parquet unless all its columns are float16 or
-    float32. NaN and infinity are left for the estimator to refuse.
+    float32. Empty cells, NA and the like are NaN; these and infinity are left for the estimator to refuse.
 
     Parameters
     ----------

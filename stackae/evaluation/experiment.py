@@ -307,9 +307,12 @@ def _judge_predictions(model: Any, width: int, split: Split) -> list[Record]:
 
 
 def _r2(split: Split, reconstruction: Floats, kept: npt.NDArray[np.bool_]) -> float:
-    """1 - Σ(x - x̂)² / Σ(x - mean)² of the test rows, in the units in which the methods work."""
-    spread = np.where(kept, 1.0, split.X.std(0, dtype=np.float64))
+    """1 - Σ(x - x̂)² / Σ(x - mean)² of the test rows, in the units in which the methods work.
+
+    Missing cells are left out.
+    """
+    spread = np.where(kept, 1.0, np.nanstd(split.X, 0, dtype=np.float64))
     varies = spread > 0
     X, reconstruction = (values[:, varies] / spread[varies] for values in (split.X_test, reconstruction))
-    total = float(np.square(X - X.mean(0)).sum())
-    return 1 - float(np.square(X - reconstruction).sum()) / total if total > 0 else 1.0
+    total = float(np.nansum(np.square(X - np.nanmean(X, 0))))
+    return 1 - float(np.nansum(np.square(X - reconstruction))) / total if total > 0 else 1.0

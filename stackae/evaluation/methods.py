@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.decomposition import NMF, PCA, FastICA
+from sklearn.impute import SimpleImputer
 from sklearn.kernel_approximation import Nystroem
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -64,6 +65,17 @@ class RandomFeatures(TransformerMixin, BaseEstimator):
         """Rows to features."""
         features: Floats = np.maximum(X @ self.weights_ + self.bias_, 0)
         return features
+
+
+class _Filler(SimpleImputer):
+    """Fills missing cells with the column's mean; on the way back nothing is taken out again."""
+
+    def __init__(self) -> None:
+        super().__init__(keep_empty_features=True)
+
+    def inverse_transform(self, X: Floats) -> Floats:
+        """Rows as they are."""
+        return X
 
 
 class _Scaler(StandardScaler):
@@ -121,7 +133,13 @@ class Task:
 
     def after_scaling(self, *transformers: Any, with_mean: bool = True) -> Any:
         """Transformers behind the scaling that the stack itself does."""
-        return make_pipeline(_Scaler(self.kept, with_mean=with_mean), *transformers)
+        steps = [_Scaler(self.kept, with_mean=with_mean), *transformers]
+        return make_pipeline(*([_Filler()] if self.has_gaps else []), *steps)
+
+    @cached_property
+    def has_gaps(self) -> bool:
+        """Whether cells are missing, which rivals are given as the column's mean."""
+        return bool(np.isnan(self.X).any())
 
     @property
     def linear_width(self) -> int:
@@ -156,7 +174,7 @@ def _ica(task: Task) -> Any:
 
 
 def _nmf(task: Task) -> Any:
-    if task.X.min() < 0:
+    if np.nanmin(task.X) < 0:
         return None
     factors = NMF(task.linear_width, init="nndsvda", tol=1e-3, random_state=task.seed)
     # Columns of other units are brought to one spread, but not moved: they would be negative.
@@ -175,7 +193,7 @@ def _random_features(task: Task) -> Any:
 
 def _nystroem(task: Task) -> Any:
     # The kernel exp(-γd²) at γ = 1 / (2 · columns · variance): as wide as the data.
-    variance = float(np.where(task.kept, task.X.var(0), 1.0).sum())
+    variance = float(np.where(task.kept, np.nanvar(task.X, 0), 1.0).sum())
     kernel = Nystroem(
         gamma=1 / max(2 * variance, 1e-12), n_components=min(task.width, len(task.X)), random_state=task.seed
     )

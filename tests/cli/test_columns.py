@@ -187,3 +187,34 @@ def test_columns_that_the_model_knows_need_no_word_on_the_header(stackae, tmp_pa
     assert stackae("pretrain", path, "--header", "--out", tmp_path / "run", *BRIEF).code == 0
     done = stackae("transform", tmp_path / "run", path, "--out", tmp_path / "c.npy")
     assert (done.code, done.err) == (0, "")
+
+
+def test_missing_cells_are_said_and_learned_to_be_filled(stackae, table, tmp_path):
+    path, run = tmp_path / "gaps.csv", tmp_path / "gaps"
+    frame = table.copy()
+    frame.loc[::5, "b"] = np.nan
+    frame.loc[3, "c"] = np.nan
+    frame.to_csv(path, index=False, sep=";", decimal=",")
+    done = stackae("pretrain", path, "--labels", "kind", "--id", "who", "--out", run, *BRIEF)
+    assert done.code == 0, done.err
+    assert "gaps.csv: 25 cells are missing, in 'b' (24), 'c' (1); filling them is learned" in done.err
+    done = stackae("reconstruct", run, path, "--out", tmp_path / "back.csv")
+    assert done.code == 0, done.err
+    assert pd.read_csv(tmp_path / "back.csv").notna().all(None)
+    few = ("--method", "all", "--few-labels", 10)
+    for args in (
+        (run, path),
+        (path, "--labels", "kind", "--id", "who", "--width", 2, "--splits", 1, "--layer", 4),
+    ):
+        done = stackae("evaluate", *args, *few)
+        assert done.code == 0, done.err
+        assert "nan" not in done.out
+    done = stackae("finetune", run, path, "--epochs", 2, "--out", tmp_path / "tuned")
+    assert done.code == 0, done.err
+    # A model of rows without gaps says where there is one.
+    whole = tmp_path / "whole"
+    table.to_csv(path, index=False)
+    assert stackae("pretrain", path, "--labels", "kind", "--id", "who", "--out", whole, *BRIEF).code == 0
+    frame.to_csv(path, index=False)
+    refused = stackae("transform", whole, path, "--out", tmp_path / "c.csv")
+    assert (refused.code, "NaN in row 0, column 'b'" in refused.err) == (3, True)

@@ -43,13 +43,12 @@ def file(folder, name, content):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("nan.csv", "a,b\n1,2\nnan,3\n", ["nan.csv", "NaN", "row 1", "'a'"]),
         ("inf.csv", "a,b\n1,2\n4,inf\n", ["inf.csv", "inf", "row 1", "'b'"]),
         ("text.csv", "a,b\n1,2\n4,red\n", ["text.csv", "line 3", "'b'", "red"]),
         ("ragged.csv", "a,b\n1,2\n4\n", ["ragged.csv", "line 3"]),
         ("empty.csv", "", ["empty.csv"]),
         ("header.csv", "a,b\n", ["header.csv"]),
-        ("hole.csv", "a,b\n1,2\n4,\n", ["hole.csv", "line 3", "'b'"]),
+        ("gaps.csv", "a,b\n1,\n4,\n", ["gaps.csv", "column 1 has no value, all are missing"]),
         ("latin.csv", b"a,b\n1,2\n4,\xe9\n", ["latin.csv", "line 3"]),
         ("broken.npy", b"\x93NUMPY\x01\x00v\x00{'descr'", ["broken.npy"]),
         ("random.npz", os.urandom(300), ["random.npz"]),
@@ -59,7 +58,8 @@ def file(folder, name, content):
             ["short"],
         ),
         ("broken.parquet", b"PAR1 and then nothing", ["broken.parquet"]),
-        ("table.xlsx", "a,b", ["table.xlsx", ".csv", ".npy"]),
+        ("table.xlsx", "a,b", ["table.xlsx", "not an Excel file"]),
+        ("table.docx", "a,b", ["table.docx", ".csv", ".npy", ".xlsx"]),
     ],
 )
 def test_data_that_cannot_be_used_exit_3_and_leave_no_run(name, content, words, refuse, tmp_path):

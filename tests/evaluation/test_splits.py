@@ -15,7 +15,7 @@ from sklearn.base import clone
 from sklearn.decomposition import PCA
 
 from stackae.data.labels import as_labels
-from stackae.evaluation import Split, compare, resplit
+from stackae.evaluation import METHODS, Split, compare, resplit
 from stackae.evaluation.splits import checked
 from stackae.exceptions import DataError, ParameterError
 
@@ -190,3 +190,16 @@ def test_features_are_fitted_on_rows_without_a_label_too():
 def test_rows_that_are_no_numbers_are_refused_with_their_column():
     with pytest.raises(DataError, match="column 'kind' must be numeric"):
         resplit(pd.DataFrame({"a": X[:, 0], "kind": KINDS}), KINDS)
+
+
+@pytest.mark.parametrize("low", [0, -1])
+def test_missing_cells_are_filled_for_rivals_and_left_out_of_r2(low):
+    rows = np.abs(X) + low
+    rows[::7, 1] = np.nan
+    stack = small_stack((4, 1), pretrain=BRIEF, finetune=BRIEF, missing_values=np.nan)
+    found = compare(stack, resplit(rows, KINDS), (2,), methods=METHODS, n_splits=1, few_labels=(9,)).records
+    assert len(found) == len(METHODS) - (low < 0)  # NMF
+    for record in found:
+        assert all(np.isfinite(value) for value in record.measures.values()), record.method
+        if "r2" in record.measures and record.method in ("PCA", "raw rows"):
+            assert record.measures["r2"] > 0.2

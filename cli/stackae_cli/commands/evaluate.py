@@ -16,7 +16,7 @@ from stackae_cli.labelled_samples import one_split, read_training_samples, sampl
 from stackae_cli.layer_spec import LayerSpec, parse_layer
 from stackae_cli.options import about, common_options, data_options, device_option, is_quiet, load_run
 from stackae_cli.run_folder import MODEL, seconds_of
-from stackae_cli.source import Source, config_of, say_what_is_ignored
+from stackae_cli.source import Source, config_of, missing_values_of, say_what_is_ignored
 from stackae_cli.streams import result
 from stackae_cli.task import UNLABELLED, settled_task, task_option, unlabelled_option
 
@@ -225,12 +225,13 @@ def _of_data(source: Source, options: dict[str, Any], *, verbose: int) -> tuple[
     below = [parse_layer(spec) for spec in options["layers"]] or _LAYERS_BELOW
     n_splits = options["splits"] or N_SPLITS
     task = settled_task(options["task"], source, whole.y)
+    missing = missing_values_of(source, whole)
     with _workers(options["dask"]), about(source.data):
         unlabelled = UNLABELLED[options["unlabelled"]]
         split = resplit(np.asarray(whole.X), cast(Any, whole.y), task=task, unlabelled=unlabelled)
         rows = _rows_of(split(0))
         comparison = compare(
-            StackedAutoencoder([*below, 1], device=options["device"]),
+            StackedAutoencoder([*below, 1], missing_values=missing, device=options["device"]),
             split,
             options["widths"] or WIDTHS,
             methods=options["methods"],

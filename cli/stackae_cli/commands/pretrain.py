@@ -24,7 +24,7 @@ from stackae_cli.options import (
 )
 from stackae_cli.resume import checkpoints_in, own_options, run_options, saying_how_to_go_on, write_config
 from stackae_cli.run_folder import MODEL, is_done, leave, refuse_existing, run_folder
-from stackae_cli.source import Source
+from stackae_cli.source import Source, missing_values_of
 from stackae_cli.streams import result
 
 if TYPE_CHECKING:
@@ -149,8 +149,10 @@ def pretrain(
     if dry_run:
         model = _model(options)
         refuse_existing(out, resume=resume)
+        data = _data(options, None)
+        model.set_params(missing_values=missing_values_of(Source.of(options), data))
         with about(options["data"]):
-            result(repr(model.plan(_data(options, None).named_samples)))
+            result(repr(model.plan(data.named_samples)))
         return
     with saying_how_to_go_on(out, "pretrain", options["data"]):
         _run(out, options, resume, None if several else checkpoint_every)
@@ -172,6 +174,7 @@ def _run(out: Path, options: dict[str, Any], resume: bool, checkpoint_every: flo
         # Beside the run: where there is room for what it leaves.
         model.set_params(cache_folder=folder, verbose=int(folder is not None and not is_quiet()))
         data = _data(options, folder)
+        model.set_params(missing_values=missing_values_of(Source.of(options), data))
         callbacks: list[Any] = [processes]
         if folder is not None:
             made_from = {**_shape(data), "fingerprint": fingerprint(data.X)}

@@ -174,7 +174,7 @@ def test_a_dry_run_shows_the_plan_of_a_configuration(stackae, untrained, finishe
 @pytest.mark.parametrize(
     ("options", "code"),
     [
-        ("nan.csv", 3),
+        ("inf.csv", 3),
         ("nowhere.csv", 5),
         ("digits --layer 8:masking=2", 2),
         ("digits --layer 8:topk=9", 2),
@@ -189,7 +189,7 @@ def test_a_dry_run_shows_the_plan_of_a_configuration(stackae, untrained, finishe
 )
 def test_a_dry_run_refuses_what_a_run_refuses(stackae, finished_run, tmp_path, monkeypatch, options, code):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "nan.csv").write_text("a,b\n1,2\nnan,3\n")
+    (tmp_path / "inf.csv").write_text("a,b\n1,2\ninf,3\n")
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "config.toml").write_bytes((finished_run / "config.toml").read_bytes())
     before = set(tmp_path.rglob("*"))
