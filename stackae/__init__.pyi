@@ -27,6 +27,7 @@ from .penalties.contractive import Contractive as Contractive
 from .penalties.kl_sparsity import KLSparsity as KLSparsity
 from .penalties.l1 import L1 as L1
 from .penalties.l2 import L2 as L2
+from .tables.encoder import TableEncoder as TableEncoder
 from .training.parameters import Training as Training
 
 __version__: str

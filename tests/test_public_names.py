@@ -29,6 +29,7 @@ FIXED = {
     " random_state=None, verbose=0, max_memory=None, cache_folder=None",
     "StackedAutoencoderDetector": "encoder=(256, 64), *, contamination=0.1, device='auto', precision='auto',"
     " random_state=None, verbose=0, max_memory=None, cache_folder=None",
+    "TableEncoder": "columns=None, *, numeric='auto', max_categories=100, min_frequency=0.001, text_components=10",
 }
 
 

@@ -48,7 +48,6 @@ def file(folder, name, content):
         ("ragged.csv", "a,b\n1,2\n4\n", ["ragged.csv", "line 3"]),
         ("empty.csv", "", ["empty.csv"]),
         ("header.csv", "a,b\n", ["header.csv"]),
-        ("gaps.csv", "a,b\n1,\n4,\n", ["gaps.csv", "column 1 has no value, all are missing"]),
         ("latin.csv", b"a,b\n1,2\n4,\xe9\n", ["latin.csv", "line 3"]),
         ("broken.npy", b"\x93NUMPY\x01\x00v\x00{'descr'", ["broken.npy"]),
         ("random.npz", os.urandom(300), ["random.npz"]),

@@ -1,0 +1,190 @@
+"""One column of a table, whatever library it comes from: numbers, or places in a list of values."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from stackae.exceptions import DataError, DataTypeError, StackaeWarning
+
+#: Plain values, which JSON holds too.
+Level = str | bool | int | float
+Name = str | int
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int64]
+Form = Literal["numbers", "levels", "instants", "times", "durations", "nothing"]
+
+SECOND = 10**6
+DAY = 86_400 * SECOND
+GAP, UNKNOWN = -1, -2
+#: Texts of these lengths are dates, to a day, a minute, ... a microsecond, if they are written as ISO has it.
+ISO_UNITS: dict[int, Literal["D", "m", "s", "ms", "us"]] = {10: "D", 16: "m", 19: "s", 23: "ms", 26: "us"}
+_ISO = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.(\d{3}|\d{6}))?)?)?")
+_NOUNS = {"numbers": "numbers", "instants": "dates", "times": "times of day", "durations": "durations"}
+
+
+class Cells(NamedTuple):
+    """A column's cells.
+
+    Attributes
+    ----------
+    name : str or int
+        The column's name.
+    form : str
+        What ``values`` are: ``"numbers"``; ``"levels"``: the place of each cell's value in ``levels``, -1 for
+        a gap; ``"instants"``: microseconds since 1970 in UTC; ``"times"``: microseconds since midnight;
+        ``"durations"``: seconds; ``"nothing"``: gaps alone.
+    values : ndarray of shape (n_samples,)
+        int64 for levels, else float64, NaN for a gap.
+    levels : tuple
+        The different values of a column of text, categories or truth values.
+    """
+
+    name: Name
+    form: Form
+    values: Floats | Codes
+    levels: tuple[Level, ...] = ()
+
+    @property
+    def gaps(self) -> npt.NDArray[np.bool_]:
+        """Which cells are missing."""
+        return self.values < 0 if self.form == "levels" else np.isnan(self.values)
+
+    @property
+    def noun(self) -> str:
+        """What the cells are, in a word."""
+        if self.form != "levels":
+            return _NOUNS.get(self.form, "gaps")
+        kinds = {type(level) for level in self.levels}
+        return "truth values" if kinds == {bool} else "text" if str in kinds else "numbers"
+
+
+def missing(name: Name, n_samples: int) -> Cells:
+    """A column of gaps."""
+    return Cells(name, "nothing", np.full(n_samples, np.nan))
+
+
+def key_of(level: Level) -> str:
+    """What values are compared by: as text, whole numbers without a point, True and False as 1 and 0."""
+    if isinstance(level, (bool, int)):
+        return str(int(level))
+    return str(int(level)) if isinstance(level, float) and level.is_integer() else str(level)
+
+
+def as_levels(cells: Cells) -> Cells:
+    """The same, as places in the list of its different values; dates and the like are refused.
+
+    Raises
+    ------
+    DataTypeError
+        The cells are dates, times or durations.
+    """
+    if cells.form == "levels":
+        return cells
+    if cells.form not in ("numbers", "nothing"):
+        raise wrong(cells, "text, numbers or truth values are needed")
+    _refuse_infinite(cells)
+    codes = np.full(len(cells.values), GAP, np.int64)
+    known = ~cells.gaps
+    different, codes[known] = np.unique(cells.values[known], return_inverse=True)
+    are_whole = bool((different == np.round(different)).all())
+    levels = [int(value) if are_whole else float(value) for value in different]
+    return Cells(cells.name, "levels", codes, tuple(levels))
+
+
+def coded(cells: Cells, places: Mapping[str, int]) -> Codes:
+    """The place of each cell's value in a fitted column; ``GAP``, or ``UNKNOWN`` for any other value."""
+    cells = as_levels(cells)
+    own = [places.get(key_of(level), UNKNOWN) for level in cells.levels]
+    found: Codes = np.array([*own, GAP], np.int64)[cells.values]  # a gap, -1, takes the last
+    return found
+
+
+def warn_of_unknown(cells: Cells, codes: Codes) -> None:
+    """Say which values nothing was known of at fit, where they are taken as gaps."""
+    unknown = codes == UNKNOWN
+    if unknown.any():
+        levels = as_levels(cells)
+        example = levels.levels[int(levels.values[np.argmax(unknown)])]
+        warnings.warn(
+            f"column {cells.name!r}: {int(unknown.sum()):,} cells hold values that fit has not seen, such as"
+            f" {example!r}, and are taken as missing",
+            StackaeWarning,
+            stacklevel=6,
+        )
+
+
+def as_numbers(cells: Cells, form: Form = "numbers") -> Floats:
+    """The cells as numbers (or durations, in seconds), NaN for gaps.
+
+    Raises
+    ------
+    DataTypeError, DataError
+        Text, dates, or an infinite number, with row and column.
+    """
+    if cells.form == form or cells.form == "nothing":
+        return _refuse_infinite(cells)
+    if cells.form != "levels" or form != "numbers" or cells.noun == "text":
+        raise wrong(cells, f"{_NOUNS[form]} are needed")
+    return np.array([*map(float, cells.levels), np.nan])[cells.values]
+
+
+def as_instants(cells: Cells, form: Form = "instants") -> Floats:
+    """The cells as microseconds since 1970 (or, of times of day, since midnight), NaN for gaps.
+
+    Raises
+    ------
+    DataTypeError
+        Something else than dates, or than text that holds ISO dates alone.
+    """
+    if cells.form in (form, "nothing"):
+        return np.asarray(cells.values, np.float64)
+    if cells.form != "levels" or form == "times" or cells.noun != "text":
+        raise wrong(cells, f"{_NOUNS[form]} are needed")
+    instants = iso_instants(cells.levels)
+    for level, instant in zip(cells.levels, instants, strict=True):
+        if np.isnan(instant):
+            row = int(np.argmax(cells.values == cells.levels.index(level)))
+            raise DataTypeError(
+                f"column {cells.name!r} must hold dates, got the text {level!r} in row {row}; write dates as"
+                " 2024-12-31 or 2024-12-31 23:59:59"
+            )
+    found: Floats = np.append(instants, np.nan)[cells.values]
+    return found
+
+
+def iso_instants(levels: Sequence[Level]) -> Floats:
+    """Texts as microseconds since 1970, NaN for what is no ISO date."""
+    found = np.full(len(levels), np.nan)
+    for place, level in enumerate(levels):
+        if isinstance(level, str) and _ISO.fullmatch(level):
+            try:
+                found[place] = float(np.datetime64(level, "us").astype(np.int64))
+            except ValueError:  # such as the 31st of February
+                continue
+    return found
+
+
+def wrong(cells: Cells, rule: str) -> DataTypeError:
+    """The refusal of cells of another type, with the first of them."""
+    row = int(np.argmin(cells.gaps))
+    example = f" {cells.levels[int(cells.values[row])]!r}" if cells.form == "levels" else ""
+    return DataTypeError(
+        f"column {cells.name!r}: {rule}, got {cells.noun}{example} in row {row}; convert the column first"
+    )
+
+
+def _refuse_infinite(cells: Cells) -> Floats:
+    values = np.asarray(cells.values, np.float64)
+    infinite = np.isinf(values)
+    if infinite.any():
+        row = int(np.argmax(infinite))
+        raise DataError(
+            f"column {cells.name!r} holds {values[row]:g} in row {row}; make it a gap, or drop such rows"
+        )
+    return values

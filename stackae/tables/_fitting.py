@@ -1,0 +1,85 @@
+"""A table looked at, column by column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import narwhals.stable.v2 as nw
+
+from stackae.exceptions import DataError, ParameterError
+from stackae.tables._cells import Name
+from stackae.tables._column import Column, Options
+from stackae.tables._fitted import FittedTable
+from stackae.tables._kinds import KINDS, fit_column
+from stackae.tables._numbers import DroppedColumn, NumberColumn
+from stackae.tables._reading import Dtype, columns_of, dtype_of, library_of, listed, read
+from stackae.tables._summary import ColumnInfo, TableInfo
+
+
+def fit_table(table: nw.DataFrame[Any], kinds: Mapping[Any, str], options: Options) -> FittedTable:
+    """Learn what each column of a table is.
+
+    Parameters
+    ----------
+    table : narwhals DataFrame
+    kinds : mapping of column names to names in ``KINDS``
+        What columns are told to be.
+    options : Options
+
+    Raises
+    ------
+    ParameterError
+        ``kinds`` names no column, or no kind.
+    DataError
+        A column cannot be encoded, or none is left.
+    """
+    names = [name for name, _ in columns_of(table)]
+    _refuse_kinds(kinds, names)
+    if not len(table) or not names:
+        size = f"{len(table)} rows and {len(names)} columns"
+        raise DataError(f"the table has {size}; give at least one of each")
+    dtypes = [dtype_of(series) for _, series in columns_of(table)]
+    columns, told = [], []
+    for (name, series), dtype in zip(columns_of(table), dtypes, strict=True):
+        column, n_missing, note = _fit_column(name, series, kinds.get(name), options)
+        columns.append(column)
+        told.append(ColumnInfo(name, dtype["native"], column.kind, column.n_encoded, n_missing, note))
+    if not any(column.n_encoded for column in columns):
+        why = "; ".join(f"{info.name!r} is {info.note}" for info in told[:5])
+        raise DataError(f"no column is left to encode: {why}; say with columns= what they are")
+    return FittedTable(
+        library_of(table), names, dtypes, columns, TableInfo(told), _precision(columns, dtypes)
+    )
+
+
+def _fit_column(
+    name: Name, series: nw.Series[Any], kind: str | None, options: Options
+) -> tuple[Column, int, str]:
+    """A fitted column, its gaps, and a note."""
+    if kind == "drop":  # whatever is in it
+        return DroppedColumn(), int(series.null_count()), "left out, as told"
+    cells = read(name, series)
+    is_categorical = isinstance(series.dtype, (nw.Categorical, nw.Enum))
+    column, note = fit_column(cells, kind, is_categorical=is_categorical, options=options)
+    return column, int(cells.gaps.sum()), note
+
+
+def _precision(columns: list[Column], dtypes: list[Dtype]) -> str:
+    """float32 where that holds all that is encoded."""
+    kept = [
+        (column, dtype["name"]) for column, dtype in zip(columns, dtypes, strict=True) if column.n_encoded
+    ]
+    are_short = all(
+        isinstance(c, NumberColumn) and not len(c.knots) and name == "Float32" for c, name in kept
+    )
+    return "float32" if are_short else "float64"
+
+
+def _refuse_kinds(kinds: Mapping[Any, str], names: list[Name]) -> None:
+    for name, kind in kinds.items():
+        if kind not in KINDS:
+            known = ", ".join(map(repr, KINDS))
+            raise ParameterError(f"columns: a kind is one of {known}, got {kind!r} for {name!r}")
+        if name not in names:
+            raise ParameterError(f"columns: the table has no column {name!r}; it has {listed(names)}")

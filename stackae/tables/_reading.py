@@ -1,0 +1,254 @@
+"""A table of pandas, polars or pyarrow, column by column; what no column may hold is refused by name."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Literal, cast, get_args
+
+import narwhals.stable.v2 as nw
+import numpy as np
+
+from stackae.exceptions import DataError, DataTypeError, StackaeWarning
+from stackae.tables._cells import GAP, SECOND, Cells, Codes, Form, Level, Name, missing
+
+#: What is needed to make a column of the same type again, as JSON values.
+Dtype = dict[str, Any]
+Library = Literal["pandas", "polars", "pyarrow"]
+
+_MOST_NAMES = 10
+_LARGEST_EXACT = 2**53
+#: What pandas calls the content of a column of objects, and what it is read as.
+_OBJECTS = {
+    "string": "text",
+    "boolean": "text",
+    "integer": "numbers",
+    "floating": "numbers",
+    "mixed-integer-float": "numbers",
+    "integer-na": "numbers",
+    "decimal": "numbers",
+    "date": "instants",
+    "datetime": "instants",
+    "datetime64": "instants",
+    "timedelta": "durations",
+    "timedelta64": "durations",
+    "time": "times",
+}
+
+
+def as_table(X: Any) -> nw.DataFrame[Any] | None:
+    """A table that was given, or None where it is none of pandas, polars and pyarrow.
+
+    Raises
+    ------
+    DataTypeError, DataError
+        A lazy frame, a table of another library, or names that occur twice, or are neither text nor whole
+        numbers.
+    """
+    if type(X).__name__ == "LazyFrame":
+        raise DataTypeError("lazy frames are not accepted; give what collect() makes of it")
+    if nw.dependencies.is_into_dataframe(X):
+        names: Any = X.column_names if nw.dependencies.is_pyarrow_table(X) else X.columns
+        refuse_names(list(names))
+    table = nw.from_native(X, eager_only=True, pass_through=True)
+    if not isinstance(table, nw.DataFrame):
+        return None
+    library = table.implementation.value
+    if library not in get_args(Library):
+        raise DataTypeError(f"tables are of pandas, polars or pyarrow, got one of {library}; convert it")
+    return table
+
+
+def refuse_names(names: list[Any]) -> None:
+    """Refuse names that occur twice, and such as are neither text nor whole numbers."""
+    for name in names:
+        if isinstance(name, bool) or not isinstance(name, (str, int, np.integer)):
+            raise DataTypeError(f"column names must be text or whole numbers, got {name!r}; rename it")
+    if repeated := [name for name, count in Counter(names).items() if count > 1]:
+        raise DataError(f"column names must differ, got {repeated[0]!r} more than once; rename one of them")
+
+
+def listed(names: list[Name]) -> str:
+    """Names for a message, shortened where they are many."""
+    more = f", ... ({len(names):,} in all)" if len(names) > _MOST_NAMES else ""
+    return ", ".join(map(repr, names[:_MOST_NAMES])) + more
+
+
+def library_of(table: nw.DataFrame[Any]) -> Library:
+    """The library that a table is of."""
+    return cast("Library", table.implementation.value)
+
+
+def columns_of(table: nw.DataFrame[Any]) -> Iterator[tuple[Name, nw.Series[Any]]]:
+    """Names and columns."""
+    for name, series in zip(table.columns, table.iter_columns(), strict=True):
+        yield (name if isinstance(name, str) else int(name)), series  # type: ignore[misc]
+
+
+def dtype_of(series: nw.Series[Any]) -> Dtype:
+    """What is needed to make a column of the same type again."""
+    dtype = series.dtype
+    found: Dtype = {"name": type(dtype).__name__, "native": _called(series)}
+    if isinstance(dtype, (nw.Datetime, nw.Duration)):
+        found["unit"] = dtype.time_unit
+    if isinstance(dtype, nw.Datetime):
+        found["zone"] = dtype.time_zone
+    if isinstance(dtype, nw.Decimal):
+        found |= {"precision": dtype.precision, "scale": dtype.scale}
+    if isinstance(dtype, (nw.Categorical, nw.Enum)):
+        found["categories"] = list(map(_plain, series.cat.get_categories().to_list()))
+        found["ordered"] = bool(getattr(getattr(series.to_native(), "cat", None), "ordered", False))
+    return found
+
+
+def read(name: Name, series: nw.Series[Any]) -> Cells:
+    """A column's cells.
+
+    Raises
+    ------
+    DataTypeError
+        Lists, structs, bytes, complex numbers, or values of several types.
+    """
+    cells = _read(name, series)
+    return missing(name, len(series)) if cells.gaps.all() else cells
+
+
+def _read(name: Name, series: nw.Series[Any]) -> Cells:
+    dtype = series.dtype
+    if dtype == nw.Object and series.implementation.is_pandas():
+        return _of_objects(name, series.to_native())
+    if _called(series).startswith("Sparse"):
+        series = nw.from_native(series.to_native().sparse.to_dense(), series_only=True)
+        dtype = series.dtype
+    if isinstance(dtype, (nw.Categorical, nw.Enum)):
+        return Cells(name, "levels", *_of_categories(name, series))
+    if dtype == nw.String:
+        return Cells(name, "levels", *_different(series))
+    if dtype == nw.Boolean:
+        return _truth_values(name, _floats(series))
+    if dtype.is_numeric():
+        _warn_of_rounding(name, series)
+        return Cells(name, "numbers", _floats(series))
+    if dtype in (nw.Date, nw.Datetime):
+        return Cells(name, "instants", _floats(series.dt.timestamp("us")))
+    if dtype == nw.Duration:
+        spans = np.asarray(series.cast(nw.Duration("us")).to_numpy(), "timedelta64[us]")
+        return Cells(name, "durations", np.where(np.isnat(spans), np.nan, spans.astype(np.int64) / SECOND))
+    if dtype == nw.Time:
+        return Cells(name, "times", _microseconds(series))
+    if series.is_null().all():  # of a type of its own
+        return missing(name, len(series))
+    raise DataTypeError(
+        f"column {name!r} is of the type {_called(series)}, which has no code; convert or drop it"
+    )
+
+
+def _called(series: nw.Series[Any]) -> str:
+    native = series.to_native()
+    return str(getattr(native, "dtype", None) or native.type)
+
+
+def _floats(series: nw.Series[Any]) -> Any:
+    """Numbers or truth values as float64, NaN for gaps."""
+    return np.asarray(series.cast(nw.Float64).to_numpy(), np.float64)
+
+
+def _microseconds(series: nw.Series[Any]) -> Any:
+    """Times of day, which libraries count in several units."""
+    counted = _floats(series.cast(nw.Int64))
+    unit = re.search(r"\[(s|ms|us)\]", _called(series))
+    return counted * {"s": SECOND, "ms": 1000, "us": 1}[unit[1]] if unit else counted / 1000  # polars: ns
+
+
+def _truth_values(name: Name, floats: Any) -> Cells:
+    codes = np.where(np.isnan(floats), GAP, floats).astype(np.int64)
+    return Cells(name, "levels", codes, (False, True))
+
+
+def _different(series: nw.Series[Any]) -> tuple[Codes, tuple[Level, ...]]:
+    """Texts as places in the sorted list of those that differ."""
+    if series.implementation.is_pandas():
+        codes, found = series.to_native().factorize()
+        texts = [str(text) for text in found]
+    else:
+        texts = series.drop_nulls().unique().to_list()
+        codes = _places(series, texts)
+    order = np.array(sorted(range(len(texts)), key=texts.__getitem__), np.int64)
+    rank = np.empty(len(texts) + 1, np.int64)
+    rank[order], rank[-1] = np.arange(len(texts)), GAP
+    return rank[codes], tuple(texts[place] for place in order)
+
+
+def _places(series: nw.Series[Any], texts: list[str]) -> Codes:
+    if not texts:
+        return np.full(len(series), GAP, np.int64)
+    found = series.replace_strict(texts, list(range(len(texts))), default=None, return_dtype=nw.Float64)
+    places: Codes = np.nan_to_num(_floats(found), nan=GAP).astype(np.int64)
+    return places
+
+
+def _of_categories(name: Name, series: nw.Series[Any]) -> tuple[Codes, tuple[Level, ...]]:
+    categories = list(map(_plain, series.cat.get_categories().to_list()))
+    if 0 < sum(isinstance(category, str) for category in categories) < len(categories):
+        raise DataTypeError(f"column {name!r} has categories of several types; make all of them text")
+    if series.implementation.is_pandas():
+        return series.to_native().cat.codes.to_numpy().astype(np.int64), tuple(categories)
+    return _places(series.cast(nw.String), list(map(str, categories))), tuple(categories)
+
+
+def _plain(category: Any) -> Level:
+    """A category as JSON has it; intervals, dates and the like as text."""
+    value = category.item() if isinstance(category, np.generic) else category
+    return value if isinstance(value, (str, bool, int, float)) else str(value)
+
+
+def _of_objects(name: Name, native: Any) -> Cells:
+    """A pandas column of Python objects, by what all of them are."""
+    pandas = nw.from_native(native, series_only=True).implementation.to_native_namespace()
+    content = pandas.api.types.infer_dtype(native.dropna())
+    if content == "empty":
+        return missing(name, len(native))
+    form = _OBJECTS.get(content)
+    if form is None:
+        types = sorted({type(cell).__name__ for cell in native[native.notna()]})
+        what = f"values of several types ({', '.join(types)})" if len(types) > 1 else f"{types[0]} objects"
+        raise DataTypeError(f"column {name!r} holds {what}; make all of them text, or all numbers")
+    if form == "text":
+        return read(
+            name, nw.from_native(native.astype("str" if content == "string" else "boolean"), series_only=True)
+        )
+    gaps = native.isna().to_numpy()
+    values = np.full(len(native), np.nan)
+    known = native[~gaps]
+    if form == "numbers":
+        values[~gaps] = known.astype(float)
+    elif form == "instants":
+        values[~gaps] = _instants(name, known, pandas)
+    else:
+        spans = pandas.to_timedelta(known.astype(str) if form == "times" else known)
+        microseconds = spans.dt.total_seconds().to_numpy() * SECOND
+        values[~gaps] = np.round(microseconds) / (1 if form == "times" else SECOND)
+    found: Form = form  # type: ignore[assignment]
+    return Cells(name, found, values)
+
+
+def _instants(name: Name, known: Any, pandas: Any) -> Any:
+    try:
+        return pandas.to_datetime(known, utc=True).astype("datetime64[us, UTC]").astype(np.int64).to_numpy()
+    except (ValueError, TypeError, OverflowError) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise DataTypeError(f"column {name!r} holds dates that pandas does not read ({reason})") from None
+
+
+def _warn_of_rounding(name: Name, series: nw.Series[Any]) -> None:
+    if not series.dtype.is_integer() or not len(series) or series.is_null().all():
+        return
+    largest = max(int(series.max()), -int(series.min()))
+    if largest > _LARGEST_EXACT:
+        warnings.warn(
+            f"column {name!r}: whole numbers over 2**53 are rounded, got {largest}; give identifiers as text",
+            StackaeWarning,
+            stacklevel=4,
+        )

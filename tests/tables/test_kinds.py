@@ -1,0 +1,105 @@
+"""What columns are taken for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from stackae import TableEncoder
+
+RNG = np.random.default_rng(0)
+N = 2000
+MANY = [f"value {k}" for k in range(1000)]
+
+LOOKS = {
+    "fractions": (RNG.normal(size=N), "number", ""),
+    "few whole numbers": (RNG.integers(0, 5, N), "number", ""),
+    "heavy tails": (RNG.lognormal(0, 2, N), "number", "through quantiles"),
+    "0 and 1": (RNG.integers(0, 2, N), "binary", ""),
+    "1 and 2": (RNG.integers(1, 3, N), "binary", ""),
+    "truth values": (RNG.random(N) > 0.5, "binary", ""),
+    "two texts": (RNG.choice(["a", "b"], N), "binary", ""),
+    "few texts": (RNG.choice(MANY[:100], N), "category", ""),
+    "more texts": (RNG.choice(MANY[:101], N), "text", "not reconstructed"),
+    "texts that mostly differ": ([*MANY, *["again"] * 3, *range(2000, 2997)], "text", "not reconstructed"),
+    "categories": (pd.Categorical(RNG.choice(MANY[:50], N)), "category", ""),
+    "too many categories": (pd.Categorical(RNG.choice(MANY, N)), "category", None),
+    "dates": (pd.date_range("2020", periods=N), "date", ""),
+    "ISO dates": (pd.date_range("2020", periods=N).astype(str), "date", ""),
+    "some ISO dates": (
+        [*pd.date_range("2020", periods=N - 4).astype(str), *["never"] * 4],
+        "text",
+        "not reconstructed",
+    ),
+    "durations": (pd.to_timedelta(RNG.integers(0, 999, N), unit="s"), "number", ""),
+    "different texts": ([f"k{k}" for k in range(N)], "drop", "identifier, left out"),
+    "different prose": ([f"a text of {k}" for k in range(N)], "text", "not reconstructed"),
+    "whole numbers in steps": (RNG.permutation(N) * 10 + 3, "drop", "identifier, left out"),
+    "fractions in steps": (np.arange(N) / 4, "number", ""),
+    "one number": (np.full(N, 2.5), "drop", "constant, left out"),
+    "one truth value": (np.ones(N, bool), "drop", "constant, left out"),
+    "one text and gaps": (["a", None] * (N // 2), "drop", "constant, left out"),
+    "one date": (pd.to_datetime(["2020-01-01"] * N), "drop", "constant, left out"),
+    "gaps": ([None] * N, "drop", "all missing, left out"),
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_column_is_taken_for_what_it_looks_like(look):
+    cells, kind, note = LOOKS[look]
+    cells = list(map(str, cells)) if look == "texts that mostly differ" else cells
+    info = TableEncoder().fit(pd.DataFrame({"x": cells, "y": RNG.normal(size=N)})).table_[0]
+    assert info.kind == kind
+    assert note is None or info.note == note
+
+
+def test_few_whole_numbers_in_steps_are_numbers():
+    assert TableEncoder().fit(pl.DataFrame({"year": [2001, 2002, 2003]})).table_[0].kind == "number"
+
+
+def test_so_few_texts_are_categories_even_where_most_occur_once():
+    assert TableEncoder().fit(pl.DataFrame({"x": ["a", "a", "b", "c"]})).table_[0].kind == "category"
+
+
+def test_a_kind_that_is_told_wins():
+    df = pd.DataFrame(
+        {
+            "id": np.arange(20),
+            "code": [1, 2] * 10,
+            "text": ["a", "b"] * 10,
+            "word": [f"k{k}" for k in range(20)],
+        }
+    )
+    told = {"id": "number", "code": "category", "text": "text", "word": "text"}
+    encoder = TableEncoder(told, text_components=4).fit(df)
+    assert [info.kind for info in encoder.table_] == list(told.values())
+    assert [info.n_encoded for info in encoder.table_] == [1, 2, 2, 4]
+    assert encoder.groups_ == ((1, 3),)
+
+
+def test_at_most_so_many_categories_have_a_column_the_most_frequent_ones():
+    cells = ["a"] * 5 + ["b"] * 4 + ["c"] * 3 + ["d"] * 2 + ["e"]
+    df = pd.DataFrame({"x": pd.Categorical(cells)})
+    names = TableEncoder(max_categories=4).fit(df).get_feature_names_out().tolist()
+    assert names == ["x=a", "x=b", "x=c", "x: other"]
+    assert len(TableEncoder(max_categories=5).fit(df).column_of_) == 5
+
+
+def test_rare_categories_share_no_column_where_they_are_most_of_the_rows():
+    df = pd.DataFrame({"x": pd.Categorical([f"k{k}" for k in range(50)] * 2)})
+    encoder = TableEncoder(min_frequency=0.5).fit(df)
+    assert len(encoder.column_of_) == 50
+    assert "x: other" not in encoder.get_feature_names_out()
+
+
+def test_like_texts_have_like_codes():
+    cells = [f"{street} {k % 90} road {k}" for k in range(300) for street in ("maple", "willow")]
+    df = pd.DataFrame({"x": cells})
+    encoder = TableEncoder({"x": "text"}).fit(df)
+    maple, maples, willow = encoder.transform(
+        pd.DataFrame({"x": ["maple 7 road 1007", "maple 88 road 2088", "willow 7 road 1007"]})
+    )
+    assert np.linalg.norm(maple - maples) < np.linalg.norm(maple - willow)
+    assert encoder.inverse_transform([maple])["x"].isna().all()
