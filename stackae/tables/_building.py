@@ -60,7 +60,7 @@ def _pandas(pandas: Any, cells: Cells, dtype: Dtype) -> Any:
             series = series.dt.date.astype(object).where(~cells.gaps, None)
     else:
         series = pandas.Series(cells.values)
-    if dtype["name"] in ("Categorical", "Enum"):
+    if "categories" in dtype:
         return series.astype(pandas.CategoricalDtype(dtype["categories"], dtype["ordered"]))
     wanted = dtype["native"]
     if cells.gaps.any() and wanted in ("bool", "object"):

@@ -48,9 +48,9 @@ def normal_shape(ordered: Floats) -> tuple[Floats, Floats]:
     ranks = np.searchsorted(ordered, knots, "left") + np.searchsorted(ordered, knots, "right")
     scores = ndtri(ranks / (2 * len(ordered)))
     width, height = np.ptp(knots), np.ptp(scores)
-    below, above = (
-        width * min(height / width, (scores[k + 1] - scores[k]) / (knots[k + 1] - knots[k])) for k in (0, -2)
-    )
+    with np.errstate(over="ignore"):  # neighbours that hardly differ
+        steep = width / np.diff(knots)[[0, -1]] * np.diff(scores)[[0, -1]]
+    below, above = np.minimum(height, steep)
     return (
         np.array([knots[0] - width, *knots, knots[-1] + width]),
         np.array([scores[0] - below, *scores, scores[-1] + above]),

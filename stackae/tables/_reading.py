@@ -97,7 +97,7 @@ def dtype_of(series: nw.Series[Any]) -> Dtype:
         found["zone"] = dtype.time_zone
     if isinstance(dtype, nw.Decimal):
         found |= {"precision": dtype.precision, "scale": dtype.scale}
-    if isinstance(dtype, (nw.Categorical, nw.Enum)):
+    if isinstance(dtype, nw.Enum) or found["native"] == "category":  # others need no list
         found["categories"] = list(map(_plain, series.cat.get_categories().to_list()))
         found["ordered"] = bool(getattr(getattr(series.to_native(), "cat", None), "ordered", False))
     return found
@@ -184,12 +184,15 @@ def _different(series: nw.Series[Any]) -> tuple[Codes, tuple[Level, ...]]:
 def _places(series: nw.Series[Any], texts: list[str]) -> Codes:
     if not texts:
         return np.full(len(series), GAP, np.int64)
-    found = series.replace_strict(texts, list(range(len(texts))), default=None, return_dtype=nw.Float64)
+    found = series.replace_strict(texts, list(range(len(texts))), return_dtype=nw.Float64)
     places: Codes = np.nan_to_num(_floats(found), nan=GAP).astype(np.int64)
     return places
 
 
 def _of_categories(name: Name, series: nw.Series[Any]) -> tuple[Codes, tuple[Level, ...]]:
+    if series.implementation.is_pandas() and _called(series) != "category":  # a dictionary of Arrow's
+        codes, found = series.to_native().factorize()
+        return codes.astype(np.int64), tuple(map(_plain, found.tolist()))
     categories = list(map(_plain, series.cat.get_categories().to_list()))
     if 0 < sum(isinstance(category, str) for category in categories) < len(categories):
         raise DataTypeError(f"column {name!r} has categories of several types; make all of them text")

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from stackae._utils.constraints import Constrained, Integral, Interval, Real, StrOptions
 from stackae.exceptions import DataError, ParameterError
 from stackae.tables._arrays import as_array, fit_array, mapped
-from stackae.tables._cells import Cells, missing
+from stackae.tables._cells import Cells, as_numbers, missing
 from stackae.tables._column import Options
 from stackae.tables._fitted import FittedTable
 from stackae.tables._fitting import fit_table
@@ -195,6 +195,8 @@ class TableEncoder(TransformerMixin, Constrained):
         table, fitted = as_table(X), self._fitted
         if table is not None and fitted.library:
             return fitted.encode(len(table), self._cells(table))
+        for name, series in () if table is None else columns_of(table):
+            as_numbers(read(name, series))  # or refused by name
         array = as_array(self, X, reset=False)
         if fitted.library:
             columns = enumerate(array.T)

@@ -141,6 +141,23 @@ def test_an_array_goes_through_quantiles_where_that_is_told():
     np.testing.assert_allclose(encoder.inverse_transform(codes), X, rtol=1e-9)
 
 
+@pytest.mark.parametrize("library", [pd, pl])
+def test_a_table_of_text_is_refused_where_an_array_was_fitted(library):
+    encoder = TableEncoder().fit([[1.0, 2.0], [3.0, 4.0]])
+    with pytest.raises(DataTypeError, match="column 'b': numbers are needed, got text '4' in row 0"):
+        encoder.transform(library.DataFrame({"a": [3], "b": ["4"]}))
+
+
+def test_a_row_has_the_same_code_alone_and_in_any_company():
+    df = table().assign(text=[f"number {place} of {N}" for place in range(N)])
+    encoder = TableEncoder({"zip": "category"}, numeric="quantile").fit(df)
+    codes = encoder.transform(df)
+    assert encoder.transform(df[7:8]).tobytes() == codes[7:8].tobytes()
+    shuffled = df.sample(frac=1, random_state=0)
+    again = TableEncoder({"zip": "category"}, numeric="quantile").fit(shuffled)
+    assert again.transform(df).tobytes() == codes.tobytes()
+
+
 def test_plain_float32_columns_stay_float32():
     df = pd.DataFrame(np.random.default_rng(0).normal(size=(9, 2)).astype(np.float32), columns=["a", "b"])
     assert TableEncoder().fit_transform(df).dtype == np.float32
@@ -445,6 +462,15 @@ def test_objects_of_python_are_read_by_what_they_are():
     assert back["days"].tolist() == df["days"].tolist()
     assert back["flags"].tolist() == [True, None, False]
     assert back["numbers"].tolist()[:2] == [1, 2.5]
+
+
+def test_dictionaries_of_arrow_in_a_pandas_frame_are_categories():
+    dtype = pd.ArrowDtype(pa.dictionary(pa.int32(), pa.string()))
+    df = pd.DataFrame({"a": pd.Series(["x", "y", None, "z", "x"], dtype=dtype)})
+    encoder = TableEncoder().fit(df)
+    assert encoder.groups_ == ((0, 3),)
+    back = encoder.inverse_transform(encoder.transform(df))["a"]
+    assert back.fillna("-").tolist() == ["x", "y", "-", "z", "x"]
 
 
 def test_sparse_columns_are_read():

@@ -64,6 +64,7 @@ def pandas_table():
     df["float32"] = df["number"].astype("float32")
     df["arrow"] = df["Int64"].astype("int64[pyarrow]")
     df["arrow_text"] = df["color"].astype("string[pyarrow]")
+    df["arrow_zoned"] = df["zoned"].astype(pd.ArrowDtype(pa.timestamp("us", "Europe/Berlin")))
     df["arrow_time"] = df["when"].astype("timestamp[us][pyarrow]")
     df["arrow_date"] = df["arrow_time"].astype("date32[day][pyarrow]")
     df["nothing"] = pd.Series([None] * N, dtype=object)
