@@ -72,7 +72,7 @@ def test_the_map_is_strictly_monotone_and_its_own_inverse_exchanged(numbers):
 
 
 def test_numbers_that_hardly_differ_have_finite_scores():
-    knots, scores = normal_shape(np.array([0.0, 5e-324, 1.0, 2.0]))
+    _, scores = normal_shape(np.array([0.0, 5e-324, 1.0, 2.0]))
     assert np.isfinite(scores).all()
     assert (np.diff(scores) > 0).all()
     assert np.isfinite(normal_shape(np.array([0.0, 5e-324]))[1]).all()
