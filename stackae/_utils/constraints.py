@@ -29,6 +29,7 @@ __all__ = [
     "NamedIn",
     "Numbers",
     "Options",
+    "Ranges",
     "Real",
     "StrOptions",
 ]
@@ -83,6 +84,20 @@ class Numbers(Interval):  # as scikit-learn accepts only its own kinds of constr
 
     def __str__(self) -> str:
         return f"{' or '.join(map(str, self.counts)) or 'several'} numbers, each {self.interval}"
+
+
+class Ranges(Numbers):
+    """Several pairs (start, stop) of whole numbers of at least 0."""
+
+    def __init__(self) -> None:
+        super().__init__(Interval(Integral, 0, None, closed="left"), 2)
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Whether it is a tuple or list of such pairs."""
+        return isinstance(val, (tuple, list)) and all(map(super().is_satisfied_by, val))
+
+    def __str__(self) -> str:
+        return "several pairs (start, stop) of whole numbers of at least 0"
 
 
 class Constrained(BaseEstimator):

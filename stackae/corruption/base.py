@@ -36,10 +36,21 @@ class Corruption(Constrained):
     hides: ClassVar[bool] = False
 
     @abstractmethod
-    def __call__(self, x: Tensor, generator: Generator, fraction: float = 1.0) -> Tensor:
-        """Return a corrupted copy of ``x`` (samples × features); ``x`` itself is not written.
+    def __call__(
+        self, x: Tensor, generator: Generator, fraction: float = 1.0, columns: Tensor | None = None
+    ) -> Tensor:
+        """Return a corrupted copy of ``x``, which itself is not written.
 
-        ``fraction`` is the share of the phase that has been trained, from 0 to 1, for levels that change.
+        Parameters
+        ----------
+        x : Tensor of shape (samples, features)
+        generator : Generator
+        fraction : float, default=1.0
+            The share of the phase that has been trained, from 0 to 1, for levels that change.
+        columns : Tensor of shape (features,), int64, or None, default=None
+            Of each column the number of what it belongs to, counted up from left to right: those of one
+            category have one number, and what replaces cells replaces all of its cells or none. None: each
+            column stands for itself. It is given only where there are categories.
         """
 
     def damages(self, place: str) -> bool:
@@ -83,8 +94,9 @@ def at(level: Level, fraction: float) -> float:
     return level
 
 
-def choose_cells(x: Tensor, level: float, generator: Generator) -> Tensor:
-    """Small integers in the shape of ``x``: each cell is 1 with probability ``level``, else 0, independently.
+def choose_cells(x: Tensor, level: float, generator: Generator, columns: Tensor | None = None) -> Tensor:
+    """Small integers in the shape of ``x``: each cell is 1 with probability ``level``, else 0, independently,
+    or the cells of one number in ``columns`` together.
 
     One fill with 64-bit random integers serves eight cells, or four where ``level`` is not a multiple of
     1/256; the probability is exact to 2⁻¹⁷. That is several times faster than one Bernoulli draw a cell.
@@ -102,4 +114,5 @@ def choose_cells(x: Tensor, level: float, generator: Generator) -> Tensor:
     if bound == 2 ** (bits - 1):  # above every integer of so many bits, and not one of them
         return narrow.fill_(1)
     # In place, since the integers stay integers: ten times as fast as a comparison that makes booleans.
-    return narrow.lt_(bound)
+    chosen = narrow.lt_(bound)
+    return chosen if columns is None else chosen.index_select(-1, columns)

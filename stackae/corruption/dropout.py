@@ -40,9 +40,11 @@ class Dropout(CellwiseCorruption):
     def __init__(self, level: Level = 0.25, on: str = "hidden") -> None:
         super().__init__(level, on)
 
-    def __call__(self, x: Tensor, generator: Generator, fraction: float = 1.0) -> Tensor:
+    def __call__(
+        self, x: Tensor, generator: Generator, fraction: float = 1.0, columns: Tensor | None = None
+    ) -> Tensor:
         kept = 1 - at(self.level, fraction)
-        return x * choose_cells(x, kept, generator) / kept
+        return x * choose_cells(x, kept, generator, columns) / kept
 
     def moments(self, mean: Tensor, covariance: Tensor) -> Moments:
         kept = 1 - at(self.level, 1.0)

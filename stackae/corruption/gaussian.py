@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class GaussianNoise(Corruption):
-    """Gaussian noise: every cell has ``scale`` times a standard normal draw added.
+    """Gaussian noise: every cell has ``scale`` times a standard normal draw added, those of one category too.
 
     Parameters
     ----------
@@ -45,7 +45,9 @@ class GaussianNoise(Corruption):
         self.scale = scale
         self.on = on
 
-    def __call__(self, x: Tensor, generator: Generator, fraction: float = 1.0) -> Tensor:
+    def __call__(
+        self, x: Tensor, generator: Generator, fraction: float = 1.0, columns: Tensor | None = None
+    ) -> Tensor:
         import torch
 
         noise = torch.empty_like(x).normal_(0.0, 1.0, generator=generator)

@@ -14,7 +14,8 @@ class Masking(CellwiseCorruption):
     """Masking noise: each cell is set to zero with probability ``level``, the others are left as they are.
 
     The survivors are not rescaled: that would be dropout. For standardised columns zero is the mean. Where an
-    estimator takes missing values, hidden cells look to its encoder like missing ones.
+    estimator takes missing values, hidden cells look to its encoder like missing ones. A category in several
+    columns (``groups`` of :class:`~stackae.PerFeature`) is hidden as a whole.
 
     Parameters
     ----------
@@ -40,8 +41,10 @@ class Masking(CellwiseCorruption):
 
     hides = True
 
-    def __call__(self, x: Tensor, generator: Generator, fraction: float = 1.0) -> Tensor:
-        return x * choose_cells(x, 1 - at(self.level, fraction), generator)
+    def __call__(
+        self, x: Tensor, generator: Generator, fraction: float = 1.0, columns: Tensor | None = None
+    ) -> Tensor:
+        return x * choose_cells(x, 1 - at(self.level, fraction), generator, columns)
 
     def moments(self, mean: Tensor, covariance: Tensor) -> Moments:
         kept = 1 - at(self.level, 1.0)

@@ -14,7 +14,8 @@ class SaltAndPepper(CellwiseCorruption):
     """Salt-and-pepper noise: a cell is set, with probability ``level``, to its least or greatest value.
 
     Which of the two is a fair coin. Where the batch lies within [0, 1] the two are 0 and 1; otherwise they
-    are the smallest and the largest value of the cell's column in the batch.
+    are the smallest and the largest value of the cell's column in the batch. A category in several columns
+    (``groups`` of :class:`~stackae.PerFeature`) becomes, as a whole, any of its values with equal chances.
 
     Parameters
     ----------
@@ -37,13 +38,30 @@ class SaltAndPepper(CellwiseCorruption):
     [0.1, 0.8, 0.1]
     """
 
-    def __call__(self, x: Tensor, generator: Generator, fraction: float = 1.0) -> Tensor:
+    def __call__(
+        self, x: Tensor, generator: Generator, fraction: float = 1.0, columns: Tensor | None = None
+    ) -> Tensor:
         import torch
 
         # The bounds are chosen on the device, so that no value travels to the host within a step.
         in_unit_interval = (x.amin() >= 0) & (x.amax() <= 1)
         low = torch.where(in_unit_interval, torch.zeros_like(x[:1]), x.amin(0, keepdim=True))
         high = torch.where(in_unit_interval, torch.ones_like(x[:1]), x.amax(0, keepdim=True))
-        chosen = choose_cells(x, at(self.level, fraction), generator).bool()
+        chosen = choose_cells(x, at(self.level, fraction), generator, columns).bool()
         salt = choose_cells(x, 0.5, generator).bool()
-        return torch.where(chosen, torch.where(salt, high, low), x)
+        extreme = torch.where(salt, high, low)
+        if columns is not None:
+            extreme = _any_value(extreme, columns, generator)
+        return torch.where(chosen, extreme, x)
+
+
+def _any_value(others: Tensor, columns: Tensor, generator: Generator) -> Tensor:
+    """``others`` with a one in one column of each category, drawn for each row, and zeros in its others."""
+    import torch
+
+    first = torch.searchsorted(columns, columns)
+    size = torch.searchsorted(columns, columns, right=True) - first
+    draws = torch.rand(others.shape, generator=generator, device=others.device)
+    drawn = (draws[:, columns] * size).long().clamp_(max=size - 1)  # rounding may reach the size
+    place = torch.arange(len(columns), device=others.device) - first
+    return torch.where(size > 1, (place == drawn).to(others.dtype), others)

@@ -15,7 +15,8 @@ class Swap(CellwiseCorruption):
 
     The other row is drawn from the batch, for every cell anew, so that each column keeps its distribution
     and only the columns' relations are damaged: what tables of mixed kinds need, where zero may mean nothing.
-    A batch of one row is left as it is.
+    A category in several columns (``groups`` of :class:`~stackae.PerFeature`) is taken whole, from one row. A
+    batch of one row is left as it is.
 
     Parameters
     ----------
@@ -42,14 +43,22 @@ class Swap(CellwiseCorruption):
     def __init__(self, level: Level = 0.15, on: str = "input") -> None:
         super().__init__(level, on)
 
-    def __call__(self, x: Tensor, generator: Generator, fraction: float = 1.0) -> Tensor:
+    def __call__(
+        self, x: Tensor, generator: Generator, fraction: float = 1.0, columns: Tensor | None = None
+    ) -> Tensor:
         import torch
 
         n_samples, width = x.shape
         if n_samples < 2:
             return x.clone()
-        chosen = choose_cells(x, at(self.level, fraction), generator).reshape(-1).nonzero().squeeze(1)
-        further = torch.randint(1, n_samples, chosen.shape, generator=generator, device=x.device)
+        level = at(self.level, fraction)
+        chosen = choose_cells(x, level, generator, columns).reshape(-1).nonzero().squeeze(1)
+        if columns is None:
+            further = torch.randint(1, n_samples, chosen.shape, generator=generator, device=x.device)
+        else:
+            shape = (n_samples, int(columns[-1]) + 1)  # one draw for all cells of a category
+            drawn = torch.randint(1, n_samples, shape, generator=generator, device=x.device)
+            further = drawn[chosen // width, columns[chosen % width]]
         # So many rows further down, counted in cells and past the end from the top again.
         others = chosen + further * width
         others = torch.where(others < n_samples * width, others, others - n_samples * width)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from stackae._utils.groups import columns_in
 from stackae.data.matrix import Matrix
 from stackae.data.statistics import column_means
 from stackae.fitting.context import FitContext
@@ -79,9 +80,10 @@ def _new_layer(
     layer = Layer(plan.parts, plan.n_inputs, scaling)
     if layer.fill is not None:
         layer.fill.copy_(scaling(torch.from_numpy(column_means(X, weights))))
-        for bound, least in ((layer.low, torch.inf), (layer.high, -torch.inf)):
+        categories = columns_in(plan.parts.groups)  # whose cells are probabilities
+        for bound, least, of_category in ((layer.low, torch.inf, 0.0), (layer.high, -torch.inf, 1.0)):
             if bound is not None:
-                bound.fill_(least)
+                bound.fill_(least)[categories] = of_category
     return layer
 
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 
+from stackae._utils.groups import columns_in
 from stackae._utils.memory import machine_memory
 from stackae.corruption.masking import Masking
 from stackae.exceptions import DataError, ParameterError
@@ -52,7 +53,7 @@ def make_plan(
     ParameterError
         Parts that cannot combine, or a layer that memory has no room for; nothing was trained.
     DataError
-        A column without any value, or values that a started layer's loss cannot take.
+        A column without any value, or values that a started layer's loss, or a category, cannot take.
     """
     why_no_shortcut = None
     if not one_pass:
@@ -65,10 +66,12 @@ def make_plan(
     if started is None:
         layers = _layers(resolve_all([layer.parts for layer in given], _inputs(summary)), summary, context)
     else:
-        _refuse_outside(started[0], summary)
         layers, has_shortcut = list(started), started.shortcut is not None
         if has_shortcut:  # beside which no layer reconstructs what it is given by itself
             trainings = [None] * len(trainings)
+    _refuse_no_categories(layers[0].parts, summary)
+    if started is not None:
+        _refuse_outside(started[0], summary)
     planner = _Planner(summary, context, layers, parameters.analytic)
     plan = planner.plan(trainings, finetune, "pca" if has_shortcut else None, recipe)
     return replace(plan, why_no_shortcut=why_no_shortcut if parameters.shortcut == "auto" else None)
@@ -267,6 +270,18 @@ def _layers(resolved: Sequence[Composition], summary: Summary, context: FitConte
 
 def _weight_bytes(layer: Layer) -> int:
     return sum(parameter.numel() * parameter.element_size() for parameter in layer.parameters())
+
+
+def _refuse_no_categories(parts: Composition, summary: Summary) -> None:
+    """Refuse columns that are said to be a category's values and hold other numbers than shares."""
+    for column in columns_in(parts.groups):
+        low, high = summary.low[column], summary.high[column]
+        if low < 0 or high > 1:
+            raise DataError(
+                f"column {column}, which groups say is one value of a category, must hold 0 to 1, got values"
+                f" from {low:g} to {high:g}; encode the category as one column a value, or leave it out of"
+                " groups"
+            )
 
 
 def _refuse_outside(first: Layer, summary: Summary) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from torch import Tensor
 
+    from stackae._utils.groups import Groups
     from stackae.networks.activations import Activation
 
 
@@ -42,12 +43,14 @@ class Loss(Constrained):
     asks_for_binary: ClassVar[bool] = False
     #: Columns that are scaled onto [0, 1], whatever becomes of the others.
     unit_columns: Sequence[int] = ()
+    #: Ranges (start, stop) of columns that it judges as one category each.
+    groups: Groups = ()
 
     def __init__(self, corrupted: float = 1.0, intact: float = 1.0) -> None:
         self.corrupted = corrupted
         self.intact = intact
 
-    def fitted_to(self, n_features: int, binary: npt.NDArray[np.bool_] | None) -> Loss:
+    def fitted_to(self, n_features: int, binary: npt.NDArray[np.bool_] | None, groups: Groups = ()) -> Loss:
         """The loss with what it must know of the columns.
 
         Parameters
@@ -55,6 +58,8 @@ class Loss(Constrained):
         n_features : int
         binary : ndarray of bool or None
             Which columns of the data hold nothing but zeros and ones; None for codes.
+        groups : sequence of (start, stop), default=()
+            Ranges of columns that are one category each, for a loss that has not been told.
         """
         return self
 

@@ -13,6 +13,7 @@ from math import prod
 import torch
 from torch import Generator, Tensor, nn
 
+from stackae._utils.groups import numbered_columns
 from stackae.codes.base import Code
 from stackae.corruption.base import Corruption
 from stackae.exceptions import ParameterError
@@ -31,6 +32,8 @@ class Composition:
     ``activation``, ``scale`` and ``output`` may be ``"auto"``, and ``loss`` None, until the inputs are known.
     ``missing``: cells may be NaN; they are filled for the encoder and left out of the loss. ``indicator``:
     the encoder is told which they are. ``kept``: columns of zeros and ones that ``scale`` leaves as they are.
+    ``groups``: ranges (start, stop) of columns that are one category each, which corruption damages as a
+    whole; those that the loss names come before them.
     """
 
     n_components: int
@@ -46,6 +49,7 @@ class Composition:
     missing: bool = False
     indicator: bool = False
     kept: tuple[int, ...] = ()
+    groups: tuple[tuple[int, int], ...] = ()
 
     @property
     def scaling_in_words(self) -> str:
@@ -81,7 +85,10 @@ class Layer(nn.Module):
     fill : Tensor of shape (n_inputs,), float64, or None
         What the encoder is given, in the layer's own units, where a cell is missing; None where none may be.
     low, high : Tensor of shape (n_inputs,), float64, or None
-        Least and greatest value of each column of the data, in the user's units; None likewise.
+        Least and greatest value of each column of the data, in the user's units, 0 and 1 for those of
+        ``groups``; None likewise.
+    columns : Tensor of shape (n_inputs,), int64, or None
+        Of each column the number of what it belongs to: a category or itself; None where there is none.
     """
 
     def __init__(self, parts: Composition, n_inputs: int, scaling: Scaling) -> None:
@@ -99,6 +106,10 @@ class Layer(nn.Module):
         for name in ("fill", "low", "high"):
             values = torch.zeros(n_inputs, dtype=torch.float64) if parts.missing else None
             self.register_buffer(name, values)
+        # Not kept in files, since the parts say it.
+        columns = numbered_columns(parts.groups, n_inputs) if parts.groups else None
+        self.columns: Tensor | None
+        self.register_buffer("columns", columns, persistent=False)
         self.network = parts.network.build(
             n_inputs * (2 if parts.indicator else 1),
             parts.n_components,
@@ -154,13 +165,14 @@ class Layer(nn.Module):
     ) -> Tensor:
         """Scaled samples as corruptions of the input leave them."""
         result = z
+        more = () if self.columns is None else (self.columns,)
         for corruption in corruptions:
             if self.fill is not None and corruption.hides and corruption.damages("input"):
                 # What is hidden is shown as what is missing.
-                kept = corruption(torch.ones_like(z), generator, fraction)
+                kept = corruption(torch.ones_like(z), generator, fraction, *more)
                 result = torch.where(kept != 0, result, torch.nan)
             elif corruption.damages("input"):
-                result = corruption(result, generator, fraction)
+                result = corruption(result, generator, fraction, *more)
         observed = None if result is z else self.observed(z)
         return result if observed is None else torch.where(observed, result, z)
 

@@ -202,6 +202,78 @@ def test_a_damaged_code_is_decoded_and_the_penalty_sees_the_whole_one(generator)
     torch.testing.assert_close(module.objective(x, x, torch.Generator().manual_seed(8)), expected)
 
 
+# Categories --------------------------------------------------------------------------------------------
+
+#: Of a number, a category of three values, a number and a category of two.
+COLUMNS = torch.tensor([0, 1, 1, 1, 2, 3, 3])
+
+
+def rows_of_categories(generator, n_samples=4000):
+    x = torch.rand(n_samples, 7, generator=generator) + 1
+    for own in (slice(1, 4), slice(5, 7)):
+        x[:, own] = torch.eye(x[:, own].shape[1])[x[:, own].argmax(1)]
+    return x
+
+
+@pytest.mark.parametrize("level", [0.25, 0.3])
+@pytest.mark.parametrize("kind", [Masking, Dropout])
+def test_all_cells_of_a_category_are_hidden_or_none(kind, level, generator):
+    x = torch.ones(20_000, 7)
+    hidden = kind(level)(x, generator, 1.0, COLUMNS) == 0
+    for own in (slice(1, 4), slice(5, 7)):
+        assert torch.equal(hidden[:, own].all(1), hidden[:, own].any(1))
+    of_each = hidden[:, [0, 1, 4, 5]].double()  # each what the level says, independently of the others
+    torch.testing.assert_close(of_each.mean(0), torch.full((4,), level).double(), atol=0.016, rtol=0)
+    together = of_each.t() @ of_each / len(x) - level**2
+    assert together.fill_diagonal_(0).abs().max() < 0.016
+
+
+@pytest.mark.parametrize("kind", [Masking, Dropout, GaussianNoise])
+def test_columns_that_stand_for_themselves_are_damaged_as_without_numbers(kind, batch):
+    without, by_number = (
+        kind(0.3)(batch, torch.Generator().manual_seed(0), 1.0, columns)
+        for columns in (None, torch.arange(100))
+    )
+    assert torch.equal(without, by_number)
+
+
+def test_a_swapped_category_is_that_of_one_other_row(generator):
+    """Rows that hold their own number in every column tell who has given."""
+    x = torch.arange(500.0)[:, None].expand(500, 7).contiguous()
+    corrupted = Swap(0.3)(x, generator, 1.0, COLUMNS)
+    for own in (slice(1, 4), slice(5, 7)):
+        assert (corrupted[:, own] == corrupted[:, own][:, :1]).all()
+    changed = (corrupted != x)[:, [0, 1, 4, 5]]
+    assert changed.float().mean() == pytest.approx(0.3, abs=0.05)
+    pairs = corrupted[:, [0, 1, 4, 5]][changed.all(1)]
+    assert all(len(set(row)) > 1 for row in pairs.tolist())  # another row for each category
+    assert len(corrupted[:, 1][corrupted[:, 1] != x[:, 1]].unique()) > 50
+
+
+def test_swapped_categories_are_categories(generator):
+    x = rows_of_categories(generator)
+    corrupted = Swap(0.4)(x, generator, 1.0, COLUMNS)
+    for own in (slice(1, 4), slice(5, 7)):
+        assert (corrupted[:, own].sum(1) == 1).all()
+        torch.testing.assert_close(corrupted[:, own].mean(0), x[:, own].mean(0), atol=0.03, rtol=0)
+    assert torch.equal(Swap(0.9)(x[:1], generator, 1.0, COLUMNS), x[:1])
+
+
+def test_salt_and_pepper_makes_any_value_of_a_category_and_extremes_of_the_others(generator):
+    x = rows_of_categories(generator)
+    x[:, 1:4] = torch.tensor([1.0, 0.0, 0.0])
+    corrupted = SaltAndPepper(0.6)(x, generator, 1.0, COLUMNS)
+    for own in (slice(1, 4), slice(5, 7)):
+        assert (corrupted[:, own].sum(1) == 1).all()
+    expected = torch.tensor([0.4 + 0.2, 0.2, 0.2])
+    torch.testing.assert_close(corrupted[:, 1:4].mean(0), expected, atol=0.04, rtol=0)
+    for column in (0, 4):
+        changed = corrupted[:, column] != x[:, column]
+        assert changed.float().mean() == pytest.approx(0.6, abs=0.04)
+        extremes = {float(x[:, column].min()), float(x[:, column].max())}
+        assert set(corrupted[changed, column].tolist()) == extremes
+
+
 # Moments -----------------------------------------------------------------------------------------------
 
 

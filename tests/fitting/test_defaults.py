@@ -45,6 +45,25 @@ def test_data_decide_scale_and_loss_and_the_loss_the_output(inputs, parts, scale
     assert (parts.scale, parts.output, type(parts.loss).__name__) == (scale, output, loss)
 
 
+def test_categories_are_known_to_loss_and_corruption_whoever_names_them():
+    per_feature, groups = LOSSES["per_feature"], ((1, 3), (4, 6))
+    named = resolved(REAL, loss=per_feature([0], groups=[(4, 6), (1, 3)]))
+    told = resolved(REAL, loss=per_feature([0]), groups=groups)
+    other = resolved(REAL, loss=LOSSES["squared_error"](), groups=groups)
+    assert [parts.groups for parts in (named, told, other)] == [groups] * 3
+    assert named.loss.groups == told.loss.groups == groups
+    assert [parts.kept for parts in (named, told, other)] == [(1, 2, 4, 5)] * 3
+    assert resolved(REAL, loss=per_feature(groups=[(0, 2)]), groups=groups).groups == ((0, 2),)
+
+
+def test_categories_of_codes_are_refused():
+    layers = [Composition(6, Dense()), Composition(4, Dense(), loss=LOSSES["per_feature"](groups=[(0, 2)]))]
+    with pytest.raises(
+        ParameterError, match=r"categories of the data, got \(\(0, 2\),\) for a layer on codes"
+    ):
+        resolve_all(layers, REAL)
+
+
 def test_cross_entropy_without_the_scale_it_needs_is_refused_with_the_range_and_the_mend():
     with pytest.raises(
         ParameterError, match=r"CrossEntropy needs inputs in \[0, 1\].*-3 to 3.*scale='minmax'"

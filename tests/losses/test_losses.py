@@ -140,6 +140,138 @@ def test_a_later_piece_outside_a_binary_columns_range_is_refused():
         model.partial_fit(mixed_table() + 2)
 
 
+# Categories --------------------------------------------------------------------------------------------
+
+
+def of_categories(**parameters):
+    """A number, a category of three values, a binary column, a category of two, a number."""
+    return LOSSES["per_feature"](**{"binary": [4], "groups": [(5, 7), (1, 4)], **parameters})
+
+
+def logits_and_rows(generator, n_samples=10, dtype=torch.float64):
+    x = torch.rand(n_samples, 8, generator=generator, dtype=dtype)
+    x[:, 4] = x[:, 4].round()
+    for start, stop in ((1, 4), (5, 7)):
+        x[:, start:stop] = torch.eye(stop - start)[x[:, start:stop].argmax(1)]
+    return torch.randn(n_samples, 8, generator=generator, dtype=dtype), x
+
+
+def test_a_category_costs_one_cross_entropy_worked_by_hand():
+    loss = LOSSES["per_feature"](binary=[], groups=[(1, 4)])
+    logits = torch.tensor([[5.0, float(np.log(2)), 0.0, 0.0]])  # probabilities 1/2, 1/4, 1/4
+    x = torch.tensor([[3.0, 0.0, 1.0, 0.0]])
+    reconstruction = loss.reconstruction(logits, ACTIVATIONS["identity"])
+    torch.testing.assert_close(reconstruction, torch.tensor([[5.0, 0.5, 0.25, 0.25]]))
+    cells = loss.cells(logits, reconstruction, x)
+    torch.testing.assert_close(cells, torch.tensor([[4.0, 0.0, float(np.log(4)), 0.0]]))
+    shares = torch.tensor([[3.0, 0.5, 0.5, 0.0]])
+    assert loss.cells(logits, reconstruction, shares)[0, 1:].sum() == pytest.approx(
+        np.log(2) / 2 + np.log(4) / 2
+    )
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_categories_agree_with_torch_and_the_other_columns_are_judged_as_without(soft, generator):
+    logits, x = logits_and_rows(generator)
+    if soft:
+        for start, stop in ((1, 4), (5, 7)):
+            x[:, start:stop] = torch.rand(10, stop - start, generator=generator).softmax(1)
+    loss = of_categories(continuous="huber")
+    reconstruction = loss.reconstruction(logits, ACTIVATIONS["identity"])
+    entropies = [
+        torch.nn.functional.cross_entropy(logits[:, own], x[:, own]) for own in (slice(1, 4), slice(5, 7))
+    ]
+    others, rest = LOSSES["per_feature"](binary=[1], continuous="huber"), [0, 4, 7]
+    without = others.reconstruction(logits[:, rest], ACTIVATIONS["identity"])
+    torch.testing.assert_close(reconstruction[:, rest], without)
+    expected = others(logits[:, rest], without, x[:, rest]) + sum(entropies)
+    torch.testing.assert_close(loss(logits, reconstruction, x), expected)
+    for own in (slice(1, 4), slice(5, 7)):
+        torch.testing.assert_close(reconstruction[:, own].sum(1), torch.ones(10, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_gradient_of_categories_agrees_with_finite_differences(weighted, generator):
+    logits, x = logits_and_rows(generator)
+    weights = torch.rand(10, 8, generator=generator, dtype=torch.float64) if weighted else None
+    loss = of_categories()
+
+    def of(logits):
+        return loss(logits, loss.reconstruction(logits, ACTIVATIONS["identity"]), x, weights)
+
+    assert torch.autograd.gradcheck(of, logits.requires_grad_())
+
+
+def test_a_category_stays_finite_however_sure_the_decoder_is():
+    logits = torch.tensor([[300.0, -300.0]], requires_grad=True)
+    loss = LOSSES["per_feature"](binary=[], groups=[(0, 2)])(
+        logits, logits.softmax(1), torch.tensor([[0.0, 1.0]])
+    )
+    loss.backward()
+    assert loss.item() == 600
+    assert logits.grad.tolist() == [[1.0, -1.0]]
+
+
+def test_a_category_that_is_missing_has_no_loss_and_no_gradient(generator):
+    loss = of_categories(corrupted=1.0, intact=0.5)
+    module = shallow(8, missing=True, indicator=True, loss=loss, corruption=Masking(0.4))
+    module[0].fill.fill_(0.3)
+    _, z = logits_and_rows(generator, 40, torch.float32)
+    z[::2, 1:4] = torch.nan
+    module.objective(z, module.corrupt(z, generator)).backward()
+    assert all(parameter.grad.isfinite().all() for parameter in module.parameters())
+    module.zero_grad()
+    z[:, 1:4] = torch.nan
+    module.objective(z, module.corrupt(z, generator)).backward()
+    assert not module[0].network.decoder_bias.grad[1:4].any()
+    assert module[0].network.decoder_bias.grad[5:7].any()
+
+
+def test_emphasis_on_a_category_is_that_on_its_value():
+    """A category that was swapped counts as corrupted, one that was not as intact: log 2 once and a quarter."""
+    loss = LOSSES["per_feature"](binary=[], groups=[(0, 2), (2, 4)], corrupted=1.0, intact=0.25)
+    x, corrupted = torch.tensor([[1.0, 0.0, 1.0, 0.0]]), torch.tensor([[0.0, 1.0, 1.0, 0.0]])
+    logits = torch.zeros(1, 4)
+    assert loss(logits, logits, x, loss.emphasis(x, corrupted)).item() == pytest.approx(1.25 * np.log(2))
+
+
+def test_columns_of_categories_are_no_binary_ones_and_count_among_the_unit_columns():
+    seen = np.array([False, True, True, True, True, True, True, False])
+    loss = LOSSES["per_feature"](groups=[(5, 7), (1, 4)]).fitted_to(8, seen)
+    assert (loss.binary, loss.groups) == ((4,), ((1, 4), (5, 7)))
+    assert sorted(loss.unit_columns) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_loss_that_names_no_categories_is_told_and_one_that_does_is_not():
+    assert LOSSES["per_feature"]().fitted_to(4, None, [(0, 2)]).groups == ((0, 2),)
+    assert LOSSES["per_feature"](groups=[(2, 4)]).fitted_to(4, None, [(0, 2)]).groups == ((2, 4),)
+
+
+def test_a_fitted_loss_is_of_its_own_class():
+    class Own(LOSSES["per_feature"]):
+        pass
+
+    for binary in ("auto", [0]):
+        assert type(Own(binary, "huber", 2.0, 0.5).fitted_to(3, np.zeros(3, bool))) is Own
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"groups": [(2, 9)]}, r"groups must be ranges .* stop at most 8, .* got \(2, 9\)"),
+        ({"groups": [(2, 3)]}, r"of 2 columns or more, .* got \(2, 3\)"),
+        ({"groups": [(0, 3), (2, 5)]}, r"no column in common, got \(0, 3\) and \(2, 5\)"),
+        (
+            {"binary": [0, 4, 3], "groups": [(3, 6)]},
+            r"must name no column of its groups, got 3; leave it out",
+        ),
+    ],
+)
+def test_categories_that_cannot_be_are_refused(parameters, message):
+    with pytest.raises(ParameterError, match=message):
+        LOSSES["per_feature"](**parameters).fitted_to(8, np.zeros(8, bool))
+
+
 @pytest.mark.parametrize(
     "loss",
     [
@@ -149,6 +281,12 @@ def test_a_later_piece_outside_a_binary_columns_range_is_refused():
         LOSSES["per_feature"](binary=[-1]),
         LOSSES["per_feature"](binary="all"),
         LOSSES["per_feature"](continuous="cross_entropy"),
+        LOSSES["per_feature"](groups=(3, 7)),
+        LOSSES["per_feature"](groups=[(3, 7, 9)]),
+        LOSSES["per_feature"](groups=[(-1, 7)]),
+        LOSSES["per_feature"](groups=[(0, 2.5)]),
+        LOSSES["per_feature"](groups="auto"),
+        LOSSES["per_feature"](groups=None),
     ],
     ids=repr,
 )

@@ -61,6 +61,28 @@ def test_what_a_corruption_hides_is_shown_as_missing_and_noise_leaves_gaps_alone
     assert (noisy[:, 0] != z[:, 0]).all()
 
 
+@pytest.mark.parametrize("loss", ["per_feature", "squared_error"])
+def test_a_category_is_hidden_as_a_whole_whatever_the_loss(loss, generator):
+    z = torch.rand(200, 3, generator=generator)
+    layer = layer_of(3, 2, loss=LOSSES[loss](), groups=((1, 3),))
+    hidden = layer.corrupt([Masking(0.5)], z, generator, 1.0) == 0
+    assert torch.equal(hidden[:, 1], hidden[:, 2])
+    assert not torch.equal(hidden[:, 0], hidden[:, 1])
+    with_gaps = gappy(loss=LOSSES[loss](), groups=((1, 3),))
+    z[::4, 1:] = NAN
+    hidden = with_gaps.corrupt([Masking(0.5)], z, generator, 1.0).isnan()
+    assert torch.equal(hidden[:, 1], hidden[:, 2])
+    assert not torch.equal(hidden[:, 0], hidden[:, 1])
+
+
+def test_which_columns_belong_together_is_said_by_the_parts_and_not_in_the_state():
+    layer, other = layer_of(3, 2, groups=((1, 3),)), layer_of(3, 2)
+    assert layer.columns.tolist() == [0, 1, 1]
+    assert other.columns is None
+    assert layer.state_dict().keys() == other.state_dict().keys()
+    assert Layer.without_memory(layer.parts, 3).columns.tolist() == [0, 1, 1]  # and so after loading
+
+
 def test_a_layer_needs_a_loss():
     with pytest.raises(ParameterError, match="a layer needs a loss"):
         Layer(Composition(2, Dense(), activation="relu", output="relu"), 3, Scaling.identity(3))

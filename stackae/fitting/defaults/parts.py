@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from stackae._utils.groups import columns_in, settled_groups
 from stackae.corruption.gaussian import GaussianNoise
 from stackae.exceptions import ParameterError
 from stackae.losses import LOSSES
@@ -83,10 +84,24 @@ def resolve(layer: Composition, inputs: Inputs, *, linear_code: bool) -> Composi
     output = loss.output or inputs.activation or "identity"
     if layer.network.initialised_from_data and not ACTIVATIONS[output].projects:
         output = "identity"
-    kept: tuple[int, ...] = ()
+    groups = settled_groups(loss.groups or layer.groups, prod(inputs.shape))
+    if groups and inputs.activation is not None:
+        raise ParameterError(
+            f"groups are categories of the data, got {groups} for a layer on codes; give them to the first"
+            " layer"
+        )
+    kept = set(columns_in(groups))
     if layer.scale == "auto" and scale == "standard" and inputs.binary is not None:
-        kept = tuple(np.flatnonzero(inputs.binary).tolist())
-    return replace(layer, activation=activation, loss=loss, scale=scale, output=output, kept=kept)
+        kept.update(np.flatnonzero(inputs.binary).tolist())
+    return replace(
+        layer,
+        activation=activation,
+        loss=loss,
+        scale=scale,
+        output=output,
+        kept=tuple(sorted(kept)),
+        groups=groups,
+    )
 
 
 def _refuse_combinations(layer: Composition, inputs: Inputs) -> None:
@@ -129,7 +144,7 @@ def _resolve_loss(layer: Composition, inputs: Inputs, scale: str | None) -> Loss
             f"{type(layer.loss).__name__} needs inputs in [0, 1], got values from {inputs.low:g} to"
             f" {inputs.high:g} with scale={scale!r}; set scale='minmax' or loss='squared_error'"
         )
-    return layer.loss.fitted_to(prod(inputs.shape), inputs.binary)
+    return layer.loss.fitted_to(prod(inputs.shape), inputs.binary, layer.groups)
 
 
 def _resolve_activation(layer: Composition, linear_code: bool) -> str:
