@@ -15,7 +15,8 @@ class Masking(CellwiseCorruption):
 
     The survivors are not rescaled: that would be dropout. For standardised columns zero is the mean. Where an
     estimator takes missing values, hidden cells look to its encoder like missing ones. A category in several
-    columns (``groups`` of :class:`~stackae.PerFeature`) is hidden as a whole.
+    columns (``groups`` of :class:`~stackae.PerFeature`) is hidden as a whole,
+    and counts as one of them.
 
     Parameters
     ----------

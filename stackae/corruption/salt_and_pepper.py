@@ -62,6 +62,6 @@ def _any_value(others: Tensor, columns: Tensor, generator: Generator) -> Tensor:
     first = torch.searchsorted(columns, columns)
     size = torch.searchsorted(columns, columns, right=True) - first
     draws = torch.rand(others.shape, generator=generator, device=others.device)
-    drawn = (draws[:, columns] * size).long().clamp_(max=size - 1)  # rounding may reach the size
+    drawn = (draws.index_select(1, columns) * size).long().clamp_(max=size - 1)  # rounding may reach the size
     place = torch.arange(len(columns), device=others.device) - first
     return torch.where(size > 1, (place == drawn).to(others.dtype), others)

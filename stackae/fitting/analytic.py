@@ -118,12 +118,13 @@ class _Chain:
         preactivation = networks[0].decode(hidden[0])
         if shortcut is not None:
             preactivation = shortcut.add_offset(joint, preactivation)
-        reconstruction = reconstructions[0] = outputs[0](preactivation)
+        reconstruction = reconstructions[0] = self.loss.reconstruction(preactivation, outputs[0])
 
         # Back through the decoders, bottom first.
         loss, delta = self.loss.with_gradient(preactivation, reconstruction, z, weights)
         if self.loss.output is None:
-            delta = _back(outputs[0], delta, reconstruction)
+            delta = delta.to(reconstruction.dtype)
+            delta = self.loss.reconstruction_backward(delta, reconstruction, outputs[0])
         of_offset = None if shortcut is None else shortcut.offset_backward(delta, joint)
         for k in range(last):
             delta = networks[k].decode_backward(delta, hidden[k]) * self.factors[k + 1]

@@ -90,13 +90,22 @@ class Loss(Constrained):
         """Return the loss and its derivative, worked by hand (samples × features).
 
         The derivative is with respect to the reconstruction or, where ``output`` says which activation the
-        loss implies, to the preactivation. A loss that does not override this is left to autograd.
+        loss implies, to the preactivation; a loss that overrides :meth:`reconstruction` may mix the two, and
+        overrides :meth:`reconstruction_backward` then. A loss that does not override this is left to
+        autograd.
         """
         raise NotImplementedError
 
     def reconstruction(self, preactivation: Tensor, activation: Activation) -> Tensor:
         """The reconstruction, from the decoder's output before its activation."""
         return activation(preactivation)
+
+    def reconstruction_backward(
+        self, gradient: Tensor, reconstruction: Tensor, activation: Activation
+    ) -> Tensor:
+        """From what :meth:`with_gradient` gave, where ``output`` is None, back to the preactivation."""
+        assert activation.backward is not None  # or autograd were asked
+        return activation.backward(gradient, reconstruction)
 
     def emphasis(self, target: Tensor, corrupted: Tensor) -> Tensor | None:
         """The weight of each cell, where ``corrupted`` is what became of it; None: each counts once."""

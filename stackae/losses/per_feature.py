@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from stackae._utils.constraints import Integral, Interval, Numbers, Ranges, StrOptions
 from stackae._utils.groups import Groups, columns_in, settled_groups
 from stackae.exceptions import ParameterError
+from stackae.losses._arrangement import Arrangement, arranged
 from stackae.losses.base import Loss
+from stackae.losses.cross_entropy import CrossEntropy
 from stackae.losses.huber import Huber
 from stackae.losses.squared_error import SquaredError
 
@@ -94,33 +94,65 @@ class PerFeature(Loss):
     def fitted_to(
         self, n_features: int, binary: npt.NDArray[np.bool_] | None, groups: Groups = ()
     ) -> PerFeature:
-        settled: dict[str, Any] = {"groups": settled_groups(self.groups or groups, n_features)}
-        of_categories = set(columns_in(settled["groups"]))
+        groups = settled_groups(self.groups or groups, n_features)
+        of_categories = set(columns_in(groups))
+        columns: str | int | Sequence[int] = self.binary
         if isinstance(self.binary, str):
             found = [] if binary is None else [int(column) for column in binary.nonzero()[0]]
-            settled["binary"] = tuple(column for column in found if column not in of_categories)
-            return type(self)(**{**self.get_params(deep=False), **settled})
-        if beyond := [column for column in self._binary_columns if column >= n_features]:
+            columns = tuple(column for column in found if column not in of_categories)
+        elif beyond := [column for column in self._binary_columns if column >= n_features]:
             raise ParameterError(
                 f"PerFeature(binary=...) must name columns from 0 to {n_features - 1}, got {beyond[0]}"
             )
-        if twice := of_categories.intersection(self._binary_columns):
+        elif twice := of_categories.intersection(self._binary_columns):
             raise ParameterError(
                 f"PerFeature(binary=...) must name no column of its groups, got {min(twice)}; leave it out"
             )
-        return type(self)(**{**self.get_params(deep=False), **settled})
+        return type(self)(**{**self.get_params(deep=False), "binary": columns, "groups": groups})
 
     def cells(self, preactivation: Tensor, reconstruction: Tensor, target: Tensor) -> Tensor:
-        continuous = _CONTINUOUS[self.continuous]().cells(preactivation, reconstruction, target)
-        binary = binary_cross_entropy_with_logits(preactivation, target, reduction="none")
-        others = torch.where(self._is_binary(target), binary, continuous)
-        return self._by_category(others, _cross_entropy, preactivation, target)
+        columns = self._arranged(target)
+        numbers, binary, *categories = zip(
+            *map(columns.split, (preactivation, reconstruction, target)), strict=True
+        )
+        return columns.join(
+            [
+                _CONTINUOUS[self.continuous]().cells(*numbers),
+                CrossEntropy().cells(*binary),
+                *(_cross_entropy(logits, x) for logits, _, x in categories),
+            ]
+        )
 
     def reconstruction(self, preactivation: Tensor, activation: Activation) -> Tensor:
-        others = torch.where(
-            self._is_binary(preactivation), preactivation.sigmoid(), activation(preactivation)
+        columns = self._arranged(preactivation)
+        numbers, binary, *categories = columns.split(preactivation)
+        return columns.join(
+            [activation(numbers), binary.sigmoid(), *(logits.softmax(1) for logits in categories)]
         )
-        return self._by_category(others, _probabilities, preactivation)
+
+    def with_gradient(
+        self, preactivation: Tensor, reconstruction: Tensor, target: Tensor, weights: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        columns = self._arranged(target)
+        given = [preactivation, reconstruction, target, *([] if weights is None else [weights])]
+        numbers, binary, *categories = zip(*map(columns.split, given), strict=True)
+        found = [
+            _CONTINUOUS[self.continuous]().with_gradient(*numbers),
+            CrossEntropy().with_gradient(*binary),
+            *(_category_with_gradient(*own) for own in categories),
+        ]
+        loss = torch.stack([own for own, _ in found]).sum()
+        return loss, columns.join(gradient for _, gradient in found)
+
+    def reconstruction_backward(
+        self, gradient: Tensor, reconstruction: Tensor, activation: Activation
+    ) -> Tensor:
+        if not activation.function:
+            return gradient
+        columns = self._arranged(gradient)
+        numbers, *others = columns.split(gradient)
+        through = super().reconstruction_backward(numbers, columns.split(reconstruction)[0], activation)
+        return columns.join([through, *others])
 
     @property
     def _binary_columns(self) -> tuple[int, ...]:
@@ -130,26 +162,21 @@ class PerFeature(Loss):
             )
         return (self.binary,) if isinstance(self.binary, int) else tuple(self.binary)
 
-    def _is_binary(self, rows: Tensor) -> Tensor:
-        columns = torch.zeros(rows.shape[1], dtype=torch.bool, device=rows.device)
-        columns[list(self._binary_columns)] = True
-        return columns
-
-    def _by_category(self, others: Tensor, function: Callable[..., Tensor], *given: Tensor) -> Tensor:
-        """``others`` with a function of what is given in the columns of each category in their place."""
-        if not self.groups:
-            return others
-        # In one split each, whose derivative is one concatenation.
-        bounds = [0, *(bound for group in sorted(self.groups) for bound in group), others.shape[1]]
-        widths = [stop - start for start, stop in pairwise(bounds)]
-        pieces = list(torch.split(others, widths, 1))
-        pieces[1::2] = map(function, *(torch.split(tensor, widths, 1)[1::2] for tensor in given))
-        return torch.cat(pieces, 1)
+    def _arranged(self, rows: Tensor) -> Arrangement:
+        groups = tuple((start, stop) for start, stop in self.groups)
+        return arranged(self._binary_columns, groups, rows.shape[1], rows.device)
 
 
-def _probabilities(preactivation: Tensor) -> Tensor:
-    return preactivation.softmax(1)
+def _cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """Of categories (samples × values × ...), each cell's part."""
+    return -target * logits.log_softmax(1, dtype=target.dtype)
 
 
-def _cross_entropy(preactivation: Tensor, target: Tensor) -> Tensor:
-    return -target * preactivation.log_softmax(1)
+def _category_with_gradient(
+    logits: Tensor, probabilities: Tensor, target: Tensor, weights: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """The loss of such categories, averaged over samples, and its derivative with respect to the logits."""
+    n_samples = target.shape[0]
+    share = target if weights is None else target * weights
+    loss = _cross_entropy(logits, share).sum().div(n_samples)
+    return loss, (probabilities * share.sum(1, keepdim=True)).sub_(share).div_(n_samples)

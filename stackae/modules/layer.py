@@ -165,14 +165,14 @@ class Layer(nn.Module):
     ) -> Tensor:
         """Scaled samples as corruptions of the input leave them."""
         result = z
-        more = () if self.columns is None else (self.columns,)
+        more = {} if self.columns is None else {"columns": self.columns}
         for corruption in corruptions:
             if self.fill is not None and corruption.hides and corruption.damages("input"):
                 # What is hidden is shown as what is missing.
-                kept = corruption(torch.ones_like(z), generator, fraction, *more)
+                kept = corruption(torch.ones_like(z), generator, fraction, **more)
                 result = torch.where(kept != 0, result, torch.nan)
             elif corruption.damages("input"):
-                result = corruption(result, generator, fraction, *more)
+                result = corruption(result, generator, fraction, **more)
         observed = None if result is z else self.observed(z)
         return result if observed is None else torch.where(observed, result, z)
 

@@ -201,12 +201,15 @@ def test_plan_and_info_name_them(tmp_path, capfd, monkeypatch):
     assert told["scale"] == "standard, 8 columns kept 0/1"
 
 
+@pytest.mark.parametrize("alone", [False, True])
 @pytest.mark.parametrize("missing", [None, np.nan])
-def test_what_is_exported_computes_the_same(missing, tmp_path):
+def test_what_is_exported_computes_the_same(missing, alone, tmp_path):
     X = (table() if missing is None else with_gaps(table())).astype(np.float32)
-    stack = StackedAutoencoder(
-        [layer(corruption="swap"), 3], pretrain=BRIEF, finetune=BRIEF, missing_values=missing
-    )
+    groups = GROUPS
+    if alone:  # nothing but categories
+        X, groups = X[:, [2, 3, 4, 5, 7, 8, 9]], [(0, 4), (4, 7)]
+    layers = [layer(loss=PerFeature(groups=groups), corruption="swap"), 3]
+    stack = StackedAutoencoder(layers, pretrain=BRIEF, finetune=BRIEF, missing_values=missing)
     model = StackedAutoencoderDetector(stack, random_state=0).fit(X)
     model.export_onnx(tmp_path / "m.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])

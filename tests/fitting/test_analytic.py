@@ -132,6 +132,7 @@ def test_bfloat16_products_agree_to_their_own_precision():
     with computing(torch.device("cpu"), bfloat16=True):
         for tied in (False, True):
             agree(shallow(tied_weights=tied, activation="sigmoid"), atol=0.02, rtol=0.05)
+        agree(shallow(loss=LOSSES["per_feature"]([0], groups=[(1, 4)])), atol=0.02, rtol=0.05)
 
 
 def test_a_unit_saturated_over_a_whole_batch_has_no_gradient_from_the_bounded_divergence():
@@ -150,6 +151,28 @@ def test_weighted_cells_and_several_penalties_agree_with_autograd(loss):
             corruption=Masking(0.5),
         )
     )
+
+
+@pytest.mark.parametrize("output", ["identity", "sigmoid"])
+@pytest.mark.parametrize("continuous", ["squared_error", "huber"])
+@pytest.mark.parametrize("missing", [False, True])
+def test_columns_of_every_kind_agree_with_autograd(output, continuous, missing):
+    """Of six, and of the six that mark gaps: the first is binary, those behind it may be categories."""
+    for groups in ((), ((1, 3),), ((1, 3), (4, 6)), ((1, 6),)):
+        loss = LOSSES["per_feature"]((0,), continuous, corrupted=1.0, intact=0.3, groups=groups)
+        module = shallow(
+            loss=loss, groups=groups, missing=missing, indicator=missing, corruption=Masking(0.4)
+        )
+        module[0].output = ACTIVATIONS[output]
+        agree(module, gaps=missing)
+
+
+def test_a_loss_whose_reconstruction_a_subclass_replaced_is_left_to_autograd():
+    class Doubled(LOSSES["per_feature"]):
+        def reconstruction(self, preactivation, activation):
+            return 2 * super().reconstruction(preactivation, activation)
+
+    assert why_autograd([layer_of(loss=Doubled())], []) == "Doubled"
 
 
 def test_a_sparse_code_agrees_with_autograd_alone_and_in_a_stack():
@@ -172,7 +195,6 @@ def test_a_network_that_is_initialised_from_the_samples_has_an_analytic_gradient
         ({"penalties": (PENALTIES["l1"](), PENALTIES["contractive"]())}, "Contractive"),
         ({"corruption": Dropout(0.5)}, "a damaged code"),
         ({"corruption": GaussianNoise(0.5, on="both")}, "a damaged code"),
-        ({"loss": LOSSES["per_feature"]()}, "PerFeature"),
         ({"network": NETWORKS["convolutional"]()}, "Convolutional"),
         ({"activation": "gelu"}, "gelu"),
     ],

@@ -21,7 +21,6 @@ REASONS = {
     "penalty adversarial": "Adversarial",
     "two penalties": "Contractive",
     "hidden noise": "a damaged code",
-    "loss per_feature": "PerFeature",
 }
 #: A few steps: what float32 rounds differently has no time to grow.
 FIRST_STEPS = Training(max_epochs=2, batch_size=50)

@@ -200,6 +200,10 @@ def test_the_gradient_of_categories_agrees_with_finite_differences(weighted, gen
         return loss(logits, loss.reconstruction(logits, ACTIVATIONS["identity"]), x, weights)
 
     assert torch.autograd.gradcheck(of, logits.requires_grad_())
+    reconstruction = loss.reconstruction(logits, ACTIVATIONS["identity"]).detach()
+    value, gradient = loss.with_gradient(logits.detach(), reconstruction, x, weights)
+    torch.testing.assert_close(value, of(logits))
+    torch.testing.assert_close(gradient, torch.autograd.grad(of(logits), logits)[0])
 
 
 def test_a_category_stays_finite_however_sure_the_decoder_is():
