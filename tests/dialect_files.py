@@ -65,11 +65,40 @@ FILES: dict[str, File] = {
         "a.csv", _text("a;b", "1,5;2,5", "0,75;3,5"), {"a": (FLOAT, [1.5, 0.75]), "b": (FLOAT, [2.5, 3.5])}
     ),
     "tabs": File("a.tsv", PLAIN.replace(b",", b"\t"), FLOWERS),
+    "tabs, spaces in cells": File(
+        "a.csv",
+        _text("1\t1987 Jan\t1664.5", "2\t1987 Feb\t2397.25", "3\t1987 Feb\t2840.5"),
+        {
+            "column_1": (INT, [1, 2, 3]),
+            "column_2": (TEXT, ["1987 Jan", "1987 Feb", "1987 Feb"]),
+            "column_3": (FLOAT, [1664.5, 2397.25, 2840.5]),
+        },
+    ),
     "pipes": File("a.txt", PLAIN.replace(b",", b"|"), FLOWERS),
     "single quotes": File(
         "a.csv",
         _text("'kind','n'", "'rose, red',1", "'lily',2"),
         {"kind": (TEXT, ["rose, red", "lily"]), "n": (INT, [1, 2])},
+    ),
+    "backslashes before quotes": File(
+        "a.csv",
+        _text("text,n", '"a ""b"", c",1'.replace('""', '\\"'), '"d\\\\e",2'),
+        {"text": (TEXT, ['a "b", c', "d\\e"]), "n": (INT, [1, 2])},
+    ),
+    "backslashes that mean nothing": File(
+        "a.csv",
+        _text("path,n", '"C:\\new ""x"" y",1', '"C:\\"" z",2', "D:\\,3"),
+        {"path": (TEXT, ['C:\\new "x" y', 'C:\\" z', "D:\\"]), "n": (INT, [1, 2, 3])},
+    ),
+    "apostrophes": File(
+        "a.csv",
+        _text("title,n", "'t is,1", "'68',2", "the dogs',3"),
+        {"title": (TEXT, ["'t is", "'68'", "the dogs'"]), "n": (INT, [1, 2, 3])},
+    ),
+    "apostrophes, far down": File(
+        "a.csv",
+        b"title,n\n" + b"'68',2\n" * 50_000 + b"'t is,1\n",
+        {"title": (TEXT, ["'68'"] * 50_000 + ["'t is"]), "n": (INT, [2] * 50_000 + [1])},
     ),
     "sep= of Excel": File("a.csv", b"sep=;\n" + PLAIN.replace(b",", b";"), FLOWERS),
     "gzip": File("a.csv.gz", gzip.compress(PLAIN), FLOWERS),
@@ -104,6 +133,33 @@ FILES: dict[str, File] = {
             "440": (FLOAT, [0.3, 0.1]),
         },
     ),
+    "header of years, beside rows that rise": File(
+        "a.csv",
+        _text("what,1940,1945,1950,1955,1960", "food,22.5,44.5,59.5,73.5,86.5", "care,1.5,3.5,2.5,4.5,5.5"),
+        {
+            "what": (TEXT, ["food", "care"]),
+            "1940": (FLOAT, [22.5, 1.5]),
+            "1945": (FLOAT, [44.5, 3.5]),
+            "1950": (FLOAT, [59.5, 2.5]),
+            "1955": (FLOAT, [73.5, 4.5]),
+            "1960": (FLOAT, [86.5, 5.5]),
+        },
+    ),
+    "no header, numbers of rows": File(
+        "a.csv",
+        _text("0,1,Austin", "1,2,Quincy", "2,3,Belmont"),
+        {
+            "column_1": (INT, [0, 1, 2]),
+            "column_2": (INT, [1, 2, 3]),
+            "column_3": (TEXT, ["Austin", "Quincy", "Belmont"]),
+        },
+    ),
+    "no header, dashes": File(
+        "a.csv",
+        _text("1,.,1", "1,2,2", "2,3,1"),
+        {"column_1": (INT, [1, 1, 2]), "column_2": (INT, [None, 2, 3]), "column_3": (INT, [1, 2, 1])},
+    ),
+    "one column, decimal commas": File("a.csv", _text("x", "0,0014", "1,5"), {"x": (FLOAT, [0.0014, 1.5])}),
     "no header, commas": File(
         "a.data",
         _text("5.1,3.5,setosa", "4.9,3.0,setosa", "7.0,3.2,versicolor"),

@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,7 +24,7 @@ GAPS = MISSING | {"?", "#N/A", "-nan", "-NaN"}
 #: Cells that stand for a gap in a column that is no text otherwise.
 DASHES = frozenset({"-", "--", ".", "..", "n.a.", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!"})
 #: So many cells of a block are tried before all of them are.
-_PROBED = 50
+_PROBED = 20
 
 _WHOLE = r"[+-]?(?:0|[1-9]\d{0,17})"  # 007 is a code, and so is what int64 may not hold
 _POWER = r"(?:[eE][+-]?\d+)?"
@@ -34,7 +36,8 @@ _CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?"
 _ZONE = r"(?:Z|[+-]\d\d(?::?\d\d)?)"
 
 
-class Kind(NamedTuple):
+@dataclass(frozen=True)
+class Kind:
     """One thing that the cells of a column may be."""
 
     name: str
@@ -46,7 +49,11 @@ class Kind(NamedTuple):
 
     def matches(self, cell: str) -> bool:
         """Whether one cell, without spaces around it, is of the kind."""
-        return re.fullmatch(self.pattern, cell, re.ASCII) is not None
+        return self._regex.fullmatch(cell) is not None
+
+    @cached_property
+    def _regex(self) -> re.Pattern[str]:
+        return re.compile(self.pattern, re.ASCII)
 
     def fits(self, cells: Any) -> bool:
         """Whether all cells, none of them null, are of the kind."""
@@ -224,12 +231,13 @@ def parse(cells: Any, kind: Kind, *, has_dashes: bool) -> Any:
 
 def kinds_of(cells: Collection[str]) -> list[Kind]:
     """What a few cells may be, gaps left aside; nothing where they are text or all gaps."""
-    known = [cell for cell in cells if not is_gap(cell) and cell not in DASHES]
+    known = [cell for cell in cells if not is_gap(cell, of_text=False)]
     return [kind for kind in KINDS if known and all(map(kind.matches, known))]
 
 
-def is_gap(cell: str) -> bool:
-    return not cell or cell in GAPS
+def is_gap(cell: str, *, of_text: bool = True) -> bool:
+    """Whether one cell stands for a gap, in a column of text or in one that is none."""
+    return not cell or cell in GAPS or (cell in DASHES and not of_text)
 
 
 def _without_dashes(cells: Any) -> Any:

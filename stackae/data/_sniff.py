@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import NamedTuple
 
 from stackae.data._kinds import KINDS, is_gap, kinds_of
@@ -22,6 +23,7 @@ from stackae.exceptions import ParameterError, StackaeWarning
 SAMPLED = 2**18  # bytes
 _ROWS_LOOKED_AT = 200
 _DELIMITERS = (",", ";", "\t", "|")
+_TEXT_ALONE = 0.5  # the score of rows of text
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
@@ -149,9 +151,10 @@ def _named(path: StrPath, cells: list[str], line: int) -> tuple[str, ...]:
     names = [cell.strip() or made for cell, made in zip(cells, _made(len(cells)), strict=True)]
     if not cells[0].strip() and len(cells) > 1 and "index" not in names:
         names[0] = "index"
-    for place, name in enumerate(names):
-        if name in names[:place]:
-            where = f"line {line}, columns {names.index(name) + 1} and {place + 1}"
+    first: dict[str, int] = {}
+    for place, name in enumerate(names, 1):
+        if first.setdefault(name, place) < place:
+            where = f"line {line}, columns {first[name]} and {place}"
             raise refusal(path, f"column name {name!r} occurs more than once", where, "rename one of them")
     return tuple(names)
 
@@ -170,8 +173,10 @@ def _divided(path: StrPath, text: str, layout: Layout, delimiter: str | None, *,
         return choices[2]
     spaced = _dressed(text, replace(layout, delimiter=" "))
     rows = _rows(text, spaced, whole=whole)
-    if _is_spaced(rows) and _score(rows) > scores[best]:
+    if scores[best] < _TEXT_ALONE and _is_spaced(rows) and _score(rows) > scores[best]:
         return spaced
+    if best.delimiter == "," and _are_decimals(_rows(text, best, whole=whole)):
+        return choices[1]
     return best if scores[best] else choices[0]
 
 
@@ -179,9 +184,13 @@ def _dressed(text: str, layout: Layout) -> Layout:
     """Recognise quotes, escapes, and spaces before quotes."""
     between = re.escape(layout.delimiter)
     quote = '"'
-    if '"' not in text and re.search(rf"(?m)(^|{between})'[^'\n]*'({between}|\r?$)", text):
-        quote = "'"
-    escape = "\\" if f"\\{quote}" in text else None
+    if '"' not in text:  # then perhaps single ones; but apostrophes may begin a cell, or end it
+        begun = len(re.findall(rf"(?m)(?:^|{between})'", text))
+        ended = len(re.findall(rf"(?m)(?:^|{between})'[^'\n]*'(?={between}|\r?$)", text))
+        quote = "'" if 0 < begun == ended else quote
+    is_doubled = re.search(rf"[^{between}\n]{quote}{quote}[^{between}\r\n]", text) is not None
+    is_escaped = re.search(rf"\\{quote}(?!{between}|\r?$)", text, re.MULTILINE) is not None
+    escape = "\\" if is_escaped and not is_doubled else None
     spaces = layout.delimiter not in " \t" and re.search(rf"(?m)(^|{between})[ \t]+{quote}", text) is not None
     return replace(layout, quote=quote, escape=escape, spaces=spaces)
 
@@ -234,7 +243,11 @@ def _score(rows: list[list[str]]) -> float:
 def _worth(cell: str) -> float:
     if is_gap(cell) or _TYPED.fullmatch(cell):
         return 1.0
-    return 0.2 if any(delimiter in cell for delimiter in _DELIMITERS) else 0.5
+    numbers = cell.split()
+    is_row = any(sign in cell for sign in _DELIMITERS) or (
+        len(numbers) > 1 and all(map(_TYPED.fullmatch, numbers))
+    )
+    return 0.2 if is_row else _TEXT_ALONE
 
 
 def _is_spaced(rows: list[list[str]]) -> bool:
@@ -249,22 +262,32 @@ def _is_spaced(rows: list[list[str]]) -> bool:
     ) >= len(cells)
 
 
+def _are_decimals(rows: list[list[str]]) -> bool:
+    """Whether what looks like two columns below a name is one of decimal commas."""
+    first, *others = rows
+    cells = [",".join(row) for row in others]
+    return len(first) == 1 and any(kind.decimal == "," for kind in kinds_of(cells))
+
+
 def _has_header(path: StrPath, first: list[str], others: list[list[str]]) -> bool:
     """Whether the first row names the columns: it is not what the others are, or its numbers count."""
     if not others:
         return not any(is_gap(cell) or _TYPED.fullmatch(cell) for cell in first)
     columns = [[row[place] for row in others if place < len(row)] for place in range(len(first))]
     kinds = [kinds_of(column) for column in columns]
-    known = [place for place, cell in enumerate(first) if not is_gap(cell)]
-    typed = [place for place in known if kinds[place]]
+    typed = [place for place, cell in enumerate(first) if kinds[place] and not is_gap(cell, of_text=False)]
     if any(not any(kind.matches(first[place]) for kind in kinds[place]) for place in typed):
         return True
-    recurs = any(first[place] in columns[place] for place in known if place not in typed)
+    texts = [place for place, cell in enumerate(first) if not kinds[place] and not is_gap(cell)]
+    if any(first[place] in columns[place] for place in texts):
+        return False
     if not typed:
-        named = [cell for cell in first if cell]
-        return bool(named) and not recurs and len(set(named)) == len(named)
+        return len({first[place] for place in texts}) == len(texts) > 0
+    numbers = [first[place] for place in typed]
     rows = [[row[place] for place in typed if place < len(row)] for row in others]
-    if recurs or not counts([first[place] for place in typed]) or any(map(counts, rows)):
+    if any(_goes_on(first[place], columns[place]) for place in typed) or not any(
+        counting(numbers) and not any(map(counting, rows)) for counting in (counts, _is_even)
+    ):
         return False
     shown = ", ".join(first[:3])
     warnings.warn(
@@ -274,3 +297,16 @@ def _has_header(path: StrPath, first: list[str], others: list[list[str]]) -> boo
         stacklevel=2,
     )
     return True
+
+
+def _is_even(row: list[str]) -> bool:
+    """Whether numbers are whole and rise evenly, as years do."""
+    if len(row) < 3 or not all(cell.isdecimal() for cell in row):
+        return False
+    steps = {int(right) - int(left) for left, right in pairwise(row)}
+    return len(steps) == 1 and min(steps) > 0
+
+
+def _goes_on(first: str, column: list[str]) -> bool:
+    """Whether a column counts on from its first cell, as the numbers of rows do."""
+    return _is_even([first, *column])

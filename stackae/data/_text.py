@@ -131,8 +131,8 @@ class TextSource:
             return self._again(encoding="cp1252")
         try:
             self._read_carefully()
-        except StackaeError as refused:
-            return refused
+        except StackaeError as found:
+            return found
         return refusal(self.path, "malformed text", str(error)[:200], "check the quotes and the line ends")
 
     @property
@@ -143,7 +143,17 @@ class TextSource:
         return Again(replace(self, layout=replace(self.layout, **changes)))
 
     def _read_carefully(self) -> None:
-        """Read row by row, and refuse what is wrong with its line."""
+        """Read row by row, and refuse what is wrong with its line, unless the first lines have misled."""
+        try:
+            self._check_rows()
+        except StackaeError as error:
+            if (
+                self.layout.quote == "'" or self.layout.escape
+            ):  # apostrophes, and backslashes that mean nothing
+                raise self._again(quote='"', escape=None) from error
+            raise
+
+    def _check_rows(self) -> None:
         layout, path = self.layout, self.path
         with unpacked(path, layout.compression) as file, cells_of_any_length():
             lines = self._lines(_Text(file, layout))

@@ -38,8 +38,8 @@ _SHOWN = (
     " .xlsx, .xlsm, .xlsb, .xls, .ods, .arrow, .feather, .ipc, .parquet"
 )
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes", " ": "white space"}
-_SMALLEST, _LARGEST = 2**16, 2**28  # bytes of text read at once, at most
-_SHARE = 32  # of the memory, for the text of one block
+_SMALLEST, _LARGEST = 2**14, 2**28  # bytes of text read at once, at most
+_SHARE = 128  # of the memory, for the text of one block: pyarrow reads ahead
 
 
 @dataclass(frozen=True, repr=False)
