@@ -185,3 +185,14 @@ def test_golden_fits_are_the_same_again_and_a_change_is_told(benchmark_named, tm
     found = runner.invoke(golden.main, ["compare", str(file), *only])
     assert found.exit_code == 1
     assert changed in found.output
+
+
+def test_dialects_judges_readers_by_what_a_file_means(benchmark_named, tmp_path):
+    dialects = benchmark_named("dialects")
+    file = dialects.FILES["leading zeros"]
+    assert dialects.verdict(file, dialects.stackae, tmp_path) == "right"
+    assert dialects.verdict(file, dialects.pyarrow, tmp_path) == "zip is int64"
+    ragged = dialects.FILES["a row too short"]
+    assert dialects.verdict(ragged, dialects.stackae, tmp_path) == "right"
+    assert dialects.verdict(ragged, dialects.pandas, tmp_path) == "read: 3 rows"
+    assert set(dialects.speeds(20, 1)) == set(dialects.READERS) >= {"pandas", "pyarrow", "stackae"}

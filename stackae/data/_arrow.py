@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -53,17 +53,17 @@ class TypedSource:
                         [batch.column(name) for name in schema.names], schema=schema
                     )
 
-    def gaps(self) -> tuple[dict[str, int], int]:
-        """Gaps of the columns that have any, NaN among them; and the number of rows."""
+    def counted(self, batches: Iterable[Any]) -> dict[str, Any]:
+        """``gaps`` of the columns of all batches that have any, NaN among them, and ``n_rows``."""
         schema = self.schema()
         gaps, n_rows = dict.fromkeys(schema.names, 0), 0
-        for batch in self.batches():
+        for batch in batches:
             n_rows += len(batch)
             for name, cells in zip(schema.names, batch.columns, strict=True):
                 gaps[name] += pc.sum(cells.is_null(nan_is_null=types.is_floating(cells.type))).as_py()
         if not n_rows:
             raise refusal(self.path, "no rows in it", mend="give at least one row")
-        return {name: n for name, n in gaps.items() if n}, n_rows
+        return {"gaps": {name: n for name, n in gaps.items() if n}, "n_rows": n_rows}
 
     @contextmanager
     def _open(self) -> Iterator[tuple[Any, Iterator[Any]]]:

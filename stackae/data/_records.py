@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import json
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +17,7 @@ from stackae.data._sniff import Asked, compression_of, named_rows
 from stackae.data._table import StrPath, decoding, refusal
 from stackae.data._text import unpacked
 
+_BLOCK = 2**22  # bytes of lines read at once
 _ROWS_AT_ONCE = 2**15
 
 
@@ -26,17 +27,21 @@ class JsonLines:
 
     path: StrPath
     compression: str | None
+    block: int  # bytes read at once
 
     @classmethod
-    def open(cls, path: StrPath) -> JsonLines:
-        return cls(path, compression_of(path))
+    def open(cls, path: StrPath, largest_block: int) -> JsonLines:
+        """Recognise how a file is packed."""
+        return cls(path, compression_of(path), min(_BLOCK, largest_block))
 
     def blocks(self) -> Iterator[Any]:
         """Yield record batches of cells that are text, with the names that occur among their rows."""
         with unpacked(self.path, self.compression) as file:
-            lines = ((number, line) for number, line in enumerate(_lines(file), 1) if line.strip())
-            while part := list(islice(lines, _ROWS_AT_ONCE)):
-                rows = [self._row(number, line) for number, line in part]
+            buffered, n_lines = io.BufferedReader(file), 0
+            while lines := buffered.readlines(self.block):
+                numbered = enumerate(lines, n_lines + 1)
+                rows = [self._row(number, line) for number, line in numbered if line.strip()]
+                n_lines += len(lines)
                 names = dict.fromkeys(name for row in rows for name in row)
                 columns = {name: pa.array([row.get(name) for row in rows], pa.string()) for name in names}
                 yield pa.RecordBatch.from_pydict(columns)
@@ -152,9 +157,3 @@ def _place(row: int, column: int) -> str:
         column, letter = divmod(column - 1, 26)
         letters = chr(ord("A") + letter) + letters
     return f"{letters}{row + 1}"
-
-
-def _lines(file: Any) -> Iterator[bytes]:
-    import io
-
-    yield from io.BufferedReader(file, 2**20) if not isinstance(file, io.BufferedReader) else file

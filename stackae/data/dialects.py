@@ -6,91 +6,24 @@ here, by all cells of a column. Nothing else is opened than the file, and nothin
 
 from __future__ import annotations
 
-import os
-import re
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from stackae.data._table import StrPath, refusal, refuse_irregular
-from stackae.exceptions import ParameterError
+from stackae.data._dialect import Dialect
+from stackae.data._table import StrPath, refusal
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from stackae.data._arrow import TypedSource
-    from stackae.data._records import JsonLines, Sheet
-    from stackae.data._scan import Scan
     from stackae.data._sniff import Asked
-    from stackae.data._text import TextSource
 
 __all__ = ["Dialect", "TableStream", "TypedTable", "read_any", "stream_any"]
 
-_PACKED = r"(\.(gz|zst|bz2))?"
-_TEXT = rf"\.(csv|tsv|tab|psv|txt|data|dat){_PACKED}"
-_JSON = rf"\.(jsonl|ndjson){_PACKED}"
-_EXCEL = r"\.(xlsx|xlsm|xlsb|xls|ods)"
-_TYPED = r"\.(parquet|arrow|feather|ipc)"
-_SHOWN = (
-    ".csv, .tsv, .tab, .psv, .txt, .data, .dat, .jsonl, .ndjson (these also .gz, .zst, .bz2),"
-    " .xlsx, .xlsm, .xlsb, .xls, .ods, .arrow, .feather, .ipc, .parquet"
-)
-_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes", " ": "white space"}
 _SMALLEST, _LARGEST = 2**14, 2**28  # bytes of text read at once, at most
 _SHARE = 128  # of the memory, for the text of one block: pyarrow reads ahead
-
-
-@dataclass(frozen=True, repr=False)
-class Dialect:
-    """What was recognised of a file; its repr is a line for the user.
-
-    Attributes
-    ----------
-    format : str
-        "text", "JSON lines", "Excel", "Arrow" or "Parquet".
-    delimiter, quote : str or None
-        Of text. A delimiter that is a space stands for any white space.
-    decimal : {".", ","} or None
-        The decimal sign of most columns of numbers that have one; None where none has.
-    header : bool or None
-        Whether a row names the columns; else they are ``column_1`` and so on. None: the format has names.
-    encoding, compression : str or None
-        Of text, as Python calls them.
-    gaps : mapping of str to int
-        How many cells are missing of the columns in which any are.
-    n_rows : int
-        How many rows there are.
-
-    Examples
-    --------
-    >>> from stackae.data.dialects import Dialect
-    >>> Dialect("text", ";", '"', ",", True, "cp1252", None, {"height": 1200, "kind": 34}, 5000)
-    semicolons, decimal commas, header, cp1252; 1,234 gaps in 2 columns
-    """
-
-    format: str
-    delimiter: str | None = None
-    quote: str | None = None
-    decimal: str | None = None
-    header: bool | None = None
-    encoding: str | None = None
-    compression: str | None = None
-    gaps: Mapping[str, int] = field(default_factory=dict)
-    n_rows: int = 0
-
-    def __repr__(self) -> str:
-        words = (
-            [self.format] if self.delimiter is None else [_NAMES.get(self.delimiter, repr(self.delimiter))]
-        )
-        words += ["decimal commas"] if self.decimal == "," else []
-        words += ["single quotes"] if self.quote == "'" else []
-        words += [] if self.header is None else ["header" if self.header else "no header"]
-        words += [word for word in (self.encoding, self.compression) if word not in (None, "utf-8")]
-        n = sum(self.gaps.values())
-        gaps = f"{n:,} gap{'s' * (n > 1)} in {len(self.gaps):,} column{'s' * (len(self.gaps) > 1)}"
-        return ", ".join(words) + "; " + (gaps if n else "no gaps")
 
 
 class TypedTable(NamedTuple):
@@ -206,15 +139,17 @@ def read_any(
         import pyarrow as pa
 
         from stackae.data._arrow import TypedSource
+        from stackae.data._opening import dialect_of, open_source
         from stackae.data._scan import scan
-    source = _opened(path, asked, _LARGEST)
+    source = open_source(path, asked, _LARGEST)
     if isinstance(source, TypedSource):
-        table = pa.Table.from_batches(source.batches(), source.schema())
-        return TypedTable(table, _dialect_of(source))
+        batches = list(source.batches())
+        dialect = Dialect(source.kind, **source.counted(batches))
+        return TypedTable(pa.Table.from_batches(batches, source.schema()), dialect)
     blocks: deque[Any] = deque()
     found = scan(source, asked, blocks)
     batches = [found.typed(blocks.popleft()) for _ in range(len(blocks))]
-    return TypedTable(pa.Table.from_batches(batches, found.schema), _dialect_of(found))
+    return TypedTable(pa.Table.from_batches(batches, found.schema), dialect_of(found))
 
 
 def stream_any(
@@ -265,12 +200,15 @@ def stream_any(
     asked = _asked(delimiter, decimal, header, encoding, na)
     with _with_pyarrow(path):
         from stackae.data._arrow import TypedSource
+        from stackae.data._opening import dialect_of, open_source
         from stackae.data._scan import scan
     block = min(max(max_memory // _SHARE, _SMALLEST), _LARGEST)
-    source = _opened(path, asked, block)
-    found = source if isinstance(source, TypedSource) else scan(source, asked)
-    schema = found.schema() if isinstance(found, TypedSource) else found.schema
-    return TableStream(schema, _dialect_of(found), found.batches)
+    source = open_source(path, asked, block)
+    if isinstance(source, TypedSource):
+        dialect = Dialect(source.kind, **source.counted(source.batches()))
+        return TableStream(source.schema(), dialect, source.batches)
+    found = scan(source, asked)
+    return TableStream(found.schema, dialect_of(found), found.batches)
 
 
 def _asked(
@@ -281,64 +219,6 @@ def _asked(
     asked = Asked(delimiter, decimal, header, encoding, (na,) if isinstance(na, str) else tuple(na))
     asked.check()
     return asked
-
-
-def _opened(path: StrPath, asked: Asked, block: int) -> TextSource | JsonLines | Sheet | TypedSource:
-    """Recognise a file by its ending and its first bytes."""
-    from stackae.data._arrow import TypedSource
-    from stackae.data._records import JsonLines, Sheet, sheet_of
-    from stackae.data._text import TextSource
-
-    path, title = sheet_of(path)
-    refuse_irregular(path)
-    name = os.path.basename(os.fspath(path)).lower()
-    if re.search(_TEXT + r"\Z", name):
-        return TextSource.open(path, asked, block)
-    if re.search(_EXCEL + r"\Z", name):
-        _refuse_options(asked, "Excel", "delimiter", "encoding")
-        return Sheet.open(path, title, asked)
-    if re.search(_JSON + r"\Z", name):
-        _refuse_options(asked, "JSON lines", "delimiter", "encoding", "header")
-        return JsonLines.open(path)
-    if re.search(_TYPED + r"\Z", name):
-        kind = "Parquet" if name.endswith("parquet") else "Arrow"
-        _refuse_options(asked, kind, "delimiter", "encoding", "header", "decimal", "na")
-        return TypedSource(path, kind)
-    raise refusal(path, "unknown kind of file", f"known endings: {_SHOWN}", "convert or rename it")
-
-
-def _refuse_options(asked: Asked, kind: str, *names: str) -> None:
-    given = [name for name in names if getattr(asked, name) not in (None, ())]
-    if given:
-        raise ParameterError(
-            f"{given[0]} is for files of text; {kind} has none of its own choosing; leave it out"
-        )
-
-
-def _dialect_of(found: Scan | TypedSource) -> Dialect:
-    from stackae.data._arrow import TypedSource
-    from stackae.data._records import Sheet
-    from stackae.data._text import TextSource
-
-    if isinstance(found, TypedSource):
-        gaps, n_rows = found.gaps()
-        return Dialect(found.kind, gaps=gaps, n_rows=n_rows)
-    known: dict[str, Any] = {"decimal": found.decimal, "gaps": found.gaps, "n_rows": found.n_rows}
-    source = found.source
-    if isinstance(source, TextSource):
-        layout = source.layout
-        return Dialect(
-            "text",
-            layout.delimiter,
-            layout.quote,
-            header=layout.header,
-            encoding=layout.encoding,
-            compression=layout.compression,
-            **known,
-        )
-    if isinstance(source, Sheet):
-        return Dialect("Excel", header=source.header, **known)
-    return Dialect("JSON lines", compression=source.compression, **known)
 
 
 @contextmanager

@@ -373,6 +373,14 @@ def test_json_lines_are_read_with_missing_keys_as_gaps(write):
     assert repr(dialect) == "JSON lines; 7 gaps in 5 columns"
     stream = stream_any(path)
     assert pa.Table.from_batches(stream, stream.schema).equals(table)
+    assert read_any(write(gzip.compress(path.read_bytes()), "a.jsonl.gz")).table.equals(table)
+
+
+def test_json_lines_are_streamed_within_the_memory(write):
+    path = write("".join(f'{{"a": {i}}}\n' for i in range(50_000)) + '{"b": "x"}\n', "a.jsonl")
+    batches = list(stream_any(path, max_memory=2**21))
+    assert len(batches) > 20
+    assert pa.Table.from_batches(batches).column("a").to_pylist() == [*range(50_000), None]
 
 
 @pytest.mark.parametrize(
