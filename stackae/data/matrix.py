@@ -26,6 +26,8 @@ class Matrix(ABC):
     is_mapped: ClassVar[bool] = False
     #: Whether some are integers that a float may round.
     of_long_integers: bool = False
+    #: The encoder of the table that it was made from; None where it was numbers.
+    table: Any = None
 
     shape: tuple[int, int]
     #: float32 or float64.
@@ -49,7 +51,9 @@ class Matrix(ABC):
 
     def take(self, index: Index) -> Matrix:
         """The same, as a matrix; those on the disk are read."""
-        return DenseMatrix(self.gather(index))
+        taken = DenseMatrix(self.gather(index))
+        taken.table = self.table
+        return taken
 
     def read(self, start: int, out: Floats) -> None:
         """Fill ``out`` with the samples from one on."""

@@ -18,12 +18,12 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from stackae._utils.constraints import Integral, Interval, Real, StrOptions
 from stackae._utils.memory import MemoryBudget, parse_memory
 from stackae.data.matrix import Matrix
 from stackae.estimators._changed import reading, refuse_another_reading, refuse_other_widths
-from stackae.estimators._parameters import NestedParameters
+from stackae.estimators._parameters import OF_THE_PLACE, NestedParameters
 from stackae.estimators._saving import save
+from stackae.estimators._tables import OnTables
 from stackae.estimators._validation import Names, check_X
 from stackae.exceptions import ParameterError
 from stackae.fitting.context import FitContext
@@ -38,26 +38,8 @@ from stackae.training.precision import computing, resolve_device, uses_bfloat16
 
 Floats = npt.NDArray[np.floating]
 
-#: Constraints of the parameters that every estimator has.
-COMMON_CONSTRAINTS: dict[str, Any] = {
-    "device": [str, torch.device],
-    "precision": [StrOptions({"auto", "float32", "bfloat16"})],
-    "random_state": ["random_state"],
-    "verbose": ["verbose"],
-    "max_memory": [Interval(Integral, 1, None, closed="left"), str, None],
-    "cache_folder": [str, PathLike, None],
-}
-#: Constraints of the parameters that say what becomes of the columns.
-DATA_CONSTRAINTS: dict[str, Any] = {
-    "scale": [StrOptions({"auto", "standard", "minmax"}), None],
-    "missing_values": [Real, None],
-    "add_indicator": ["boolean"],
-}
-#: Parameters that say where a fit keeps things and what it tells, and nothing of what it ends in.
-_OF_THE_PLACE = ("memory", "cache_folder", "verbose")
 
-
-class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NestedParameters):
+class BaseEncoder(OnTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin, NestedParameters):
     """A fitted encoder as a transformer: what is common to all estimators."""
 
     device: str | torch.device
@@ -198,7 +180,9 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NestedParam
     def _checked(self, X: Any) -> Matrix:
         check_is_fitted(self)
         refuse_another_reading(self._was_reading, self._given)
-        return check_X(self, X, reset=False, missing_values=self._missing).X
+        reads_gaps = self._missing is None and self.module_[0].parts.missing
+        missing = np.nan if reads_gaps else self._missing
+        return check_X(self, X, reset=False, missing_values=missing, table=self._table).X
 
     @property
     @abstractmethod
@@ -316,7 +300,7 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NestedParam
     def _kept_params(self) -> dict[str, Any]:
         """The parameters of which the model file says what the estimator was made of."""
         params: dict[str, Any] = self.get_params(deep=False)
-        return {name: value for name, value in params.items() if name not in _OF_THE_PLACE}
+        return {name: value for name, value in params.items() if name not in OF_THE_PLACE}
 
     def _kept(self) -> dict[str, Any]:
         """What was fitted beside tensors, history and names, as JSON, for the model file."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import Any, ClassVar, Self
 
+import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
@@ -14,10 +15,10 @@ from sklearn.utils.validation import check_is_fitted
 from stackae._utils.constraints import InvalidParameterError
 from stackae._utils.part_table import PartTable
 from stackae.data.matrix import Matrix
-from stackae.estimators._base import COMMON_CONSTRAINTS, BaseEncoder
+from stackae.estimators._base import BaseEncoder
 from stackae.estimators._fitting import BaseAutoencoder
-from stackae.estimators._parameters import TRAININGS
-from stackae.estimators._validation import Floats, Names, refuse_other_names
+from stackae.estimators._parameters import COMMON_CONSTRAINTS, TRAININGS
+from stackae.estimators._validation import Checked, Floats, Names, check_X, refuse_other_names
 from stackae.estimators.stacked import StackedAutoencoder
 from stackae.exceptions import DataError, ParameterError
 from stackae.fitting.context import FitContext
@@ -123,6 +124,14 @@ class EncoderEstimator(BaseEncoder):
         encoder._analytic = self._analytic
         return encoder.set_callbacks(*self._callbacks)
 
+    def _checked_for_fit(self, X: Any) -> Checked:
+        """Samples for a new fit; a frozen encoder knows what the columns of a table are."""
+        frozen = self._given if isinstance(self.encoder, FrozenEstimator) else None
+        table, missing = getattr(frozen, "_table", None), self._missing
+        if frozen is not None and missing is None and frozen.module_[0].parts.missing:
+            missing = np.nan
+        return check_X(self, X, reset=True, missing_values=missing, table=table)
+
     def _fitted_encoder(
         self,
         names: Names | None,
@@ -138,7 +147,7 @@ class EncoderEstimator(BaseEncoder):
             encoder._fit_matrix(X, weights, targets, classes=classes)
             return encoder
         frozen: BaseAutoencoder = self._given
-        if frozen.n_features_in_ != X.shape[1]:
+        if frozen.module_.n_inputs != X.shape[1]:
             raise DataError(
                 f"encoder= was fitted on {frozen.n_features_in_} features, got X with {X.shape[1]}; give"
                 " rows of the same columns"

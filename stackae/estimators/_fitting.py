@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from stackae.data.matrix import Matrix
 from stackae.estimators._reconstructing import Reconstructing
-from stackae.estimators._validation import Floats, apply_sample_weight, check_X
+from stackae.estimators._validation import Checked, Floats, apply_sample_weight, check_X
 from stackae.exceptions import ParameterError
 from stackae.fitting.context import FitContext
 from stackae.fitting.fit import fit_stack
@@ -65,6 +65,7 @@ class BaseAutoencoder(Reconstructing):
         fitted = fit_stack(plan, X, context, weights=weights)
         self.__dict__.update(found, _recipe=plan.recipe, _stream=None)
         self._set_fitted(fitted.module, fitted.history, fitted.health)
+        self._set_table(X.table)
 
     def _numbers(self, y: Any, n_samples: int) -> tuple[Floats | None, bool]:
         """What helps a choice (samples × targets), NaN where there is none, and whether it is classes."""
@@ -144,7 +145,7 @@ class BaseAutoencoder(Reconstructing):
         started = getattr(self, "module_", None)
         if started is not None:
             self._refuse_changed()
-        matrix, names = check_X(self, X, reset=started is None, missing_values=self.missing_values)
+        matrix, names = self._piece(X, is_first=started is None)
         matrix, weights, _ = apply_sample_weight(matrix, sample_weight)
         context = replace(self._context(), anneals=started is None)
         if started is not None and self._stream is not None:
@@ -155,8 +156,16 @@ class BaseAutoencoder(Reconstructing):
         fitted = fit_stack(plan, matrix, context, weights=weights, started=started, past=past)
         self._recipe = recipe
         self._set_fitted(fitted.module, fitted.history, fitted.health)
+        self._set_table(matrix.table)
         self._stream = {"generator": context.generator.get_state(), "optimizers": context.optimizers}
         return self if started is not None else self._set_names(names)
+
+    def _piece(self, X: Any, *, is_first: bool) -> Checked:
+        """A piece of the samples, of which the first decides what the columns of a table are."""
+        if is_first:
+            return check_X(self, X, reset=True, missing_values=self.missing_values)
+        names = getattr(self, "feature_names_in_", None)
+        return Checked(self._checked(X), names)
 
     @property
     def _given(self) -> Self:

@@ -13,6 +13,7 @@ import torch
 from stackae._utils.constraints import Constrained
 from stackae.estimators._base import BaseEncoder
 from stackae.estimators._parameters import part_classes
+from stackae.estimators._saving import TABLE
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.estimators.classifier import StackedAutoencoderClassifier
 from stackae.estimators.detector import StackedAutoencoderDetector
@@ -27,6 +28,7 @@ from stackae.serialization.editions import upgraded
 from stackae.serialization.files import MODEL_FILE
 from stackae.serialization.model_file import read_model
 from stackae.serialization.model_header import making_sense_of
+from stackae.tables import TableEncoder
 from stackae.training.parameters import Training
 from stackae.training.precision import resolve_device
 
@@ -101,6 +103,7 @@ def load(path: str | PathLike[str], *, device: str | torch.device | None = None)
 
 
 def _rebuild(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> BaseEncoder:
+    arrays = {name: tensors.pop(name) for name in [*tensors] if name.startswith(TABLE)}
     kind = _known(ESTIMATORS, header["estimator"], "estimator")
     estimator = kind(**{name: _decode(value) for name, value in header["params"].items()})
     estimator.check_parameters()
@@ -122,7 +125,12 @@ def _rebuild(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> BaseEn
             raise ModelFileError(f"tensor {name!r} must be {expected[name].dtype}, got {tensor.dtype}")
     module.load_state_dict(tensors, strict=True, assign=True)
 
-    if fitted["n_features_in_"] != layers[0].n_inputs:
+    table = None
+    if header.get("table") is not None:
+        named = {name.removeprefix(TABLE): tensor.numpy() for name, tensor in arrays.items()}
+        table = TableEncoder.from_json(header["table"], named)
+    n_encoded = fitted["n_features_in_"] if table is None else len(table.column_of_)
+    if n_encoded != layers[0].n_inputs:
         raise ModelFileError("n_features_in_ is not the width of the first layer")
     health: list[Health] = [
         {name: report[name] for name in Health.__annotations__}  # type: ignore[misc]
@@ -131,6 +139,7 @@ def _rebuild(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> BaseEn
     if len(health) != len(layers):
         raise ModelFileError(f"it has {len(health)} health reports for {len(layers)} layers")
     estimator._set_fitted(module, list(fitted["history_"]), health)
+    estimator._set_table(table)
     names = fitted["feature_names_in_"]
     own = None if names is None else np.asarray(names, dtype=object)
     return estimator._set_names(own)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from types import NoneType
 from typing import Any, Self
 
-from stackae._utils.constraints import Constrained
+import torch
+
+from stackae._utils.constraints import Constrained, Integral, Interval, Real, StrOptions
 from stackae._utils.part_table import PartTable
 from stackae.codes import CODES
 from stackae.corruption import CORRUPTIONS
@@ -15,6 +18,23 @@ from stackae.losses import LOSSES
 from stackae.networks import NETWORKS
 from stackae.penalties import PENALTIES
 
+#: Constraints of the parameters that every estimator has.
+COMMON_CONSTRAINTS: dict[str, Any] = {
+    "device": [str, torch.device],
+    "precision": [StrOptions({"auto", "float32", "bfloat16"})],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+    "max_memory": [Interval(Integral, 1, None, closed="left"), str, None],
+    "cache_folder": [str, PathLike, None],
+}
+#: Constraints of the parameters that say what becomes of the columns.
+DATA_CONSTRAINTS: dict[str, Any] = {
+    "scale": [StrOptions({"auto", "standard", "minmax"}), None],
+    "missing_values": [Real, None],
+    "add_indicator": ["boolean"],
+}
+#: Parameters that say where a fit keeps things and what it tells, and nothing of what it ends in.
+OF_THE_PLACE = ("memory", "cache_folder", "verbose")
 #: ``"auto"`` among training parameters, by its other spelling: ``training__max_epochs`` can be set on it.
 TRAININGS: PartTable[Any] = PartTable("training", "stackae.training", {"auto": "parameters:Training"})
 

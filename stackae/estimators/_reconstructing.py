@@ -19,6 +19,7 @@ from stackae.exceptions import DataError, ParameterError
 from stackae.modules.autoencoder import DeepAutoencoder
 from stackae.modules.layer import Layer
 from stackae.modules.shortcut import Shortcut
+from stackae.tables import fill_gaps
 
 
 class Reconstructing(BaseEncoder):
@@ -26,7 +27,7 @@ class Reconstructing(BaseEncoder):
 
     module_: DeepAutoencoder
 
-    def inverse_transform(self, X: Any) -> Floats:
+    def inverse_transform(self, X: Any) -> Any:
         """Decode codes.
 
         Parameters
@@ -38,7 +39,7 @@ class Reconstructing(BaseEncoder):
         Returns
         -------
         array of shape (n_samples, n_features)
-            In the units of the data given to ``fit``.
+            In the units of the data given to ``fit``; a table like the one that was fitted, if it was one.
 
         Raises
         ------
@@ -56,9 +57,9 @@ class Reconstructing(BaseEncoder):
             raise DataError(
                 f"X has {codes.X.shape[1]} features, but the codes have {self._n_features_out} features"
             )
-        return self._apply(codes.X, self._decode_features, self.n_features_in_)
+        return self._as_given(self._apply(codes.X, self._decode_features, self.module_.n_inputs))
 
-    def reconstruct(self, X: Any) -> Floats:
+    def reconstruct(self, X: Any) -> Any:
         """Encode and decode samples: what the model makes of them, in their own units.
 
         Parameters
@@ -69,9 +70,10 @@ class Reconstructing(BaseEncoder):
         -------
         array of shape (n_samples, n_features)
         """
-        return self._apply(self._checked(X), lambda module, x: module(x), self.n_features_in_)
+        back = self._apply(self._checked(X), lambda module, x: module(x), self.module_.n_inputs)
+        return self._as_given(back)
 
-    def sample(self, n_samples: int = 1, random_state: Any = None) -> Floats:
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
         """Draw new rows: codes from the prior of the last layer's code or penalty, decoded.
 
         Parameters
@@ -100,9 +102,12 @@ class Reconstructing(BaseEncoder):
         generator = torch.Generator(device).manual_seed(int(rng.randint(2**31 - 1)))
         last = self.module_[len(self.module_) - 1]
         codes = last.sample_codes(int(n_samples), generator).cpu().numpy().astype(np.float32)
-        return self._apply(DenseMatrix(codes), lambda module, code: module.decode(code), self.n_features_in_)
+        drawn = self._apply(
+            DenseMatrix(codes), lambda module, code: module.decode(code), self.module_.n_inputs
+        )
+        return self._as_given(drawn)
 
-    def impute(self, X: Any) -> Floats:
+    def impute(self, X: Any) -> Any:
         """Fill missing cells with their reconstruction, within the range of the column in the rows fitted.
 
         The other cells stay as they are.
@@ -115,15 +120,16 @@ class Reconstructing(BaseEncoder):
         Returns
         -------
         array of shape (n_samples, n_features)
-            Without missing cells.
+            Without missing cells. A table where the estimator was fitted on one; its columns that are not
+            reconstructed (identifiers, texts) stay as they are.
 
         Raises
         ------
         ParameterError
-            The estimator was fitted with ``missing_values=None``.
+            The estimator was fitted on rows without gaps, and ``missing_values=None``.
         """
         matrix = self._checked(X)
-        if self._missing is None:
+        if not self.module_[0].parts.missing:
             raise ParameterError(
                 "impute needs an estimator fitted with missing_values=np.nan, got missing_values=None"
             )
@@ -133,7 +139,8 @@ class Reconstructing(BaseEncoder):
             reconstruction = torch.clamp(module(x), first.low.to(x.dtype), first.high.to(x.dtype))
             return torch.where(x.isnan(), reconstruction, x)
 
-        return self._apply(matrix, filled, self.n_features_in_)
+        encoded = self._apply(matrix, filled, self.module_.n_inputs)
+        return encoded if self._table is None else fill_gaps(X, self._table.inverse_transform(encoded))
 
     def score_samples(self, X: Any) -> Floats:
         """The negative squared reconstruction error of each row: higher is more like the training data.
@@ -164,9 +171,11 @@ class Reconstructing(BaseEncoder):
         -------
         array of shape (n_samples, n_features)
             In the units in which the model works; where no cell is missing, a row's sum is its negative
-            score. NaN where a cell is missing.
+            score. NaN where a cell is missing. Of a table a column for each of the user's, 0 for those left
+            out.
         """
-        return self._apply(self._checked(X), self._squared_errors, self.n_features_in_)
+        errors = self._apply(self._checked(X), self._squared_errors, self.module_.n_inputs)
+        return errors if self._table is None else self._by_column(errors)
 
     def _scores(self, X: Matrix) -> Floats:
         """What :meth:`score_samples` gives for samples that were checked."""

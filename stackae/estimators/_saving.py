@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import fields
 from math import isfinite
@@ -19,6 +20,8 @@ from stackae.serialization.editions import EDITION
 from stackae.serialization.model_file import write_model
 from stackae.serialization.provenance import versions
 
+#: What the names of a table encoder's arrays begin with, among tensors.
+TABLE = "table."
 #: What a clock has measured; the same fit has other times whenever it runs.
 _TIMES = ("seconds", "samples_per_second")
 
@@ -48,7 +51,12 @@ def save(estimator: Any, path: str | PathLike[str]) -> None:
         },
         "versions": versions(),
     }
-    write_model(path, header, estimator.module_.state_dict())
+    tensors = dict(estimator.module_.state_dict())
+    if estimator._table is not None:
+        values, arrays = estimator._table.to_json()
+        header["table"] = json.loads(json.dumps(values))  # tuples are lists in a file
+        tensors |= {f"{TABLE}{name}": torch.from_numpy(array) for name, array in arrays.items()}
+    write_model(path, header, tensors)
 
 
 def _refuse_foreign(value: Constrained) -> None:

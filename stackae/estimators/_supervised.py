@@ -18,7 +18,7 @@ from stackae.data.labels import as_cells
 from stackae.data.matrix import Matrix
 from stackae.estimators._encoder import EncoderEstimator
 from stackae.estimators._parameters import TRAININGS
-from stackae.estimators._validation import Floats, Names, apply_sample_weight, check_weights, check_X
+from stackae.estimators._validation import Floats, Names, apply_sample_weight, check_weights
 from stackae.exceptions import DataError
 from stackae.fitting.plan import Plan
 from stackae.fitting.planner import supervised_plan
@@ -106,6 +106,7 @@ class BaseSupervised(EncoderEstimator):
         for name, value in named.items():
             setattr(self, name, value)
         self._set_fitted(module, history, encoder._health)
+        self._set_table(data.X.table)
         return self._set_names(names)
 
     def plan(self, X: Any, y: Any, sample_weight: Any = None) -> Plan:
@@ -121,7 +122,7 @@ class BaseSupervised(EncoderEstimator):
     def _read(self, X: Any, y: Any, sample_weight: Any) -> tuple[Names | None, Labelled, dict[str, Any]]:
         """The columns' names, the samples that count, and what their targets are to be called."""
         self.check_parameters()
-        matrix, names = check_X(self, X, reset=True, missing_values=self._missing)
+        matrix, names = self._checked_for_fit(X)
         weights = np.ones(len(matrix)) if sample_weight is None else check_weights(sample_weight, len(matrix))
         targets, named = self._read_targets(y, weights)
         given = None if sample_weight is None else weights

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Iterable
-from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,11 +16,12 @@ from sklearn.utils.validation import validate_data
 from stackae.data.mapped import MappedMatrix, lies_in_a_file, release
 from stackae.data.matrix import DenseMatrix, Matrix, SparseMatrix
 from stackae.data.named_matrix import NamedMatrix
-from stackae.exceptions import DataError, DataTypeError, StackaeWarning
+from stackae.estimators._conversions import listed, refuse_silent_conversions, warn_of_rounding
+from stackae.exceptions import DataError, DataTypeError
+from stackae.tables import TableEncoder, holds_other_than_numbers
 
 #: Half of float32's range, so that differences stay within it.
 _LARGEST = float(np.finfo(np.float32).max) / 2
-_EXACT_INTEGERS = 2**53
 #: Up to so many samples, weights counted in, a fit does not depend on their order.
 _FEW = 200
 
@@ -40,7 +39,12 @@ class Checked(NamedTuple):
 
 
 def check_X(  # noqa: N802
-    estimator: BaseEstimator, X: Any, *, reset: bool, missing_values: float | None = None
+    estimator: BaseEstimator,
+    X: Any,
+    *,
+    reset: bool,
+    missing_values: float | None = None,
+    table: TableEncoder | None = None,
 ) -> Checked:
     """Validate ``X`` as scikit-learn does, and refuse what scikit-learn would silently convert.
 
@@ -52,7 +56,11 @@ def check_X(  # noqa: N802
     reset : bool
         Whether it is for a new fit.
     missing_values : float or None, default=None
-        What stands for a missing cell; NaN where it is another number, too. None: no cell may be missing.
+        What stands for a missing cell; NaN where it is another number, too. None: no cell may be missing, but
+        in tables for a new fit.
+    table : TableEncoder or None, default=None
+        Of the fit, where that was on a table. A new fit on a table of other than numbers makes one: it is
+        ``table`` of the matrix.
 
     Returns
     -------
@@ -76,7 +84,9 @@ def check_X(  # noqa: N802
     if reset:
         estimator = _blank(estimator)
     X = X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else X
-    _refuse_silent_conversions(X)
+    if table is not None or (reset and holds_other_than_numbers(X)):
+        return _encoded(X, table, may_be_nan=reset or missing_values is not None)
+    refuse_silent_conversions(X)
     if hasattr(X, "sparse") and any(dtype.fill_value != 0 for dtype in X.dtypes):
         X = X.sparse.to_dense()  # a sparse matrix leaves out zeros only
     if lies_in_a_file(X) and X.ndim == 2 and X.size and X.dtype.kind in "biuf":
@@ -88,6 +98,17 @@ def check_X(  # noqa: N802
         matrix = _with_gaps(matrix, missing_values)
     _refuse_non_finite(matrix, own, may_be_nan=missing_values is not None)
     return Checked(matrix, own)
+
+
+def _encoded(X: Any, table: TableEncoder | None, *, may_be_nan: bool) -> Checked:
+    """A table as a matrix, by the encoder of the fit or a new one."""
+    if isinstance(X, NamedMatrix):
+        raise DataTypeError("the model was fitted on a table; give a data frame")
+    table = TableEncoder().fit(X) if table is None else table
+    matrix = DenseMatrix(table.transform(X))
+    matrix.table = table
+    _refuse_non_finite(matrix, table.get_feature_names_out(), may_be_nan=may_be_nan)
+    return Checked(matrix, getattr(table, "feature_names_in_", None))
 
 
 def _blank(estimator: BaseEstimator) -> BaseEstimator:
@@ -147,7 +168,7 @@ def refuse_other_names(
     missing = [name for name in fitted if name not in known]
     unexpected = [name for name in given if name not in wanted]
     differences = [
-        f"{word} {_listed(names)}"
+        f"{word} {listed(names)}"
         for word, names in (("missing", missing), ("unexpected", unexpected))
         if names
     ]
@@ -156,99 +177,6 @@ def refuse_other_names(
     raise DataError(
         f"{rule}, in the same order: {'; '.join(differences) or f'they are in another order{first}'}"
     )
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-
-
-def _refuse_silent_conversions(X: Any) -> None:
-    if type(X).__name__ == "LazyFrame":
-        raise DataTypeError("lazy frames are not accepted; give what collect() makes of it")
-    if isinstance(X, np.ma.MaskedArray):
-        raise DataTypeError(
-            "masked arrays are not accepted; fill the masked cells first, with X.filled(value)"
-        )
-    if hasattr(X, "columns") and hasattr(X, "dtypes"):
-        if repeated := [str(name) for name, count in Counter(X.columns).items() if count > 1]:
-            raise DataError(f"column names must differ, got {_listed(repeated)} more than once; rename them")
-        for name, dtype in zip(X.columns, X.dtypes, strict=True):
-            if not _is_numeric(dtype, X, name):
-                raise DataTypeError(f"column {name!r} must be numeric, got {dtype}; encode or drop it")
-            if _is_integer(dtype):
-                column = X[name]
-                _warn_of_rounding(column.min(), column.max())
-        return
-    if issparse(X):
-        if X.dtype.kind in "iu":
-            _warn_of_rounding(*_bounds(X.tocoo().data))
-        return
-    array = X if isinstance(X, np.ndarray) else None
-    if array is None and isinstance(X, (list, tuple)):
-        try:
-            array = np.asarray(X)
-        except ValueError:  # ragged: scikit-learn says so in its own words
-            return
-    if array is None:
-        return
-    if array.dtype.kind == "c":
-        raise DataError("Complex data not supported; give real and imaginary parts as columns")
-    if array.dtype.kind in "USMm":
-        raise DataTypeError(f"rows must be numeric, got {array.dtype}; convert or encode them first")
-    if array.dtype.kind == "O" and array.ndim == 2:
-        integers = [0]
-        for (row, column), value in np.ndenumerate(array):
-            if isinstance(value, Integral):
-                integers.append(int(value))
-            elif why := _no_number(value):
-                raise DataTypeError(f"rows must be numeric, {why} in row {row}, column {column}")
-        _warn_of_rounding(min(integers), max(integers))
-    _warn_of_rounding(*_bounds(array))
-
-
-def _no_number(cell: Any) -> str:
-    """Why a cell of an object array is no number; empty where it is one, or is missing."""
-    if isinstance(cell, (str, bytes)):
-        return f"got text {cell!r}"
-    try:
-        float("nan" if cell is None else cell)
-    except (TypeError, ValueError) as error:
-        return f"{error},"
-    return ""
-
-
-def _bounds(array: np.ndarray) -> tuple[int, int]:
-    """The least and the greatest, where they are integers that may be rounded."""
-    if array.dtype.kind not in "iu" or array.dtype.itemsize < 8 or not array.size:
-        return 0, 0
-    return int(array.min()), int(array.max())
-
-
-def _warn_of_rounding(least: Any, greatest: Any) -> None:
-    """Warn where integers are too large for float64; bounds that are missing tell nothing."""
-    known = [abs(int(bound)) for bound in (least, greatest) if isinstance(bound, Integral)]
-    if known and max(known) > _EXACT_INTEGERS:
-        warnings.warn(
-            f"integers over 2**53 are rounded, got {max(known)}; shift or encode identifiers first",
-            StackaeWarning,
-            stacklevel=6,
-        )
-
-
-def _is_integer(dtype: Any) -> bool:
-    """Whether a frame's column holds integers of 64 bits."""
-    if hasattr(dtype, "is_integer"):  # polars
-        return bool(dtype.is_integer())
-    return getattr(dtype, "kind", "O") in "iu" and getattr(dtype, "itemsize", 0) >= 8
-
-
-def _is_numeric(dtype: Any, X: Any, name: Any) -> bool:
-    if hasattr(dtype, "is_numeric"):  # polars
-        return bool(dtype.is_numeric()) or str(dtype) == "Boolean"
-    kind = getattr(dtype, "kind", "O")
-    if kind == "O" and type(dtype).__name__.startswith("ObjectDType"):  # numpy's own: look inside
-        return not any(_no_number(value) for value in X[name])
-    return kind in "biuf"
 
 
 def _refuse_non_finite(X: Matrix, names: Names | None, *, may_be_nan: bool) -> None:
@@ -268,7 +196,7 @@ def _refuse_non_finite(X: Matrix, names: Names | None, *, may_be_nan: bool) -> N
                 raise _non_finite(float(values[place]), row, label)
         elif X.of_long_integers:
             largest = max(largest, -int(low), int(high))
-    _warn_of_rounding(0, largest)
+    warn_of_rounding(0, largest)
 
 
 def _non_finite(value: float, row: int, column: str) -> DataError:

@@ -16,9 +16,8 @@ from stackae.codes import CODES
 from stackae.codes.base import Code
 from stackae.corruption import CORRUPTIONS
 from stackae.corruption.base import Corruption
-from stackae.estimators._base import COMMON_CONSTRAINTS, DATA_CONSTRAINTS
 from stackae.estimators._fitting import BaseAutoencoder
-from stackae.estimators._parameters import TRAININGS
+from stackae.estimators._parameters import COMMON_CONSTRAINTS, DATA_CONSTRAINTS, TRAININGS
 from stackae.fitting.parameters import LayerParameters, StackParameters
 from stackae.losses import LOSSES
 from stackae.losses.base import Loss

@@ -19,7 +19,7 @@ from stackae.estimators._base import Floats
 from stackae.estimators._encoder import EncoderEstimator
 from stackae.estimators._fitting import BaseAutoencoder
 from stackae.estimators._reconstructing import Reconstructing
-from stackae.estimators._validation import apply_sample_weight, check_X
+from stackae.estimators._validation import apply_sample_weight
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.fitting.plan import Plan
 from stackae.modules.autoencoder import DeepAutoencoder
@@ -140,11 +140,12 @@ class StackedAutoencoderDetector(OutlierMixin, EncoderEstimator, Reconstructing)
         self
         """
         self.check_parameters()
-        checked = check_X(self, X, reset=True, missing_values=self._missing)
+        checked = self._checked_for_fit(X)
         matrix, weights, _ = apply_sample_weight(checked.X, sample_weight)
         encoder = self._fitted_encoder(checked.names, matrix, weights)
         module = deepcopy(encoder.module_) if encoder is self._given else encoder.module_
         self._set_fitted(module, list(encoder.history_), encoder._health)
+        self._set_table(checked.X.table)
         self._set_names(checked.names)
         scores = self._scores(matrix).astype(np.float64)
         # The greatest errors of which a share of the rows is left above.
@@ -158,7 +159,7 @@ class StackedAutoencoderDetector(OutlierMixin, EncoderEstimator, Reconstructing)
     def plan(self, X: Any, y: Any = None, sample_weight: Any = None) -> Plan:
         """What :meth:`fit` would do, without doing it; see :meth:`stackae.StackedAutoencoder.plan`."""
         self.check_parameters()
-        checked = check_X(self, X, reset=True, missing_values=self._missing)
+        checked = self._checked_for_fit(X)
         matrix, weights, _ = apply_sample_weight(checked.X, sample_weight)
         return self._encoder_plan(matrix, weights, self._context(0))
 

@@ -23,10 +23,9 @@ from stackae._utils.constraints import (
 )
 from stackae._utils.part_table import PartTable
 from stackae.data.matrix import Matrix
-from stackae.estimators._base import COMMON_CONSTRAINTS, DATA_CONSTRAINTS
 from stackae.estimators._depth import as_numbers, choose_layers
 from stackae.estimators._fitting import BaseAutoencoder
-from stackae.estimators._parameters import TRAININGS
+from stackae.estimators._parameters import COMMON_CONSTRAINTS, DATA_CONSTRAINTS, TRAININGS
 from stackae.estimators._validation import Floats
 from stackae.estimators.autoencoder import MOST_UNITS, Autoencoder, estimator_of
 from stackae.exceptions import ParameterError

@@ -12,7 +12,8 @@ from sklearn.model_selection import train_test_split
 from stackae.data.labels import CLASSIFY, REGRESS, Labels, Unlabelled, as_cells, as_labels, task_of
 from stackae.estimators._validation import check_X
 from stackae.estimators.stacked import StackedAutoencoder
-from stackae.exceptions import DataError, ParameterError
+from stackae.exceptions import DataError, DataTypeError, ParameterError
+from stackae.tables import holds_other_than_numbers
 
 Floats = npt.NDArray[np.floating]
 
@@ -166,7 +167,15 @@ def _known(y: Any, task: str, unlabelled: Unlabelled = "auto") -> Labels:
 
 
 def as_rows(X: Any) -> Floats:
-    """Rows of any container as a dense array; cells may be missing (NaN)."""
+    """Rows of any container as a dense array; cells may be missing (NaN).
+
+    A table of other than numbers is refused: what is compared is given the same numbers.
+    """
+    if holds_other_than_numbers(X):
+        raise DataTypeError(
+            "what is compared needs numbers, and some columns hold none; give what TableEncoder makes of the"
+            " table"
+        )
     return np.asarray(check_X(StackedAutoencoder(), X, reset=True, missing_values=np.nan).X)
 
 

@@ -20,6 +20,7 @@ from stackae.fitting.defaults.trainings import HIDDEN_SHARE, budget, settled
 from stackae.fitting.parameters import LayerParameters, StackParameters
 from stackae.fitting.plan import LayerPlan, PhasePlan, Plan
 from stackae.fitting.summary import Summary
+from stackae.losses.per_feature import PerFeature
 from stackae.losses.squared_error import SquaredError
 from stackae.modules.autoencoder import DeepAutoencoder
 from stackae.modules.layer import Composition, Layer
@@ -56,9 +57,11 @@ def make_plan(
         A column without any value, or values that a started layer's loss, or a category, cannot take.
     """
     why_no_shortcut = None
+    parameters = replace(parameters, missing=parameters.missing or summary.has_gaps)
     if not one_pass:
         recipe, why_no_shortcut = _recipe(parameters, summary)
     given = [_layer(parameters, k, shortcut=recipe == "shortcut") for k in range(len(parameters.layers))]
+    given[0] = replace(given[0], parts=_on_table(given[0].parts, summary))
     trainings, finetune = settled(
         [layer.training for layer in given], parameters.finetune, recipe, one_pass=one_pass
     )
@@ -212,6 +215,8 @@ def _why_no_shortcut(parameters: StackParameters, summary: Summary) -> str | Non
         return "there is no fine-tuning"
     if parameters.missing:
         return "values may be missing"
+    if summary.of_table is not None:
+        return "the columns are of several kinds"
     if isinstance(last, int) and last >= summary.n_features:
         return f"a code of {last} is not narrower than the {summary.n_features} columns"
     if isinstance(last, int) and last >= summary.n_samples:
@@ -235,6 +240,15 @@ def _layer(parameters: StackParameters, k: int, *, shortcut: bool) -> LayerParam
             indicator=parameters.indicator,
         )
     return LayerParameters(parts, parameters.pretrain)
+
+
+def _on_table(parts: Composition, summary: Summary) -> Composition:
+    """The first layer where it is given a table: each column is judged by what it is, and damaged as one."""
+    if summary.of_table is None:
+        return parts
+    loss = PerFeature(binary=summary.of_table) if parts.loss is None else parts.loss
+    groups = () if loss.groups else summary.groups
+    return replace(parts, loss=loss, groups=groups, missing=parts.missing or summary.has_gaps)
 
 
 def _inputs(summary: Summary) -> Inputs:

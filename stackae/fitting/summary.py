@@ -36,6 +36,12 @@ class Summary:
     is_scaled: bool = False
     #: How near data in [0, 1] are to having two values only; None for others, and where nothing asks.
     two_valuedness: float | None = None
+    #: Columns of 0 and 1, and ranges (start, stop) of columns that are one category each, of a table; None
+    #: and none where it was numbers.
+    of_table: tuple[int, ...] | None = None
+    groups: tuple[tuple[int, int], ...] = ()
+    #: Whether cells of a table are missing.
+    has_gaps: bool = False
     is_sparse: bool = False
     is_weighted: bool = False
 
@@ -44,6 +50,9 @@ def summarise(X: Matrix, weights: Floats | None = None, parameters: StackParamet
     """Look at a matrix once, and again where the parameters ask what only another look tells."""
     low, high = column_range(X)
     summary = replace(counted(X, weights), low=low, high=high)
+    if X.table is not None:
+        gaps = any(np.isnan(block).any() for block in X.blocks(dtype=None))
+        summary = replace(summary, of_table=X.table.binary_, groups=X.table.groups_, has_gaps=gaps)
     in_unit_interval = bool(low.min() >= 0 and high.max() <= 1)
     if parameters is not None and parameters.asks_for_binary(in_unit_interval=in_unit_interval):
         binary = binary_columns(X, low, high)

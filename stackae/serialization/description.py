@@ -71,7 +71,7 @@ def describe_model(path: str | os.PathLike[str]) -> dict[str, Any]:
 def _described(header: dict[str, Any], table: dict[str, dict[str, Any]]) -> dict[str, Any]:
     fitted, layers = header["fitted"], header["layers"]
     history, health = fitted["history_"], fitted["health"]
-    _check_chain(layers, fitted)
+    _check_chain(layers, fitted, is_table=header.get("table") is not None)
     widths = [_n_units(layer) for layer in layers]
     names, classes = fitted["feature_names_in_"], fitted.get("classes_")
     described = [
@@ -125,9 +125,9 @@ def _health(report: dict[str, Any]) -> dict[str, float]:
     return {"rows": int(report["rows"])} | {name: float(report[name]) for name in _HEALTH}
 
 
-def _check_chain(layers: Sequence[dict[str, Any]], fitted: dict[str, Any]) -> None:
+def _check_chain(layers: Sequence[dict[str, Any]], fitted: dict[str, Any], *, is_table: bool) -> None:
     """Refuse widths that contradict each other."""
-    if not layers or fitted["n_features_in_"] != layers[0]["n_inputs"]:
+    if not layers or (not is_table and fitted["n_features_in_"] != layers[0]["n_inputs"]):
         raise ModelFileError("n_features_in_ is not the width of the first layer")
     if any(_n_units(below) != above["n_inputs"] for below, above in pairwise(layers)):
         raise ModelFileError("a layer's width is not that of the codes below it")

@@ -79,6 +79,11 @@ def write_onnx(
         raise ParameterError(
             f"{os.fspath(path)}: writing ONNX needs onnx; pip install 'stackae[onnx]'"
         ) from error
+    if getattr(estimator, "_table", None) is not None:
+        raise ParameterError(
+            f"{os.fspath(path)}: ONNX takes numbers, and the model was fitted on a table; fit it on what"
+            " TableEncoder makes of the table"
+        )
     applied = _Applied(estimator.module_, function, missing_values)
     model = onnx.load_model_from_string(_recorded(applied, estimator.n_features_in_, outputs, path))
     for name, array in (values or {}).items():

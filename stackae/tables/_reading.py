@@ -6,6 +6,7 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Iterator
+from numbers import Number
 from typing import Any, Literal, cast, get_args
 
 import narwhals.stable.v2 as nw
@@ -59,6 +60,44 @@ def as_table(X: Any) -> nw.DataFrame[Any] | None:
     if library not in get_args(Library):
         raise DataTypeError(f"tables are of pandas, polars or pyarrow, got one of {library}; convert it")
     return table
+
+
+def holds_other_than_numbers(X: Any) -> bool:
+    """Whether it is a table some columns of which hold text, categories, dates or the like.
+
+    Numeric text in columns of objects is no number; numbers and gaps among objects are.
+    """
+    is_lazy = type(X).__name__ == "LazyFrame"  # which asks for its columns with a warning
+    table = None if is_lazy or not (hasattr(X, "columns") or hasattr(X, "column_names")) else as_table(X)
+    return table is not None and not all(_is_numeric(table.get_column(name)) for name in table.columns)
+
+
+def fill_gaps(table: Any, other: Any) -> Any:
+    """A table with its missing cells taken from another one of the same columns, rows and library."""
+    own, source = as_table(table), as_table(other)
+    if own is None or source is None:
+        raise DataTypeError("gaps are filled in a table; give a data frame")
+    filled = []
+    for name in source.columns:
+        column = own.get_column(name)
+        missing = column.is_null()
+        if column.dtype.is_float():
+            missing = missing | column.is_nan()
+        filled.append(column.zip_with(~missing, source.get_column(name)) if missing.any() else column)
+    return own.with_columns(*filled).to_native()
+
+
+def _is_na(cell: Any) -> bool:
+    return type(cell).__name__ == "NAType"
+
+
+def _is_numeric(column: nw.Series[Any]) -> bool:
+    if column.dtype == nw.Object:
+        return all(cell is None or isinstance(cell, Number) or _is_na(cell) for cell in column.to_list())
+    if column.dtype == nw.Unknown:  # as sparse columns of pandas, and complex ones
+        dtype = getattr(column.to_native(), "dtype", None)
+        return getattr(getattr(dtype, "subtype", dtype), "kind", "O") in "biufc"
+    return bool(column.dtype.is_numeric()) or column.dtype == nw.Boolean
 
 
 def refuse_names(names: list[Any]) -> None:

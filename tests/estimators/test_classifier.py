@@ -140,7 +140,7 @@ def test_minus_one_is_what_its_company_or_the_parameter_says(encoder, table):
         StackaeWarning, match="y: -1, in 67 of 200 rows, is taken as no label beside 2 classes"
     ):
         assert on(encoder, unlabelled="auto").fit(table, three).classes_.tolist() == [0, 1]
-    with pytest.warns(StackaeWarning, match="is taken as a class beside 1; unlabelled=None says so"):
+    with pytest.warns(StackaeWarning, match="is taken as a class beside 1; unlabelled=None"):
         assert on(encoder, unlabelled="auto").fit(table, two).classes_.tolist() == [-1, 1]
     assert on(encoder, unlabelled=None).fit(table, three).classes_.tolist() == [-1, 0, 1]
     assert on(encoder, unlabelled=-1).fit(table, three).classes_.tolist() == [0, 1]
