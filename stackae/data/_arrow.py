@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import types
 
+from stackae.data._parquet import is_nested
 from stackae.data._table import StrPath, decoding, refusal
 
 _ROWS_AT_ONCE = 2**15
-_NESTED = (types.is_nested, types.is_binary, types.is_large_binary, types.is_fixed_size_binary)
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class TypedSource:
                     self.path, f"column name {name!r} occurs more than once", mend="rename one of them"
                 )
             held = schema.field(name).type
-            if any(test(held) for test in _NESTED):
+            if is_nested(held):
                 mend = "flatten or leave out the column"
                 raise refusal(self.path, f"column {name!r} holds {held}, not single values", mend=mend)
         if not names:

@@ -24,6 +24,8 @@ class Dialect:
         Whether a row names the columns; else they are ``column_1`` and so on. None: the format has names.
     encoding, compression : str or None
         Of text, as Python calls them.
+    index : bool
+        Whether the first column has no name, as those have that pandas and R write for the names of rows.
     gaps : mapping of str to int
         How many cells are missing of the columns in which any are.
     n_rows : int
@@ -45,6 +47,7 @@ class Dialect:
     compression: str | None = None
     gaps: Mapping[str, int] = field(default_factory=dict)
     n_rows: int = 0
+    index: bool = False
 
     def __repr__(self) -> str:
         words = (

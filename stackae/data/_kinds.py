@@ -93,8 +93,8 @@ def _clock(cells: Any) -> Any:
 def _number(decimal: str, group: str = "") -> Kind:
     """Numbers with that decimal sign, the thousands in groups or not."""
     point = re.escape(decimal)
-    plain = rf"(?:0|[1-9]\d{{0,14}}|\d+{point}\d*|{point}\d+){_POWER}"
-    # more digits without a decimal sign would be rounded: they are names of things
+    plain = rf"(?:0|[1-9]\d{{0,17}}|\d+{point}\d*|{point}\d+){_POWER}"
+    # more digits without a decimal sign are names of things
     swap = [] if decimal == "." else [(point, ".")]
     if not group:
         name = f"number{decimal}"
@@ -160,7 +160,8 @@ EMPTY = Kind("empty", "", lambda cells: cells.cast(pa.float64()), pa.float64())
 class Column:
     """What a column may still be, after the cells seen so far."""
 
-    def __init__(self, decimal: str | None) -> None:
+    def __init__(self, decimal: str | None, *, as_text: bool = False) -> None:
+        self.as_text = as_text
         self.kinds = [kind for kind in KINDS if decimal is None or kind.decimal in (None, decimal)]
         self.n_known = self.n_dashes = self.n_cells = 0
 
@@ -168,7 +169,7 @@ class Column:
         """Cross out what the next cells, cleaned, are not."""
         self.n_cells += len(cells)
         self.n_known += len(cells) - cells.null_count
-        if not self.kinds or cells.null_count == len(cells):
+        if self.as_text or not self.kinds or cells.null_count == len(cells):
             return
         kinds = self._that_fit(cells.drop_null())
         if not kinds:  # no kind has dashes
@@ -194,9 +195,9 @@ class Column:
 
     def kind(self, decimal: str | None, delimiter: str | None) -> Kind:
         """What the column is, in a file with that decimal sign, None where nothing tells it."""
-        if self.is_empty:
+        if self.is_empty and not self.as_text:
             return EMPTY
-        if not self.kinds or self.n_known == self.n_dashes:
+        if self.as_text or not self.kinds or self.n_known == self.n_dashes:
             return TEXT
         first = self.kinds[0]
         if first.decimal is None:

@@ -65,8 +65,9 @@ def dialect_of(found: Scan) -> Dialect:
             header=layout.header,
             encoding=layout.encoding,
             compression=layout.compression,
+            index=layout.index,
             **known,
         )
     if isinstance(source, Sheet):
-        return Dialect("Excel", header=source.header, **known)
+        return Dialect("Excel", header=source.header, index=source.index, **known)
     return Dialect("JSON lines", compression=source.compression, **known)

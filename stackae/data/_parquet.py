@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from stackae.data._numerals import is_number
 from stackae.data._table import (
+    Places,
     StrPath,
     Table,
     TableSpec,
@@ -22,6 +24,9 @@ from stackae.data._table import (
 )
 from stackae.data.mapped import release
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 _ROWS_AT_ONCE = 2**14  # where a file is copied to the disk
 
 
@@ -29,28 +34,35 @@ class Columns(NamedTuple):
     """Which columns of a file are read."""
 
     features: list[str]
+    label: str | None
+    id: str | None
     ignored: tuple[str, ...]
-    dtype: np.dtype[Any]  # of the table that the features make
+    dtype: np.dtype[Any] | None  # of the matrix that the features make; None: they are kept as a table
     n_samples: int
 
 
 def read_parquet(path: StrPath, spec: TableSpec) -> Table:
-    """Read a ``.parquet`` file of numbers; page checksums are compared where the file has them."""
+    """Read a ``.parquet`` file; page checksums are compared where the file has them."""
     with open_parquet(path) as parquet:
         columns = choose_columns(path, parquet, spec)
-        apart = [name for name in (spec.labels, spec.ids) if name is not None]
-        table = parquet.read(columns=[*columns.features, *(set(apart) - set(columns.features))])
-        return as_table(path, table, columns, spec)
+        apart = {name for name in (columns.label, columns.id) if name is not None}
+        table = parquet.read(columns=[*columns.features, *sorted(apart)])
+        return as_table(path, table, columns)
 
 
-def as_table(path: StrPath, table: Any, columns: Columns, spec: TableSpec) -> Table:
-    """Typed columns as a matrix, and labels and ids beside it; gaps are NaN."""
-    check_shape(path, (table.num_rows, len(columns.features)))
-    X = np.empty((table.num_rows, len(columns.features)), columns.dtype)
-    _fill(path, X, columns.features, table)
-    y = None if spec.labels is None else _labels(path, spec.labels, table.column(spec.labels))
-    ids = None if spec.ids is None else _ids(path, table.column(spec.ids))
-    return Table(X, columns.features, y, ids, columns.ignored)
+def as_table(path: StrPath, table: pa.Table, columns: Columns) -> Table:
+    """Typed columns as a matrix or a table, and labels and ids beside it; gaps of a matrix are NaN."""
+    features, dtype = columns.features, columns.dtype
+    X: np.ndarray | pa.Table
+    if dtype is None:
+        X = table.select(features)
+    else:
+        check_shape(path, (table.num_rows, len(features)))
+        X = np.empty((table.num_rows, len(features)), dtype)
+        _fill(path, X, features, table)
+    y = None if columns.label is None else as_labels(path, columns.label, table.column(columns.label))
+    ids = None if columns.id is None else _ids(path, table.column(columns.id))
+    return Table(X, features, y, ids, columns.ignored)
 
 
 @contextmanager
@@ -70,29 +82,53 @@ def open_parquet(path: StrPath) -> Iterator[Any]:
 
 
 def choose_columns(path: StrPath, parquet: Any, spec: TableSpec) -> Columns:
-    """Choose the features among the columns of an open file; refuse what is no number."""
-    if spec.header is not None:
-        spec.refuse_for(path, "a .parquet file")
+    """Choose the features among the columns of an open file."""
+    spec.refuse_text_options(path, "a .parquet file")
     schema = parquet.schema_arrow
     index, categories = _pandas_columns(schema)
     names = [name for name in schema.names if name not in index or name in (spec.labels, spec.ids)]
     places = find_columns(path, names, spec)
-    features = [names[position] for position in places.features]
-    dtype = refuse_other_than_numbers(path, schema, features, categories)
-    return Columns(features, places.ignored, dtype, parquet.metadata.num_rows)
+    n_samples = parquet.metadata.num_rows
+    return choose_features(path, schema, names, places, n_samples, spec, categories)
 
 
-def refuse_other_than_numbers(
-    path: StrPath, schema: Any, features: Sequence[str], categories: Collection[str] = ()
-) -> np.dtype[Any]:
-    """Refuse features that hold something else; return the type of the matrix that they make."""
-    types = [schema.field(name).type for name in features]
-    for name, kind in zip(features, types, strict=True):
-        if not _is_numeric(kind) or name in categories:
-            held = "categories" if name in categories else kind
+def choose_features(
+    path: StrPath,
+    schema: pa.Schema,
+    names: Sequence[str],
+    places: Places,
+    n_samples: int,
+    spec: TableSpec,
+    categories: Collection[str] = (),
+    cells: pa.Table | None = None,
+) -> Columns:
+    """Settle whether the features make a matrix; refuse what they may not hold."""
+    features = [names[place] for place in places.features]
+    label, id_ = (None if place is None else names[place] for place in (places.label, places.id))
+    others = [name for name in features if name in categories or not _is_numeric(schema.field(name).type)]
+    keep = bool(others) if spec.as_table is None else spec.as_table
+    for name in others:
+        held = schema.field(name).type
+        if is_nested(held):
+            mend = "drop the column, or flatten it"
+            raise refusal(path, f"column {name!r} holds {held}, not single values", mend=mend)
+        if not keep:
+            found = "categories" if name in categories else _found(name, held, cells)
+            what = f"column {name!r} holds {found}, not numbers"
             mend = "drop the column (or say what it is: --labels, --id), or turn it into numbers"
-            raise refusal(path, f"column {name!r} holds {held}, not numbers", mend=mend)
-    return np.dtype(np.float32 if all(str(kind) in ("float", "halffloat") for kind in types) else np.float64)
+            raise refusal(path, what, mend=mend)
+    types = {str(schema.field(name).type) for name in features}
+    dtype = np.dtype(np.float32 if types <= {"float", "halffloat"} else np.float64)
+    return Columns(features, label, id_, places.ignored, None if keep else dtype, n_samples)
+
+
+def _found(name: str, held: Any, cells: pa.Table | None) -> str:
+    """What a column that is none of numbers holds, with the first cell that is none."""
+    if cells is None or str(held) != "string":
+        return str(held)
+    texts = enumerate(cells.column(name).to_pylist())
+    row, cell = next((row, cell) for row, cell in texts if cell is not None and not is_number(cell))
+    return f"text, such as {cell[:50]!r} in row {row:,}"
 
 
 def copy_parquet(path: StrPath, parquet: Any, features: Sequence[str], out: np.ndarray) -> None:
@@ -121,6 +157,14 @@ def _pandas_columns(schema: Any) -> tuple[set[str], set[str]]:
     return index, {column["field_name"] for column in columns if column["pandas_type"] == "categorical"}
 
 
+def is_nested(kind: Any) -> bool:
+    """Whether a column of that type has no single values, but lists, structs or bytes."""
+    from pyarrow import types
+
+    tests = (types.is_nested, types.is_binary, types.is_large_binary, types.is_fixed_size_binary)
+    return any(test(kind) for test in tests)
+
+
 def _is_numeric(kind: Any) -> bool:
     from pyarrow import types
 
@@ -140,7 +184,7 @@ def _numbers(path: StrPath, name: str, column: Any) -> np.ndarray:
     return values
 
 
-def _labels(path: StrPath, name: str, column: Any) -> np.ndarray:
+def as_labels(path: StrPath, name: str, column: Any) -> np.ndarray:
     """Labels in their own type; where some are missing NaN among numbers and booleans, empty among text."""
     from pyarrow import float64, types
 

@@ -77,6 +77,7 @@ class Sheet:
     path: StrPath
     title: str
     header: bool
+    index: bool  # the first column has no name
     names: tuple[str, ...]
     rows: list[list[Any]]
 
@@ -109,11 +110,12 @@ class Sheet:
         if not rows:
             raise refusal(path, "an empty sheet", f"sheet {title!r}", "name another: FILE:SHEET")
         header, names = named_rows(
-            path, [[_as_text(cell) or "" for cell in row] for row in rows[:200]], asked.header
+            path, [[_as_text(cell) or "" for cell in row] for row in rows[:200]], asked
         )
         if header and len(rows) == 1:
             raise refusal(path, "a header and no rows", f"sheet {title!r}", "give at least one row")
-        return cls(path, title, header, names, rows[1:] if header else rows)
+        index = header and rows[0][0] in ("", None)
+        return cls(path, title, header, index, names, rows[1:] if header else rows)
 
     def blocks(self) -> Iterator[Any]:
         """Yield record batches of cells that are text."""

@@ -12,7 +12,7 @@ import pyarrow as pa
 from stackae.data._kinds import GAPS, TEXT, Column, Kind, clean, decimal_of, parse
 from stackae.data._records import JsonLines, Sheet
 from stackae.data._sniff import Asked
-from stackae.data._table import StrPath, refusal
+from stackae.data._table import StrPath, column_called, refusal
 from stackae.data._text import Again, TextSource
 
 
@@ -28,11 +28,32 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
+class Cleaning:
+    """How cells are made ready to be looked at."""
+
+    gap_words: tuple[str, ...]
+    as_text: tuple[str, ...]  # columns, by name or place, that are kept as they are written
+
+    def of(self, block: Any) -> Any:
+        """A block without spaces around cells, and null where a gap is."""
+        as_text = self.kept_of(block)
+        cells = [
+            clean(column, () if name in as_text else self.gap_words)
+            for name, column in zip(block.schema.names, block.columns, strict=True)
+        ]
+        return pa.RecordBatch.from_arrays(cells, block.schema.names)
+
+    def kept_of(self, block: Any) -> set[str | None]:
+        """The columns of a block that are kept as they are written."""
+        return {column_called(name, block.schema.names) for name in self.as_text}
+
+
+@dataclass(frozen=True)
 class Scan:
     """What the columns of a source are."""
 
     source: TextSource | JsonLines | Sheet
-    gap_words: tuple[str, ...]
+    cleaning: Cleaning
     kinds: dict[str, Kind]
     gaps: dict[str, int]
     dashes: frozenset[str]  # the columns in which dashes are gaps
@@ -46,7 +67,7 @@ class Scan:
     def batches(self) -> Iterator[Any]:
         """Read the source again, and yield typed record batches."""
         for block in self.source.blocks():
-            yield self.typed(_cleaned(block, self.gap_words))
+            yield self.typed(self.cleaning.of(block))
 
     def typed(self, block: Any) -> Any:
         """Parse a block of clean cells."""
@@ -65,10 +86,10 @@ class Scan:
 
 def scan(source: TextSource | JsonLines | Sheet, asked: Asked, kept: deque[Any] | None = None) -> Scan:
     """Look at all cells of a source; keep its blocks, cleaned, in ``kept``."""
-    gap_words = tuple(sorted({"", *GAPS, *asked.na}))
+    cleaning = Cleaning(tuple(sorted({"", *GAPS, *asked.na})), asked.as_text)
     while True:
         try:
-            columns, n_rows = _seen(source, asked, gap_words, kept)
+            columns, n_rows = _seen(source, asked, cleaning, kept)
             break
         except Again as again:
             source = again.source
@@ -83,27 +104,21 @@ def scan(source: TextSource | JsonLines | Sheet, asked: Asked, kept: deque[Any] 
     dashes = frozenset(
         name for name, column in columns.items() if column.n_dashes and kinds[name] is not TEXT
     )
-    return Scan(source, gap_words, kinds, {name: n for name, n in gaps.items() if n}, dashes, most, n_rows)
+    return Scan(source, cleaning, kinds, {name: n for name, n in gaps.items() if n}, dashes, most, n_rows)
 
 
 def _seen(
-    source: TextSource | JsonLines | Sheet, asked: Asked, gap_words: tuple[str, ...], kept: deque[Any] | None
+    source: TextSource | JsonLines | Sheet, asked: Asked, cleaning: Cleaning, kept: deque[Any] | None
 ) -> tuple[dict[str, Column], int]:
     columns: dict[str, Column] = {}
     n_rows = 0
     if kept is not None:
         kept.clear()
     for raw in source.blocks():
-        block = _cleaned(raw, gap_words)
+        block, as_text = cleaning.of(raw), cleaning.kept_of(raw)
         for name, cells in zip(block.schema.names, block.columns, strict=True):
-            columns.setdefault(name, Column(asked.decimal)).see(cells)
+            columns.setdefault(name, Column(asked.decimal, as_text=name in as_text)).see(cells)
         n_rows += len(block)
         if kept is not None:
             kept.append(block)
     return columns, n_rows
-
-
-def _cleaned(block: Any, gap_words: tuple[str, ...]) -> Any:
-    return pa.RecordBatch.from_arrays(
-        [clean(cells, gap_words) for cells in block.columns], block.schema.names
-    )

@@ -43,6 +43,8 @@ class Asked(NamedTuple):
     header: bool | None = None
     encoding: str | None = None
     na: tuple[str, ...] = ()
+    as_text: tuple[str, ...] = ()  # columns, by name or place, that are kept as they are written
+    known: tuple[str, ...] = ()  # names that a header has
 
     def check(self) -> None:
         """Refuse what cannot be."""
@@ -75,6 +77,7 @@ class Layout:
     header: bool = False
     names: tuple[str, ...] = ()
     skip: int = 0  # lines before the first row, or before the header
+    index: bool = False  # the first column has no name
     short: bool = False  # the header has no cell for the names of rows, and is one of the lines skipped
     block: int = 2**22  # bytes read at once
 
@@ -126,19 +129,20 @@ def sniff(path: StrPath, text: str, layout: Layout, asked: Asked, *, whole: bool
     widths = {len(row) for row in others}
     if widths == {len(first) + 1} and asked.header is not False:  # R names rows and not their column
         skip = layout.skip + 1
-        return replace(layout, names=_named(path, ["", *first], skip), header=True, skip=skip, short=True)
-    header = _has_header(path, first, others) if asked.header is None else asked.header
+        names = _named(path, ["", *first], skip)
+        return replace(layout, names=names, header=True, index=True, skip=skip, short=True)
+    header = is_header(path, first, others, asked)
     names = _named(path, first, layout.skip + 1) if header else _made(len(first))
     if header and not others and whole:
         raise refusal(
             path, "a header and no rows", mend="give at least one row, or say that it has no header"
         )
-    return replace(layout, names=names, header=header)
+    return replace(layout, names=names, header=header, index=header and not first[0].strip())
 
 
-def named_rows(path: StrPath, rows: list[list[str]], asked: bool | None) -> tuple[bool, tuple[str, ...]]:
+def named_rows(path: StrPath, rows: list[list[str]], asked: Asked) -> tuple[bool, tuple[str, ...]]:
     """Whether the first of some rows is a header, and the names of the columns."""
-    header = _has_header(path, rows[0], rows[1:]) if asked is None else asked
+    header = is_header(path, rows[0], rows[1:], asked)
     return header, _named(path, rows[0], 1) if header else _made(len(rows[0]))
 
 
@@ -269,6 +273,13 @@ def _are_decimals(rows: list[list[str]]) -> bool:
     return len(first) == 1 and any(kind.decimal == "," for kind in kinds_of(cells))
 
 
+def is_header(path: StrPath, first: list[str], others: list[list[str]], asked: Asked) -> bool:
+    """Whether the first row names the columns: as is said, or it has the known names, or it looks so."""
+    if asked.header is not None:
+        return asked.header
+    return bool(asked.known and {*asked.known} <= {*first}) or _has_header(path, first, others)
+
+
 def _has_header(path: StrPath, first: list[str], others: list[list[str]]) -> bool:
     """Whether the first row names the columns: it is not what the others are, or its numbers count."""
     if not others:
@@ -292,7 +303,7 @@ def _has_header(path: StrPath, first: list[str], others: list[list[str]]) -> boo
     shown = ", ".join(first[:3])
     warnings.warn(
         f"{os.fspath(path)}: the first row ({shown}, ...) is taken as a header, since its numbers rise and no"
-        " other row's do; --no-header (header=False) makes it a row",
+        " other row's do; --header (header=True) says so without this warning, --no-header makes it a row",
         StackaeWarning,
         stacklevel=2,
     )

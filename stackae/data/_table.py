@@ -11,13 +11,16 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from stackae.data.labels import says_nothing
 from stackae.data.mapped import MappedMatrix
 from stackae.exceptions import DataFileError, ParameterError, StackaeError, StackaeWarning
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 StrPath = str | os.PathLike[str]
 
@@ -40,7 +43,14 @@ class TableSpec:
     features : sequence of str or None
         The features, in the order wanted; every other column is left out. None: all that is left.
     header : bool or None
-        Whether the first row of a ``.csv`` file names the columns; None: as it looks.
+        Whether the first row of a file of text names the columns; None: as it looks.
+    delimiter, decimal, encoding : str or None
+        How text is written; None: as it looks.
+    na : sequence of str
+        Cells that stand for a gap too.
+    as_table : bool or None
+        Whether typed columns are kept as they are; False: they must be numbers, and become a matrix; None:
+        they do where they are.
     """
 
     drop: Sequence[str] = ()
@@ -48,15 +58,25 @@ class TableSpec:
     ids: str | None = None
     features: Sequence[str] | None = None
     header: bool | None = None
+    delimiter: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+    na: Sequence[str] = ()
+    as_table: bool | None = None
 
     def refuse_for(self, path: StrPath, kind: str, *, has_arrays: bool = False) -> None:
-        """Refuse to choose columns by name, or a header, in a format or file that has none."""
+        """Refuse to choose columns by name, or what is for text, in a format that has none."""
         named = [*self.drop, *(() if has_arrays else filter(None, (self.labels, self.ids)))]
         if named:
             what = f"{kind} has no column names, so {', '.join(map(repr, named))} cannot be found"
             raise refusal(path, what, mend="use a .csv with a header, a .parquet, or a file of labels")
-        if self.header is not None:
-            raise refusal(path, f"{kind} has no header", mend="--header and --no-header are for .csv files")
+        self.refuse_text_options(path, kind)
+
+    def refuse_text_options(self, path: StrPath, kind: str) -> None:
+        """Refuse what says how text is written, in a format that is none."""
+        for name in ("header", "delimiter", "decimal", "encoding", "na"):
+            if getattr(self, name) not in (None, ()):
+                raise refusal(path, f"{kind} has no {name}", mend="leave the option out: it is for text")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +85,9 @@ class Table:
 
     Attributes
     ----------
-    X : ndarray or MappedMatrix of shape (n_samples, n_columns), float32 or float64
-        An array is C-contiguous. A ``.npy`` file of such floats is a read-only memory map.
+    X : ndarray or MappedMatrix of shape (n_samples, n_columns), float32 or float64; or pyarrow.Table
+        An array is C-contiguous. A ``.npy`` file of such floats is a read-only memory map. A table where
+        columns hold text, dates or the like.
     feature_names : list of str or None
         The columns' names, None where the format or the file has none.
     y : ndarray of shape (n_samples,) or None
@@ -78,7 +99,7 @@ class Table:
         Columns that are neither features nor labels nor ids, and were not asked to be dropped.
     """
 
-    X: np.ndarray | MappedMatrix
+    X: np.ndarray | MappedMatrix | pa.Table
     feature_names: list[str] | None
     y: np.ndarray | None = None
     ids: np.ndarray | None = None
@@ -153,7 +174,9 @@ def warn_of_rounding(path: StrPath, integers: np.ndarray, where: str = "integers
     """Warn of integers that float64 rounds."""
     if integers.dtype.kind not in "iu" or integers.dtype.itemsize < 8:
         return
-    if integers.max() > LARGEST_EXACT or integers.min() < -LARGEST_EXACT:
+    if integers.max() <= LARGEST_EXACT and integers.min() >= -LARGEST_EXACT:
+        return
+    if any(int(value) != float(value) for value in integers[np.abs(integers) > LARGEST_EXACT].flat):
         message = f"{os.fspath(path)}: {where} over 2**53 are rounded; shift or encode identifiers first"
         warnings.warn(message, StackaeWarning, stacklevel=2)
 
@@ -221,16 +244,18 @@ def find_columns(path: StrPath, names: Sequence[str], spec: TableSpec) -> Places
     if len(set(names)) < len(names):
         repeated = next(name for name in names if names.count(name) > 1)
         raise refusal(path, f"column name {repeated!r} occurs more than once", mend="rename one of them")
-    for what, name in (("the labels", spec.labels), ("the ids", spec.ids)):
-        if name is not None and name in spec.drop:
-            raise ParameterError(f"column {name!r} cannot both be dropped and hold {what}")
-    if spec.labels is not None and spec.labels == spec.ids:
-        raise ParameterError(f"column {spec.labels!r} cannot hold both the labels and the ids")
     places = {name: place for place, name in enumerate(names)}
-    for name in [*spec.drop, *filter(None, (spec.labels, spec.ids))]:
-        if name not in places:
-            raise refusal(path, f"no column {name!r}", mend=f"it has {listed(names)}")
-    apart = {*spec.drop, spec.labels, spec.ids}
+    named = {name: column_called(name, names) for name in (*spec.drop, spec.labels, spec.ids) if name}
+    if unknown := [name for name, column in named.items() if column is None]:
+        raise refusal(path, f"no column {unknown[0]!r}", mend=f"it has {listed(names)}")
+    drop = {named[name] for name in spec.drop}
+    label, id_ = (None if name is None else named[name] for name in (spec.labels, spec.ids))
+    for what, name in (("the labels", label), ("the ids", id_)):
+        if name is not None and name in drop:
+            raise ParameterError(f"column {name!r} cannot both be dropped and hold {what}")
+    if label is not None and label == id_:
+        raise ParameterError(f"column {label!r} cannot hold both the labels and the ids")
+    apart = {*drop, label, id_}
     rest = [name for name in names if name not in apart]
     features = rest if spec.features is None else list(spec.features)
     if known := [name for name in features if name in apart]:
@@ -245,10 +270,18 @@ def find_columns(path: StrPath, names: Sequence[str], spec: TableSpec) -> Places
     wanted = set(features)
     return Places(
         [places[name] for name in features],
-        None if spec.labels is None else places[spec.labels],
-        None if spec.ids is None else places[spec.ids],
+        None if label is None else places[label],
+        None if id_ is None else places[id_],
         tuple(name for name in rest if name not in wanted),
     )
+
+
+def column_called(name: str, names: Sequence[str]) -> str | None:
+    """The column of that name, or else at that place: 1 is the first, -1 the last; None: there is none."""
+    if name in names or not re.fullmatch(r"-?[1-9]\d{0,8}", name):
+        return name if name in names else None
+    place = int(name) - (int(name) > 0)
+    return names[place] if -len(names) <= place < len(names) else None
 
 
 def listed(names: Sequence[str], most: int = 20) -> str:

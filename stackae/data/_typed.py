@@ -1,22 +1,93 @@
-"""Tables in any dialect or format that :mod:`stackae.data.dialects` reads, as matrices of numbers."""
+"""Tables that :mod:`stackae.data.dialects` reads, as matrices of numbers or as typed columns."""
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from stackae.data._parquet import Columns, as_table, refuse_other_than_numbers
-from stackae.data._table import StrPath, Table, TableSpec, find_columns
-from stackae.data.dialects import read_any
+import numpy as np
+
+from stackae.data._numerals import is_number
+from stackae.data._parquet import Columns, as_labels, as_table, choose_features
+from stackae.data._table import StrPath, Table, TableSpec, find_columns, labels_of, refusal
+from stackae.data.dialects import read_as
+from stackae.data.labels import says_nothing
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from stackae.data.dialects import Dialect
+
+#: Formats whose labels have types of their own.
+_TYPED = ("Arrow", "Parquet")
+#: Files that never lack the names of columns.
+_NAMES_COLUMNS = r"\.(parquet|arrow|feather|ipc|jsonl|ndjson)(\.(gz|zst|bz2))?\Z"
 
 
 def read_typed(path: StrPath, spec: TableSpec) -> Table:
-    """Read a file in any other dialect or format, of which the columns that are wanted hold numbers."""
-    table, dialect = read_any(path, header=spec.header)
-    if dialect.header is False:
-        replace(spec, header=None).refuse_for(path, "a file without a header")
-    places = find_columns(path, table.schema.names, spec)
-    features = [table.schema.names[position] for position in places.features]
-    dtype = refuse_other_than_numbers(path, table.schema, features)
-    columns = Columns(features, places.ignored, dtype, table.num_rows)
-    found = as_table(path, table, columns, spec)
-    return found if dialect.header is not False else replace(found, feature_names=None)
+    """Read a file in any dialect or format."""
+    table, dialect = read_as(path, **asked_of(spec))
+    found = as_table(path, table, choose_typed(path, table, dialect, spec))
+    if found.y is not None and dialect.format not in _TYPED:
+        found = replace(found, y=labels_of(path, found.y.tolist()))
+    nameless = dialect.header is False and isinstance(found.X, np.ndarray)
+    return replace(found, feature_names=None) if nameless else found
+
+
+def asked_of(spec: TableSpec) -> dict[str, Any]:
+    """What a specification insists on, as the readers of dialects take it."""
+    return {
+        "as_text": tuple(name for name in (spec.labels, spec.ids) if name is not None),
+        "known": tuple(spec.features or ()),
+        **{name: getattr(spec, name) for name in ("delimiter", "decimal", "header", "encoding", "na")},
+    }
+
+
+def choose_typed(path: StrPath, table: pa.Table, dialect: Dialect, spec: TableSpec) -> Columns:
+    """Choose the features among typed columns; the names of rows, which have no name themselves, are none."""
+    names = table.schema.names
+    places = find_columns(path, names, spec)
+    named = {*places.features, places.label, places.id}
+    if dialect.index and 0 in named and spec.features is None and _all_differ(table.column(0)):
+        if places.features == [0]:
+            raise refusal(path, "no columns but the names of rows", mend="name the first column")
+        others = [place for place in places.features if place != 0]
+        places = places._replace(features=others, ignored=(names[0], *places.ignored))
+    return choose_features(path, table.schema, names, places, table.num_rows, spec, cells=table)
+
+
+def _all_differ(column: Any) -> bool:
+    import pyarrow.compute as pc
+
+    return bool(pc.count_distinct(column).as_py() == len(column))
+
+
+def read_typed_labels(path: StrPath, spec: TableSpec) -> np.ndarray:
+    """Read the labels of a file of one column, as they are written; an empty cell stands for no label.
+
+    Where it is not said, a first cell that is not a number is the header if only numbers follow, or if it
+    never occurs again: the name of a class does, as a rule.
+    """
+    names_columns = re.search(_NAMES_COLUMNS, os.fspath(path).lower())
+    header = spec.header if names_columns or spec.header is not None else False
+    table, dialect = read_as(path, **asked_of(replace(spec, header=header, labels="1")))
+    if table.num_columns != 1:
+        what = f"labels are one column, this file has {table.num_columns}"
+        raise refusal(path, what, mend="leave the others out (names of rows too), or name the column")
+    if dialect.format in _TYPED:
+        return as_labels(path, table.schema.names[0], table.column(0))
+    cells = ["" if cell is None else cell for cell in table.column(0).to_pylist()]
+    if spec.header is None and header is False and _names_the_others(cells):
+        del cells[:1]
+    if all(map(says_nothing, cells)):
+        raise refusal(path, "no labels in it", mend="give at least one row")
+    return labels_of(path, cells)
+
+
+def _names_the_others(cells: list[str]) -> bool:
+    first, *others = cells
+    if is_number(first) or says_nothing(first):
+        return False
+    return all(is_number(cell) or says_nothing(cell) for cell in others) or first not in others

@@ -2,81 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from stackae._utils.memory import parse_memory
 from stackae.data._table import StrPath, Table, TableSpec, find_columns, refusal
-from stackae.data.mapped import MappedMatrix
-from stackae.data.matrix import Matrix
-from stackae.data.named_matrix import NamedMatrix
+from stackae.data.data_set import DataSet
 from stackae.data.readers import read_labels, read_table
 from stackae.data.shards import may_be_large, read_shards, shards_of
 from stackae.exceptions import DataFileError, ParameterError
 
-__all__ = ["DATA_SETS", "DataSet", "fingerprint", "load_data"]
+__all__ = ["DATA_SETS", "load_data"]
 
-_ROWS_AT_ONCE = 2**14  # looked at for gaps
-_BLOCK = 2**22  # bytes hashed at once
 _MOST_EXPANSION = 8  # bytes in memory for a byte on the disk, as a rule of thumb: when to look closer
+_TEXT = r"\.(csv|tsv|tab|psv|txt|data|dat)(\.(gz|zst|bz2))?\Z"
 _HOME = "STACKAE_DATA_HOME"
 _TRAIN_ROWS = 60_000  # OpenML's copies of MNIST and Fashion-MNIST hold these first, then the test rows
-
-
-@dataclass(frozen=True, eq=False)
-class DataSet:
-    """Samples, and what is known about them.
-
-    Attributes
-    ----------
-    X : ndarray or MappedMatrix of shape (n_samples, n_features), float32 or float64
-        The rows, perhaps a read-only memory map; MappedMatrix where they come in shards, or are too large for
-        the memory: what estimators read in blocks.
-    y : ndarray of shape (n_samples,) or None
-        The labels.
-    feature_names : list of str or None
-        The columns' names.
-    name : str
-        The data set's name as it was given, or the file's without its folder.
-    ids : ndarray of shape (n_samples,) or None
-        What the rows are called by.
-    ignored : tuple of str
-        Columns of the file that nobody asked for.
-    """
-
-    X: np.ndarray | MappedMatrix
-    y: np.ndarray | None
-    feature_names: list[str] | None
-    name: str
-    ids: np.ndarray | None = None
-    ignored: tuple[str, ...] = ()
-
-    @property
-    def named_samples(self) -> np.ndarray | MappedMatrix | NamedMatrix:
-        """``X``, with the columns' names where it has some: what an estimator is given."""
-        return self.X if self.feature_names is None else NamedMatrix(self.X, self.feature_names)
-
-    @cached_property
-    def gaps(self) -> npt.NDArray[np.intp]:
-        """How many cells of each column are missing (n_features,)."""
-        counts = np.zeros(self.X.shape[1], np.intp)
-        for start in range(0, len(self.X), _ROWS_AT_ONCE):
-            counts += np.isnan(self.X[start : start + _ROWS_AT_ONCE]).sum(0)
-        return counts
-
-    def take(self, index: npt.NDArray[np.intp]) -> DataSet:
-        """Some of the samples, by their numbers, in memory."""
-        X = self.X.gather(index) if isinstance(self.X, Matrix) else np.asarray(self.X[index])
-        y, ids = (None if values is None else values[index] for values in (self.y, self.ids))
-        return replace(self, X=X, y=y, ids=ids)
 
 
 def _digits(name: str, train: bool, data_home: StrPath | None) -> DataSet:
@@ -115,6 +63,11 @@ def load_data(
     ids: str | None = None,
     features: Sequence[str] | None = None,
     header: bool | None = None,
+    delimiter: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+    na: Sequence[str] = (),
+    as_table: bool | None = None,
     max_memory: int | str | None = None,
     cache_folder: StrPath | None = None,
 ) -> DataSet:
@@ -148,7 +101,7 @@ def load_data(
         Columns of a file to leave out.
     labels : str or path-like, default=None
         A file's column that holds the labels, or an existing file of labels. Data sets bring their own.
-    ids, features, header
+    ids, features, header, delimiter, decimal, encoding, na, as_table
         As for :func:`read_table`.
     max_memory : int, str or None, default=None
         What the rows may take in memory, in bytes or as ``"1GB"``. Larger ``.npy`` files are read from where
@@ -182,7 +135,18 @@ def load_data(
     # Labels are a file of their own, or a column.
     file = None if labels is None or not os.path.isfile(labels) else os.fspath(labels)
     column = None if labels is None or file is not None else os.fspath(labels)
-    spec = TableSpec((drop,) if isinstance(drop, str) else tuple(drop), column, ids, features, header)
+    spec = TableSpec(
+        (drop,) if isinstance(drop, str) else tuple(drop),
+        column,
+        ids,
+        features,
+        header,
+        delimiter,
+        decimal,
+        encoding,
+        (na,) if isinstance(na, str) else tuple(na),
+        as_table,
+    )
     if not isinstance(source, (str, os.PathLike)):
         return _in_shards(list(source), spec, file, memory, cache_folder)
     text = os.fspath(source)
@@ -190,9 +154,10 @@ def load_data(
     named = name in DATA_SETS and text in (name, f"{name}:train", f"{name}:test")
     # a Path cannot say "./digits", so that for a Path an existing file wins
     if named and (isinstance(source, str) or not os.path.exists(text)):
-        if drop or header is not None or (labels, ids) != (None, None):
+        if labels is not None or spec != TableSpec(features=features, as_table=as_table):
             raise ParameterError(
-                f"drop, labels, ids and header are for files; {name!r} has its own columns and labels"
+                f"drop, labels, ids, header and what else says how text is read are for files; {name!r} has"
+                " its own columns and labels"
             )
         return _with_columns(DATA_SETS[name](text, split != "test", data_home), spec)
     return _load_file(text, spec, file, memory, cache_folder)
@@ -247,39 +212,12 @@ def _data_set(table: Table, labels: str | None, spec: TableSpec, source: str, na
     """A table with its labels, which may be in a file of their own."""
     y = table.y
     if labels is not None:
-        y = read_labels(labels, header=spec.header if labels.lower().endswith(".csv") else None)
+        y = read_labels(labels, header=spec.header if re.search(_TEXT, labels.lower()) else None)
         _check_lengths(labels, y, source, table.X)
     return DataSet(table.X, y, table.feature_names, name, table.ids, table.ignored)
 
 
-def fingerprint(X: np.ndarray | Matrix) -> str:
-    """Return the SHA-256 of an array: of its type, shape and numbers, however they lie in memory.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, ...), of numbers
-        Read in blocks of rows, so that a memory map need not fit in memory.
-
-    Returns
-    -------
-    digest : str
-        64 hexadecimal digits.
-
-    Examples
-    --------
-    >>> a = np.arange(6.0).reshape(2, 3)
-    >>> fingerprint(a) == fingerprint(np.asfortranarray(a)) != fingerprint(a.reshape(3, 2))
-    True
-    """
-    dtype = X.dtype.newbyteorder("<")
-    digest = hashlib.sha256(f"{dtype.str} {X.shape}".encode())
-    rows = max(1, _BLOCK * len(X) // max(1, X.nbytes))
-    for start in range(0, len(X), rows):
-        digest.update(X[start : start + rows].astype(dtype, copy=False).tobytes())
-    return digest.hexdigest()
-
-
-def _check_lengths(labels: StrPath, y: np.ndarray, source: str, X: np.ndarray | MappedMatrix) -> None:
+def _check_lengths(labels: StrPath, y: np.ndarray, source: str, X: Any) -> None:
     if len(y) != len(X):
         mend = (
             "say by --header or --no-header whether they begin with one" if abs(len(y) - len(X)) == 1 else ""

@@ -134,7 +134,12 @@ def read_any(
     >>> table.to_pydict()["height"], table.schema.field("seen").type
     ([1.5, None], DataType(date32[day]))
     """
-    asked = _asked(delimiter, decimal, header, encoding, na)
+    return read_as(path, delimiter=delimiter, decimal=decimal, header=header, encoding=encoding, na=na)
+
+
+def read_as(path: StrPath, **asking: Any) -> TypedTable:
+    """The same; ``as_text``: columns to keep as they are written; ``known``: names that a header has."""
+    asked = _asked(**asking)
     with _with_pyarrow(path):
         import pyarrow as pa
 
@@ -197,7 +202,13 @@ def stream_any(
     ...     sum(len(batch) for batch in stream), stream.schema.names
     (2, ['height', 'kind'])
     """
-    asked = _asked(delimiter, decimal, header, encoding, na)
+    asking = {"delimiter": delimiter, "decimal": decimal, "header": header, "encoding": encoding, "na": na}
+    return stream_as(path, max_memory, **asking)
+
+
+def stream_as(path: StrPath, max_memory: int, **asking: Any) -> TableStream:
+    """The same, with what :func:`read_as` takes too."""
+    asked = _asked(**asking)
     with _with_pyarrow(path):
         from stackae.data._arrow import TypedSource
         from stackae.data._opening import dialect_of, open_source
@@ -211,12 +222,10 @@ def stream_any(
     return TableStream(found.schema, dialect_of(found), found.batches)
 
 
-def _asked(
-    delimiter: str | None, decimal: str | None, header: bool | None, encoding: str | None, na: Sequence[str]
-) -> Asked:
+def _asked(na: Sequence[str] = (), **asking: Any) -> Asked:
     with _with_pyarrow("a table"):
         from stackae.data._sniff import Asked
-    asked = Asked(delimiter, decimal, header, encoding, (na,) if isinstance(na, str) else tuple(na))
+    asked = Asked(**asking, na=(na,) if isinstance(na, str) else tuple(na))
     asked.check()
     return asked
 

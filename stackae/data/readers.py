@@ -1,6 +1,6 @@
-"""Data files as float tables: the formats, and the choice among them by the file's name.
+"""Data files as arrays or tables: the formats, and the choice among them by the file's name.
 
-A format is one function here, or two where it can hold labels too, and one line in ``FORMATS``.
+A format is two functions here, for rows and for labels, and one line in ``FORMATS``.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stackae.data._csv import read_csv, read_csv_labels
 from stackae.data._idx import read_idx, read_idx_labels
 from stackae.data._npy import read_npy, read_npy_labels, read_npz, read_npz_labels
 from stackae.data._parquet import read_parquet
 from stackae.data._table import StrPath, Table, TableSpec, refusal, refuse_irregular
-from stackae.data._typed import read_typed
+from stackae.data._typed import read_typed, read_typed_labels
 
 __all__ = ["FORMATS", "Format", "Table", "read_labels", "read_table"]
 
@@ -28,23 +27,23 @@ class Format(NamedTuple):
     shown: str  # its endings, for messages
     ending: str  # a pattern that the end of the name matches, in lower case
     table: Callable[[StrPath, TableSpec], Table]
-    labels: Callable[[StrPath, TableSpec], np.ndarray] | None
+    labels: Callable[[StrPath, TableSpec], np.ndarray]
 
 
+_PACKED = r"(\.(gz|zst|bz2))?"
 FORMATS = (
     Format(".npy", r"\.npy", read_npy, read_npy_labels),
     Format(".npz", r"\.npz", read_npz, read_npz_labels),
-    Format(".csv", r"\.csv", read_csv, read_csv_labels),
-    Format(".parquet", r"\.parquet", read_parquet, None),
     Format(
-        ".tsv, .tab, .psv, .txt, .data, .dat, .csv.gz, .csv.zst, ...",
-        r"\.(tsv|tab|psv|txt|data|dat)(\.(gz|zst|bz2))?|\.csv\.(gz|zst|bz2)",
+        ".csv, .tsv, .tab, .psv, .txt, .data, .dat (also .gz, .zst, .bz2)",
+        r"\.(csv|tsv|tab|psv|txt|data|dat)" + _PACKED,
         read_typed,
-        None,
+        read_typed_labels,
     ),
-    Format(".jsonl, .ndjson", r"\.(jsonl|ndjson)(\.(gz|zst|bz2))?", read_typed, None),
-    Format(".xlsx, .xls, .ods", r"\.(xlsx|xlsm|xlsb|xls|ods)", read_typed, None),
-    Format(".arrow, .feather", r"\.(arrow|feather|ipc)", read_typed, None),
+    Format(".parquet", r"\.parquet", read_parquet, read_typed_labels),
+    Format(".jsonl, .ndjson", r"\.(jsonl|ndjson)" + _PACKED, read_typed, read_typed_labels),
+    Format(".xlsx, .xls, .ods", r"\.(xlsx|xlsm|xlsb|xls|ods)", read_typed, read_typed_labels),
+    Format(".arrow, .feather", r"\.(arrow|feather|ipc)", read_typed, read_typed_labels),
     Format("-ubyte[.gz], .idx*[.gz]", r"(-ubyte|\.idx\d*)(\.gz)?", read_idx, read_idx_labels),
 )
 
@@ -57,6 +56,11 @@ def read_table(
     ids: str | None = None,
     features: Sequence[str] | None = None,
     header: bool | None = None,
+    delimiter: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+    na: Sequence[str] = (),
+    as_table: bool | None = None,
 ) -> Table:
     """Read a data file.
 
@@ -64,24 +68,23 @@ def read_table(
         A 2-dimensional array. Native, C-ordered float32 and float64 are mapped, not loaded.
     ``.npz``
         The array ``X``, or else the only 2-dimensional one. ``labels`` names another array.
-    ``.csv``
-        Numbers between commas, UTF-8, as float64. The first row is a header when one of its cells is not a
-        number (``nan`` and ``inf`` are numbers) or, with a warning, when it alone counts, as column numbers
-        and wavelengths do: 0, 1, ..., or three or more numbers in even steps, or five or more that rise.
-        Blank lines are skipped.
+    Text (``.csv``, ``.tsv``, ``.tab``, ``.psv``, ``.txt``, ``.data``, ``.dat``), packed or not; JSON lines
+    (``.jsonl``, ``.ndjson``); Excel (``.xlsx``, ``.xls``, ``.ods``); Arrow (``.arrow``, ``.feather``)
+        As :func:`stackae.data.dialects.read_any` reads them: delimiter, decimal commas, header, encoding and
+        packing are recognised. A row of numbers is a header, with a warning, when it alone counts, as column
+        numbers and wavelengths do. A first column without a name, whose cells all differ, as pandas and R
+        write the names of rows, is no feature.
     ``.parquet``
-        Columns of numbers, through pyarrow. The unnamed row index that pandas stores is no column. Damaged
-        pages are found where the file has page checksums, as those written by stackae do.
-    ``.csv`` of other dialects, ``.tsv``, ``.txt``, ``.data``, ``.jsonl``, ``.xlsx``, ``.feather``, ...
-        As :func:`stackae.data.dialects.read_any` reads them, through pyarrow: delimiter, decimal commas,
-        header, encoding and packing are recognised.
+        The unnamed row index that pandas stores is no column. Damaged pages are found where the file has page
+        checksums, as those written by stackae do.
     IDX (``-ubyte``, ``.idx``, ``.idx3``, ..., with or without ``.gz``)
         MNIST's format, packed by gzip or not. Arrays of 3 dimensions and more are images: they become rows
         x pixels, and images of unsigned bytes are divided by 255, into [0, 1]. Tables stay as they are.
 
     Arrays become float32 where that is exact for their type (float16, float32, booleans, integers of 8 and 16
-    bits), else float64. CSV becomes float64, and so does Parquet unless all its columns are float16 or
-    float32. Empty cells, NA and the like are NaN; these and infinity are left for the estimator to refuse.
+    bits), else float64. Columns of numbers and truth values become float64, or float32 where all of them are
+    float16 or float32. Where a column holds anything else - text, categories, dates - they stay a table.
+    Empty cells, NA and the like are gaps, NaN in an array; these and infinity are left for the estimator.
 
     Parameters
     ----------
@@ -97,12 +100,20 @@ def read_table(
         The columns that are wanted as features, in that order, where the file names its columns; others are
         left out. None: all that is left.
     header : bool, default=None
-        Whether the first row of a ``.csv`` file is a header; None: as it looks.
+        Whether the first row of text is a header; None: as it looks.
+    delimiter, decimal, encoding, na
+        As of :func:`stackae.data.dialects.read_any`, for text.
+    as_table : bool, default=None
+        Whether ``X`` is a table of typed columns, or (False) a matrix, for which columns of anything but
+        numbers are refused. None: a matrix where all features are numbers.
+
+    A column may be named by its place too, where none is called so: "1" is the first, "-1" the last.
 
     Returns
     -------
     table : Table
-        ``X`` of shape (n_samples, n_columns), ``feature_names``, ``y``, ``ids`` and ``ignored``.
+        ``X`` of shape (n_samples, n_columns), an array or a pyarrow table, ``feature_names``, ``y``, ``ids``
+        and ``ignored``.
 
     Raises
     ------
@@ -129,27 +140,39 @@ def read_table(
     >>> table.X.tolist(), table.feature_names, table.y.tolist()
     ([[1.0, 2.0], [3.0, 4.0]], ['height', 'width'], ['rose', 'lily'])
     """
-    drop = (drop,) if isinstance(drop, str) else tuple(drop)
-    return _format_of(path).table(path, TableSpec(drop, labels, ids, features, header))
+    spec = TableSpec(
+        (drop,) if isinstance(drop, str) else tuple(drop),
+        labels,
+        ids,
+        features,
+        header,
+        delimiter,
+        decimal,
+        encoding,
+        (na,) if isinstance(na, str) else tuple(na),
+        as_table,
+    )
+    return _format_of(path).table(path, spec)
 
 
 def read_labels(path: StrPath, *, header: bool | None = None) -> np.ndarray:
     """Read a file of labels: 1-dimensional, in the type that the file gives them.
 
-    Known are ``.npy``, ``.npz`` of one array, IDX, and ``.csv`` of one column. In the last, a first cell that
-    is not a number is the header if only numbers follow it or if it never occurs again.
+    Known are ``.npy``, ``.npz`` of one array, IDX, and tables of one column in all other formats. In text and
+    Excel, a first cell that is not a number is the header if only numbers follow it or if it never occurs
+    again.
 
     Parameters
     ----------
     path : str or path-like
         The file.
     header : bool, default=None
-        Whether the first row of a ``.csv`` file is a header; None: as it looks.
+        Whether the first row of text is a header; None: as it looks.
 
     Returns
     -------
     labels : ndarray of shape (n_samples,)
-        Integers, floats, booleans or text; integers stay integers. Of a ``.csv`` file, NaN or empty where a
+        Integers, floats, booleans or text; integers stay integers. Of text, NaN or empty where a
         cell is empty or says ``NA``, ``nan`` or the like.
 
     Raises
@@ -169,11 +192,7 @@ def read_labels(path: StrPath, *, header: bool | None = None) -> np.ndarray:
     ...     read_labels(path)
     array([2, 0])
     """
-    read = _format_of(path).labels
-    if read is None:
-        known = ", ".join(known.shown for known in FORMATS if known.labels is not None)
-        raise refusal(path, "labels are not read from this format", f"they are from {known}")
-    return read(path, TableSpec(header=header))
+    return _format_of(path).labels(path, TableSpec(header=header))
 
 
 def _format_of(path: StrPath) -> Format:

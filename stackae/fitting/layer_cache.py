@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from stackae.data.datasets import fingerprint
+from stackae.data.data_set import fingerprint
 from stackae.data.matrix import Matrix
 from stackae.fitting.context import FitContext
 from stackae.fitting.plan import LayerPlan

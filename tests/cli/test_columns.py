@@ -109,7 +109,7 @@ def test_a_header_of_numbers_is_one_where_it_is_said_or_seen(stackae, tmp_path):
         assert f"fitted on {n_rows} rows" in stackae("pretrain", path, option, "--out", out, *BRIEF).out
     np.save(tmp_path / "table.npy", np.zeros((4, 2)))
     done = stackae("pretrain", tmp_path / "table.npy", "--header", "--out", tmp_path / "b", *BRIEF)
-    assert (done.code, "--header and --no-header are for .csv files" in done.err) == (3, True)
+    assert (done.code, "has no header; leave the option out" in done.err) == (3, True)
 
 
 def test_rows_without_a_label_have_no_part_in_the_probes_of_evaluate(stackae, table, run, tmp_path):

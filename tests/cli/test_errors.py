@@ -44,11 +44,11 @@ def file(folder, name, content):
     ("name", "content", "words"),
     [
         ("inf.csv", "a,b\n1,2\n4,inf\n", ["inf.csv", "inf", "row 1", "'b'"]),
-        ("text.csv", "a,b\n1,2\n4,red\n", ["text.csv", "line 3", "'b'", "red"]),
         ("ragged.csv", "a,b\n1,2\n4\n", ["ragged.csv", "line 3"]),
         ("empty.csv", "", ["empty.csv"]),
         ("header.csv", "a,b\n", ["header.csv"]),
-        ("latin.csv", b"a,b\n1,2\n4,\xe9\n", ["latin.csv", "line 3"]),
+        ("bytes.csv", b"a,b\n1,2\n4,\x81\n", ["bytes.csv", "line 3", "name the encoding"]),
+        ("names.csv", "a,b\nx,1\ny,1\nz,1\n", ["names.csv", "no column is left"]),
         ("broken.npy", b"\x93NUMPY\x01\x00v\x00{'descr'", ["broken.npy"]),
         ("random.npz", os.urandom(300), ["random.npz"]),
         (

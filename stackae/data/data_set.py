@@ -1,0 +1,134 @@
+"""Samples and what is known of them: arrays, what lies on the disk, or tables of typed columns."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stackae.data.mapped import MappedMatrix
+from stackae.data.matrix import Matrix
+from stackae.data.named_matrix import NamedMatrix
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["DataSet", "fingerprint"]
+
+_ROWS_AT_ONCE = 2**14  # looked at for gaps, or hashed
+_BLOCK = 2**22  # bytes hashed at once
+
+
+@dataclass(frozen=True, eq=False)
+class DataSet:
+    """Samples, and what is known about them.
+
+    Attributes
+    ----------
+    X : ndarray or MappedMatrix of shape (n_samples, n_features), float32 or float64; or pyarrow.Table
+        The rows, perhaps a read-only memory map; MappedMatrix where they come in shards, or are too large for
+        the memory: what estimators read in blocks. A table where columns hold text, dates or the like.
+    y : ndarray of shape (n_samples,) or None
+        The labels.
+    feature_names : list of str or None
+        The columns' names.
+    name : str
+        The data set's name as it was given, or the file's without its folder.
+    ids : ndarray of shape (n_samples,) or None
+        What the rows are called by.
+    ignored : tuple of str
+        Columns of the file that nobody asked for.
+    """
+
+    X: np.ndarray | MappedMatrix | pa.Table
+    y: np.ndarray | None
+    feature_names: list[str] | None
+    name: str
+    ids: np.ndarray | None = None
+    ignored: tuple[str, ...] = ()
+
+    @property
+    def named_samples(self) -> np.ndarray | MappedMatrix | NamedMatrix | pa.Table:
+        """``X``, with the columns' names where it has some: what an estimator is given."""
+        if self.feature_names is None or is_typed(self.X):
+            return self.X
+        return NamedMatrix(self.X, self.feature_names)
+
+    @cached_property
+    def gaps(self) -> npt.NDArray[np.intp]:
+        """How many cells of each column are missing (n_features,)."""
+        X: Any = self.X
+        if is_typed(X):
+            return np.array([_n_missing(column) for column in X.columns])
+        counts = np.zeros(X.shape[1], np.intp)
+        for start in range(0, len(X), _ROWS_AT_ONCE):
+            counts += np.isnan(X[start : start + _ROWS_AT_ONCE]).sum(0)
+        return counts
+
+    def take(self, index: npt.NDArray[np.intp]) -> DataSet:
+        """Some of the samples, by their numbers, in memory."""
+        X: Any = self.X
+        if is_typed(X):
+            X = X.take(index)
+        else:
+            X = X.gather(index) if isinstance(X, Matrix) else np.asarray(X[index])
+        y, ids = (None if values is None else values[index] for values in (self.y, self.ids))
+        return replace(self, X=X, y=y, ids=ids)
+
+
+def is_typed(X: Any) -> bool:
+    """Whether rows are a table of typed columns, and no matrix."""
+    return hasattr(X, "schema")
+
+
+def _n_missing(column: Any) -> int:
+    from pyarrow import compute, types
+
+    missing = column.is_null(nan_is_null=types.is_floating(column.type))
+    return int(compute.sum(missing).as_py())
+
+
+def fingerprint(X: np.ndarray | Matrix | pa.Table) -> str:
+    """Return the SHA-256 of an array: of its type, shape and numbers, however they lie in memory. Of a table:
+    of its columns' names, types and cells.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, ...), of numbers
+        Read in blocks of rows, so that a memory map need not fit in memory.
+
+    Returns
+    -------
+    digest : str
+        64 hexadecimal digits.
+
+    Examples
+    --------
+    >>> a = np.arange(6.0).reshape(2, 3)
+    >>> fingerprint(a) == fingerprint(np.asfortranarray(a)) != fingerprint(a.reshape(3, 2))
+    True
+    """
+    if is_typed(X):
+        return _fingerprint_of_table(X)
+    dtype = X.dtype.newbyteorder("<")
+    digest = hashlib.sha256(f"{dtype.str} {X.shape}".encode())
+    rows = max(1, _BLOCK * len(X) // max(1, X.nbytes))
+    for start in range(0, len(X), rows):
+        digest.update(X[start : start + rows].astype(dtype, copy=False).tobytes())
+    return digest.hexdigest()
+
+
+def _fingerprint_of_table(table: pa.Table) -> str:
+    import pyarrow as pa
+
+    digest = hashlib.sha256()
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        digest.update(f"{name!r} {column.type} {len(column)}".encode())
+        for start in range(0, len(column), _ROWS_AT_ONCE):  # blocks that do not depend on how it is chunked
+            block = column.slice(start, _ROWS_AT_ONCE).combine_chunks()
+            digest.update(pa.record_batch([block], [""]).serialize())
+    return digest.hexdigest()
