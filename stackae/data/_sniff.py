@@ -289,7 +289,12 @@ def _has_header(path: StrPath, first: list[str], others: list[list[str]]) -> boo
     typed = [place for place, cell in enumerate(first) if kinds[place] and not is_gap(cell, of_text=False)]
     if any(not any(kind.matches(first[place]) for kind in kinds[place]) for place in typed):
         return True
-    texts = [place for place, cell in enumerate(first) if not kinds[place] and not is_gap(cell)]
+    names = [place for place, cell in enumerate(first) if not kinds[place] and not is_gap(cell)]
+    texts = [
+        place
+        for place in names  # a number above nothing but gaps tells nothing
+        if not (_TYPED.fullmatch(first[place]) and all(map(is_gap, columns[place])))
+    ]
     if any(first[place] in columns[place] for place in texts):
         return False
     if not typed:

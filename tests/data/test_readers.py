@@ -327,7 +327,7 @@ def test_npy_with_a_damaged_header_is_refused(tmp_path, content):
     refused(tmp_path / "t.npy", "damaged", labels_file=True)
 
 
-@pytest.mark.parametrize("value", [2**53 + 2, -(2**53) - 2])
+@pytest.mark.parametrize("value", [2**53 + 1, -(2**53) - 1])
 def test_integers_that_float64_rounds_are_warned_of(tmp_path, value):
     np.savez(tmp_path / "t.npz", X=np.array([[value]]))
     np.save(tmp_path / "t.npy", np.array([[value]]))
