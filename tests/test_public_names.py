@@ -18,10 +18,10 @@ import stackae_cli.main
 FIXED = {
     "Autoencoder": "n_components=64, *, network='dense', activation='auto', tied_weights=False, corruption=None,"
     " code=None, penalty=None, loss='auto', scale='auto', training='auto', missing_values=None, add_indicator=False,"
-    " device='auto', precision='auto',"
+    " columns=None, device='auto', precision='auto',"
     " random_state=None, verbose=0, max_memory=None, cache_folder=None",
     "StackedAutoencoder": "layers=(256, 64), *, pretrain='auto', finetune='auto', output='code', shortcut='auto', tol=0.01,"
-    " scale='auto', missing_values=None, add_indicator=False, memory=None, device='auto', precision='auto', random_state=None,"
+    " scale='auto', missing_values=None, add_indicator=False, columns=None, memory=None, device='auto', precision='auto', random_state=None,"
     " verbose=0, max_memory=None, cache_folder=None",
     "StackedAutoencoderClassifier": "encoder=(256, 64), *, finetune='auto', adversarial=0.0, label_smoothing=0.0, unlabelled='auto',"
     " class_weight=None, device='auto', precision='auto', random_state=None, verbose=0, max_memory=None, cache_folder=None",

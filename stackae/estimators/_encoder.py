@@ -130,7 +130,8 @@ class EncoderEstimator(BaseEncoder):
         table, missing = getattr(frozen, "_table", None), self._missing
         if frozen is not None and missing is None and frozen.module_[0].parts.missing:
             missing = np.nan
-        return check_X(self, X, reset=True, missing_values=missing, table=table)
+        columns = getattr(self._given, "columns", None) if frozen is None else None
+        return check_X(self, X, reset=True, missing_values=missing, table=table, columns=columns)
 
     def _fitted_encoder(
         self,

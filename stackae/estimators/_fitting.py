@@ -16,6 +16,7 @@ from stackae.fitting.parameters import StackParameters
 from stackae.fitting.plan import Plan
 from stackae.fitting.planner import make_plan
 from stackae.fitting.summary import summarise
+from stackae.tables import TableEncoder
 
 
 class BaseAutoencoder(Reconstructing):
@@ -23,6 +24,7 @@ class BaseAutoencoder(Reconstructing):
 
     missing_values: float | None
     add_indicator: bool
+    columns: dict[Any, str] | TableEncoder | None
     scale: str | None
     #: What ``partial_fit`` goes on with: the state of the random draws, and the optimizers.
     _stream: dict[str, Any] | None = None
@@ -50,7 +52,7 @@ class BaseAutoencoder(Reconstructing):
         self
         """
         self.check_parameters()
-        matrix, names = check_X(self, X, reset=True, missing_values=self.missing_values)
+        matrix, names = self._checked_for_fit(X)
         targets, classes = self._numbers(y, len(matrix))
         self._fit_matrix(*apply_sample_weight(matrix, sample_weight, targets), classes=classes)
         return self._set_names(names)
@@ -66,6 +68,10 @@ class BaseAutoencoder(Reconstructing):
         self.__dict__.update(found, _recipe=plan.recipe, _stream=None)
         self._set_fitted(fitted.module, fitted.history, fitted.health)
         self._set_table(X.table)
+
+    def _checked_for_fit(self, X: Any) -> Checked:
+        """Samples for a new fit."""
+        return check_X(self, X, reset=True, missing_values=self.missing_values, columns=self.columns)
 
     def _numbers(self, y: Any, n_samples: int) -> tuple[Floats | None, bool]:
         """What helps a choice (samples × targets), NaN where there is none, and whether it is classes."""
@@ -112,7 +118,7 @@ class BaseAutoencoder(Reconstructing):
         rows and codes 3.6 kB, in memory (limit 1.0 GB); weights 0.1 kB
         """
         self.check_parameters()
-        matrix, _ = check_X(self, X, reset=True, missing_values=self.missing_values)
+        matrix, _ = self._checked_for_fit(X)
         matrix, weights, _ = apply_sample_weight(matrix, sample_weight)
         return self._make_plan(matrix, weights, self._context(0))
 
@@ -163,7 +169,7 @@ class BaseAutoencoder(Reconstructing):
     def _piece(self, X: Any, *, is_first: bool) -> Checked:
         """A piece of the samples, of which the first decides what the columns of a table are."""
         if is_first:
-            return check_X(self, X, reset=True, missing_values=self.missing_values)
+            return self._checked_for_fit(X)
         names = getattr(self, "feature_names_in_", None)
         return Checked(self._checked(X), names)
 

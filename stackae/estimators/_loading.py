@@ -182,7 +182,7 @@ def _decode(value: Any) -> Any:
 
 def known_classes() -> dict[str, type[Constrained]]:
     """Every class that a file may name."""
-    own: tuple[type[Constrained], ...] = (Training, Autoencoder, StackedAutoencoder)
+    own: tuple[type[Constrained], ...] = (Training, TableEncoder, Autoencoder, StackedAutoencoder)
     return {**part_classes(), **{kind.__name__: kind for kind in own}}
 
 

@@ -17,6 +17,7 @@ from stackae.exceptions import ParameterError
 from stackae.losses import LOSSES
 from stackae.networks import NETWORKS
 from stackae.penalties import PENALTIES
+from stackae.tables import TableEncoder
 
 #: Constraints of the parameters that every estimator has.
 COMMON_CONSTRAINTS: dict[str, Any] = {
@@ -32,6 +33,7 @@ DATA_CONSTRAINTS: dict[str, Any] = {
     "scale": [StrOptions({"auto", "standard", "minmax"}), None],
     "missing_values": [Real, None],
     "add_indicator": ["boolean"],
+    "columns": [dict, TableEncoder, None],
 }
 #: Parameters that say where a fit keeps things and what it tells, and nothing of what it ends in.
 OF_THE_PLACE = ("memory", "cache_folder", "verbose")
@@ -76,7 +78,8 @@ class NestedParameters(Constrained):
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters; ``corruption__level`` reaches into a part, also where the part is given by name,
-        ``layers__0__n_components`` into a sequence.
+        ``layers__0__n_components`` into a sequence, ``columns__numeric`` into the encoder of tables, also
+        where only the kinds of columns are given, or nothing.
 
         Parameters
         ----------
@@ -96,7 +99,9 @@ class NestedParameters(Constrained):
             if parameter in self._sequences and not isinstance(holder, (str, Constrained, NoneType)):
                 self._set_element(parameter, holder, inner, value)
                 continue
-            if isinstance(holder, str) and (part := self._part_named(parameter, holder)) is not None:
+            if parameter == "columns" and isinstance(getattr(self, parameter, 0), (dict, NoneType)):
+                setattr(self, parameter, TableEncoder(holder))
+            elif isinstance(holder, str) and (part := self._part_named(parameter, holder)) is not None:
                 setattr(self, parameter, part)
             super().set_params(**{name: value})
         return self

@@ -10,15 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.sparse import issparse
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import validate_data
 
 from stackae.data.mapped import MappedMatrix, lies_in_a_file, release
 from stackae.data.matrix import DenseMatrix, Matrix, SparseMatrix
 from stackae.data.named_matrix import NamedMatrix
 from stackae.estimators._conversions import listed, refuse_silent_conversions, warn_of_rounding
-from stackae.exceptions import DataError, DataTypeError
-from stackae.tables import TableEncoder, holds_other_than_numbers
+from stackae.exceptions import DataError, DataTypeError, ParameterError
+from stackae.tables import TableEncoder, as_table, holds_other_than_numbers
 
 #: Half of float32's range, so that differences stay within it.
 _LARGEST = float(np.finfo(np.float32).max) / 2
@@ -45,6 +45,7 @@ def check_X(  # noqa: N802
     reset: bool,
     missing_values: float | None = None,
     table: TableEncoder | None = None,
+    columns: dict[Any, str] | TableEncoder | None = None,
 ) -> Checked:
     """Validate ``X`` as scikit-learn does, and refuse what scikit-learn would silently convert.
 
@@ -61,6 +62,8 @@ def check_X(  # noqa: N802
     table : TableEncoder or None, default=None
         Of the fit, where that was on a table. A new fit on a table of other than numbers makes one: it is
         ``table`` of the matrix.
+    columns : dict, TableEncoder or None, default=None
+        For a new fit: the kinds of a table's columns, or the encoder, unfitted. Only a table will do then.
 
     Returns
     -------
@@ -75,16 +78,19 @@ def check_X(  # noqa: N802
     DataError
         Values that are infinite, missing, or over half of float32's range, with row and column; and whatever
         else scikit-learn refuses: shapes, complex values, other column names.
+    ParameterError
+        ``columns`` names no column, or no kind, or ``X`` is no table.
     """
     names = X.names if isinstance(X, NamedMatrix) else None
-    if names is not None:
+    if names is not None and not columns:
         X = X.X
         if not reset:
             refuse_other_names(names, getattr(estimator, "feature_names_in_", names))
     if reset:
         estimator = _blank(estimator)
     X = X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else X
-    if table is not None or (reset and holds_other_than_numbers(X)):
+    if table is not None or columns or (reset and holds_other_than_numbers(X)):
+        table = _fitted_encoder(X, columns) if table is None else table
         return _encoded(X, table, may_be_nan=reset or missing_values is not None)
     refuse_silent_conversions(X)
     if hasattr(X, "sparse") and any(dtype.fill_value != 0 for dtype in X.dtypes):
@@ -100,11 +106,21 @@ def check_X(  # noqa: N802
     return Checked(matrix, own)
 
 
-def _encoded(X: Any, table: TableEncoder | None, *, may_be_nan: bool) -> Checked:
-    """A table as a matrix, by the encoder of the fit or a new one."""
+def _fitted_encoder(X: Any, columns: dict[Any, str] | TableEncoder | None) -> TableEncoder:
+    """A new encoder of a table, as it was asked for."""
+    if as_table(X) is None:
+        raise ParameterError(
+            f"columns= speaks of a table, got {type(X).__name__}; give a data frame of pandas, polars or"
+            " pyarrow"
+        )
+    encoder: TableEncoder = clone(columns) if isinstance(columns, TableEncoder) else TableEncoder(columns)
+    return encoder.fit(X)
+
+
+def _encoded(X: Any, table: TableEncoder, *, may_be_nan: bool) -> Checked:
+    """A table as a matrix, by the encoder of the fit."""
     if isinstance(X, NamedMatrix):
         raise DataTypeError("the model was fitted on a table; give a data frame")
-    table = TableEncoder().fit(X) if table is None else table
     matrix = DenseMatrix(table.transform(X))
     matrix.table = table
     _refuse_non_finite(matrix, table.get_feature_names_out(), may_be_nan=may_be_nan)

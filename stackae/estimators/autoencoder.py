@@ -27,6 +27,7 @@ from stackae.networks import ACTIVATIONS, NETWORKS
 from stackae.networks.base import Network
 from stackae.penalties import PENALTIES
 from stackae.penalties.base import Penalty
+from stackae.tables import TableEncoder
 from stackae.training.parameters import Training
 
 #: More units than a layer can have in any memory.
@@ -74,6 +75,10 @@ class Autoencoder(BaseAutoencoder):
     add_indicator : bool, default=False
         Whether the encoder is given, in columns behind the features, which cells are missing. For dense
         networks.
+    columns : dict, TableEncoder or None, default=None
+        What columns of a table are: kinds by their names, such as ``{"zip": "category", "when": "drop"}``, or
+        a :class:`~stackae.TableEncoder`, of which a clone is fitted; ``X`` must then be a table, and is
+        encoded even where all of it is numbers. None: as they look; a table of numbers is taken as an array.
     device : str or torch.device, default="auto"
         ``"auto"``: a GPU where there is one.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -167,6 +172,7 @@ class Autoencoder(BaseAutoencoder):
         training: str | Training = "auto",
         missing_values: float | None = None,
         add_indicator: bool = False,
+        columns: dict[Any, str] | TableEncoder | None = None,
         device: str | torch.device = "auto",
         precision: str = "auto",
         random_state: Any = None,
@@ -186,6 +192,7 @@ class Autoencoder(BaseAutoencoder):
         self.training = training
         self.missing_values = missing_values
         self.add_indicator = add_indicator
+        self.columns = columns
         self.device = device
         self.precision = precision
         self.random_state = random_state

@@ -34,12 +34,13 @@ from stackae.fitting.defaults.trainings import RECIPES
 from stackae.fitting.parameters import LayerParameters, StackParameters
 from stackae.fitting.plan import Plan
 from stackae.modules.autoencoder import DeepAutoencoder
+from stackae.tables import TableEncoder
 from stackae.training.parameters import Training
 
 #: What a layer takes from its stack, and may therefore not set itself.
 _OF_THE_STACK = (
-    *("device", "precision", "scale", "missing_values", "add_indicator", "verbose", "max_memory"),
-    "cache_folder",
+    *("device", "precision", "scale", "missing_values", "add_indicator", "columns", "verbose"),
+    *("max_memory", "cache_folder"),
 )
 
 
@@ -98,6 +99,10 @@ class StackedAutoencoder(BaseAutoencoder):
         ``corruption="auto"``, half of them, ``Masking(0.5)``. None: rows with NaN are refused.
     add_indicator : bool, default=False
         Whether the first encoder is given, in columns behind the features, which cells are missing.
+    columns : dict, TableEncoder or None, default=None
+        What columns of a table are: kinds by their names, such as ``{"zip": "category", "when": "drop"}``, or
+        a :class:`~stackae.TableEncoder`, of which a clone is fitted; ``X`` must then be a table, and is
+        encoded even where all of it is numbers. None: as they look; a table of numbers is taken as an array.
     memory : str, path-like, joblib.Memory or None, default=None
         A folder where pretrained layers are kept, so that a layer is fitted once for the same rows,
         parameters (its own and those of the layers below) and seed: a grid search over layer 3 fits layers 1
@@ -196,6 +201,7 @@ class StackedAutoencoder(BaseAutoencoder):
         scale: str | None = "auto",
         missing_values: float | None = None,
         add_indicator: bool = False,
+        columns: dict[Any, str] | TableEncoder | None = None,
         memory: Any = None,
         device: str | torch.device = "auto",
         precision: str = "auto",
@@ -213,6 +219,7 @@ class StackedAutoencoder(BaseAutoencoder):
         self.scale = scale
         self.missing_values = missing_values
         self.add_indicator = add_indicator
+        self.columns = columns
         self.memory = memory
         self.device = device
         self.precision = precision
@@ -321,7 +328,7 @@ class StackedAutoencoder(BaseAutoencoder):
         for k, estimator in enumerate(layers):
             own = [record for record in self.history_ if record["layer"] == k + 1]
             estimator._set_fitted(DeepAutoencoder([self.module_[k]]), own, [self._health[k]])
-        layers[0]._set_names(getattr(self, "feature_names_in_", None))
+        layers[0]._set_names(getattr(self, "feature_names_in_", None))._set_table(self._table)
         return layers
 
     # Applying ----------------------------------------------------------------------------------------

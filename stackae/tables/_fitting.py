@@ -78,7 +78,7 @@ def _precision(columns: list[Column], dtypes: list[Dtype]) -> str:
 
 def _refuse_kinds(kinds: Mapping[Any, str], names: list[Name]) -> None:
     for name, kind in kinds.items():
-        if kind not in KINDS:
+        if not isinstance(kind, str) or kind not in KINDS:
             known = ", ".join(map(repr, KINDS))
             raise ParameterError(f"columns: a kind is one of {known}, got {kind!r} for {name!r}")
         if name not in names:

@@ -279,7 +279,8 @@ class TableEncoder(TransformerMixin, Constrained):
         check_is_fitted(self)
         values, arrays = self._fitted.to_json()
         names = getattr(self, "feature_names_in_", None)
-        params = self.get_params() | {"columns": self.columns and list(map(list, self.columns.items()))}
+        kinds = self.columns and [[_plain(name), str(kind)] for name, kind in self.columns.items()]
+        params = {name: _plain(value) for name, value in self.get_params().items()} | {"columns": kinds}
         return {"params": params, "feature_names": None if names is None else list(names), **values}, arrays
 
     @classmethod
@@ -311,3 +312,8 @@ class TableEncoder(TransformerMixin, Constrained):
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _plain(value: Any) -> Any:
+    """A parameter as JSON has it."""
+    return value.item() if isinstance(value, np.generic) else value
