@@ -8,6 +8,7 @@ from itertools import pairwise
 from math import prod
 from typing import Any
 
+from stackae._utils.table_summary import ColumnInfo
 from stackae.exceptions import ModelFileError
 from stackae.serialization.editions import upgraded
 from stackae.serialization.model_header import making_sense_of, read_verified
@@ -37,8 +38,9 @@ def describe_model(path: str | os.PathLike[str]) -> dict[str, Any]:
     -------
     dict
         JSON values: the estimator, its widths, the number of its weights, epochs and last losses of the
-        phases that concern all layers, columns and classes (None where it has none), the versions that it was
-        made with, and ``layers``: of each its parts, its epochs and its health report
+        phases that concern all layers, columns and classes (None where it has none), what each column of a
+        table became (``"table"``; None where it was numbers), the versions that it was made with, and
+        ``layers``: of each its parts, its epochs and its health report
         (:class:`stackae.modules.health.Health`).
 
     Raises
@@ -94,6 +96,7 @@ def _described(header: dict[str, Any], table: dict[str, dict[str, Any]]) -> dict
     return found | {
         "columns": None if names is None else list(map(str, names)),
         "classes": None if classes is None else list(classes),
+        "table": _about_table(header.get("table")),
         "versions": {name: str(version) for name, version in header.get("versions", {}).items()},
         "layers": described,
     }
@@ -146,6 +149,24 @@ def _n_units(layer: dict[str, Any]) -> int:
 
 def _is_weight(name: str, entry: dict[str, Any]) -> bool:
     return entry["dtype"] == "F32" and not name.endswith(_NO_WEIGHTS)
+
+
+def _about_table(kept: dict[str, Any] | None) -> list[dict[str, Any]] | None:
+    """What each column became, and no more of it than is text and numbers."""
+    if kept is None:
+        return None
+    found = [ColumnInfo(*line) for line in kept["table"]]
+    return [
+        ColumnInfo(
+            info.name if isinstance(info.name, int) else str(info.name),
+            str(info.dtype),
+            str(info.kind),
+            int(info.n_encoded),
+            int(info.n_missing),
+            str(info.note),
+        )._asdict()
+        for info in found
+    ]
 
 
 def _about_shortcut(kept: dict[str, Any] | None, n_units: int) -> str | None:

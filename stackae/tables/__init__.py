@@ -1,7 +1,7 @@
 """Tables as people have them - text, categories, dates, gaps - as one array of floats, and back."""
 
+from stackae._utils.table_summary import TableInfo
 from stackae.tables._reading import as_table, fill_gaps, holds_other_than_numbers
-from stackae.tables._summary import TableInfo
 from stackae.tables.encoder import TableEncoder
 
 __all__ = ["TableEncoder", "TableInfo", "as_table", "fill_gaps", "holds_other_than_numbers"]

@@ -9,13 +9,13 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from stackae._utils.table_summary import ColumnInfo, TableInfo
 from stackae.exceptions import DataError, DataTypeError
 from stackae.tables._categories import BinaryColumn
 from stackae.tables._cells import Cells
 from stackae.tables._column import Column
 from stackae.tables._fitted import FittedTable
 from stackae.tables._numbers import NumberColumn
-from stackae.tables._summary import ColumnInfo, TableInfo
 
 Floats = npt.NDArray[np.floating]
 

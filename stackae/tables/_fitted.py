@@ -10,12 +10,12 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from stackae._utils.table_summary import ColumnInfo, TableInfo
 from stackae.tables._building import build
 from stackae.tables._cells import Cells, Name
 from stackae.tables._column import Column
 from stackae.tables._kinds import KINDS
 from stackae.tables._reading import Dtype, Library
-from stackae.tables._summary import ColumnInfo, TableInfo
 
 Floats = npt.NDArray[np.floating]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
+from stackae._utils.table_summary import ColumnInfo, TableInfo
 from stackae.exceptions import DataError, ParameterError
 from stackae.tables._cells import Name
 from stackae.tables._column import Column, Options
@@ -14,7 +15,6 @@ from stackae.tables._fitted import FittedTable
 from stackae.tables._kinds import KINDS, fit_column
 from stackae.tables._numbers import DroppedColumn, NumberColumn
 from stackae.tables._reading import Dtype, columns_of, dtype_of, library_of, listed, read
-from stackae.tables._summary import ColumnInfo, TableInfo
 
 
 def fit_table(table: nw.DataFrame[Any], kinds: Mapping[Any, str], options: Options) -> FittedTable:

@@ -39,6 +39,7 @@ def agree(found, model):
             kind = getattr(own.parts, part)
             assert layer[part].partition("(")[0] == ("" if kind is None else type(kind).__name__)
     json.dumps(found)
+    assert found["table"] is None
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -97,14 +98,16 @@ def saved(table, tmp_path):
     return path
 
 
+def refusal_of(read, path):
+    """What reading a file is refused with."""
+    with pytest.raises(ModelFileError) as caught:
+        read(path)
+    return str(caught.value)
+
+
 def refusals(path):
     """What a description and a load of a file are refused with."""
-    messages = []
-    for read in (describe_model, stackae.load):
-        with pytest.raises(ModelFileError) as caught:
-            read(path)
-        messages.append(str(caught.value))
-    return messages
+    return [refusal_of(read, path) for read in (describe_model, stackae.load)]
 
 
 def test_damaged_and_foreign_files_are_refused_as_load_refuses_them(saved):
@@ -151,6 +154,38 @@ def test_a_header_that_describes_no_model_is_refused_in_one_line(change, saved):
     described, _ = refusals(saved)
     assert described.startswith(f"{saved}: ")
     assert len(described.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda table: table.pop("table"),
+        lambda table: table.update(table=7),
+        lambda table: table["table"].append(["x", "int64"]),
+        lambda table: table["table"][0].__setitem__(3, "many"),
+        lambda table: table["table"][0].__setitem__(4, None),
+    ],
+)
+def test_a_damaged_table_is_refused_in_one_line(change, table, tmp_path):
+    path = tmp_path / "m.safetensors"
+    small_stack((4, 2)).fit(pd.DataFrame(table).assign(kind=list("ab") * (len(table) // 2))).save(path)
+    header, tensors = read_model(path)
+    change(header["table"])
+    write_model(path, header, tensors)
+    described = refusal_of(describe_model, path)
+    assert described.startswith(f"{path}: ")
+    assert len(described.splitlines()) == 1
+
+
+def test_what_a_table_says_that_is_no_text_is_told_as_text(table, tmp_path):
+    path = tmp_path / "m.safetensors"
+    small_stack((4, 2)).fit(pd.DataFrame(table).assign(kind=list("ab") * (len(table) // 2))).save(path)
+    header, tensors = read_model(path)
+    assert describe_model(path)["table"][0]["name"] == 0
+    header["table"]["table"][0] = [{"a": [1]}, ["x"], 3, True, 2, None]
+    write_model(path, header, tensors)
+    found = describe_model(path)["table"][0]
+    assert list(found.values()) == ["{'a': [1]}", "['x']", "3", 1, 2, "None"]
 
 
 def test_a_file_that_is_not_there_is_an_oserror(tmp_path):

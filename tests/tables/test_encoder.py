@@ -115,6 +115,11 @@ def test_the_summary_of_many_columns_ends_with_their_number():
     assert repr(told).splitlines()[-1] == "... and 40 more"
 
 
+def test_a_name_in_the_summary_does_not_speak_to_the_terminal():
+    df = pd.DataFrame({"\x1b[31mred\x07\nish": [0.5, 1.5, 2.0]})
+    assert repr(TableEncoder().fit(df).table_).splitlines()[1].startswith(r"\x1b[31mred\x07 ish  float64")
+
+
 def test_clones_and_pickles_work(encoder):
     assert clone(encoder).get_params() == encoder.get_params()
     again = pickle.loads(pickle.dumps(encoder))

@@ -15,8 +15,8 @@ from stackae_cli.streams import result
 
 #: What a line may take, and where its value begins.
 _WIDTH, _INDENT = 80, 22
-#: So many columns of the data, or classes, are named.
-_MOST_NAMES = 10
+#: So many columns of the data, or classes, are named, and columns of a table told of.
+_MOST_NAMES, _MOST_COLUMNS = 10, 30
 
 
 @click.command()
@@ -48,8 +48,17 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         }
     made_with = ", ".join(f"{name}=={version}" for name, version in found["versions"].items())
     layers = found["layers"]
-    for name, value in {**found, "versions": made_with, "layers": None}.items():
+    table = found["table"]
+    names = found["columns"] if table is None else None  # else each has a line of its own
+    for name, value in {
+        **found,
+        "columns": names,
+        "table": None,
+        "versions": made_with,
+        "layers": None,
+    }.items():
         yield from _line(name, value)
+    yield from () if table is None else _table_lines(table)
     # Else the layers were last trained to reconstruct together, or nobody knows.
     by_itself = len(layers) == 1 or (
         not found["finetune epochs"] and all(layer["epochs"] for layer in layers)
@@ -64,6 +73,15 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         yield from _line("  health", f"on {layer['health']['rows']:,} rows{before}")
         for name, value in health.items():
             yield from _line(f"    {name}", value)
+
+
+def _table_lines(table: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What each column of the table became, as far as there is room."""
+    from stackae._utils.table_summary import ColumnInfo, TableInfo
+
+    yield "\ntable"
+    told = TableInfo(ColumnInfo(**column) for column in table)
+    yield from told.lines(_MOST_COLUMNS)
 
 
 def _in_words(health: Mapping[str, Any], n_units: int, *, by_itself: bool) -> dict[str, str]:
@@ -84,8 +102,10 @@ def _in_words(health: Mapping[str, Any], n_units: int, *, by_itself: bool) -> di
 
 def _line(name: str, value: Any) -> Iterator[str]:
     """A name and its value, which may need several lines; nothing where there is no value."""
+    from stackae._utils.table_summary import printable
+
     if value not in (None, ""):
-        text = f"{name:<{_INDENT}}{_printable(_text(value))}"
+        text = f"{name:<{_INDENT}}{printable(_text(value))}"
         yield from wrap(text, _WIDTH, subsequent_indent=" " * _INDENT, break_on_hyphens=False)
 
 
@@ -98,8 +118,3 @@ def _text(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.5g}" if isinstance(value, float) else str(value)
-
-
-def _printable(text: str) -> str:
-    """Text from a file, in which nothing speaks to the terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from helpers import SHORT, small_stack
@@ -130,14 +131,20 @@ def test_models_of_version_0_1_0_are_described(path, stackae):
     assert done.out.startswith(f"estimator             {type(load(path)).__name__}\n")
 
 
-def test_info_reads_the_header_and_loads_neither_torch_nor_scikit_learn(finished_run):
+def loaded_by_info(path):
+    """What ``stackae info`` has imported of what takes long, after ``LOADED``."""
     code = (
         "import sys\nfrom stackae_cli.errors import run\nfrom stackae_cli.main import cli\n"
-        f"assert run(cli, ['info', {str(finished_run)!r}]) == 0\n"
-        "print('LOADED', *(m for m in ('torch', 'sklearn', 'scipy', 'pandas', 'rich') if m in sys.modules))"
+        f"assert run(cli, ['info', {str(path)!r}]) == 0\n"
+        "print('LOADED', *(m for m in ('torch', 'sklearn', 'scipy', 'pandas', 'narwhals', 'rich')"
+        " if m in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "LOADED"
+    return done.stdout.splitlines()[-1].split()
+
+
+def test_info_reads_the_header_and_loads_neither_torch_nor_scikit_learn(finished_run):
+    assert loaded_by_info(finished_run) == ["LOADED"]
 
 
 def test_a_model_file_serves_where_a_run_does_which_knows_what_it_was_made_from(stackae, finished_run):
@@ -160,3 +167,58 @@ def test_a_fine_tuned_run_tells_where_it_comes_from_and_how_good_it_is(stackae, 
     (tuned / "held_out.json").write_text("[]")
     refused = stackae("info", tuned)
     assert (refused.code, "held_out.json: is damaged" in refused.err) == (4, True)
+
+
+def mixed(n_columns=0):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "age": rng.normal(size=60),
+            "city\x1b[31m": pd.Categorical(rng.choice(["a", "b", "c"], 60)),
+            "a name that is too long for its place": rng.random(60) < 0.5,
+            "id": np.arange(60),
+            **{f"x{k}": rng.normal(size=60) for k in range(n_columns)},
+        }
+    )
+    frame.loc[:6, "age"] = np.nan
+    return frame
+
+
+def test_a_table_has_a_line_for_what_each_column_became(stackae, tmp_path):
+    small_stack((4, 2)).fit(mixed()).save(tmp_path / "model.safetensors")
+    text = stackae("info", tmp_path / "model.safetensors").out
+    block = text.partition("\ntable\n")[2].partition("\n\n")[0]
+    assert block.splitlines() == [
+        "column                type      kind      encoded  missing  note",
+        "age                   float64   number          1        7",
+        r"city\x1b[31m          category  category        3        -",
+        "a name that is too …  bool      binary          1        -",
+        "id                    int64     drop            -        -  identifier, left out",
+    ]
+    assert "\ncolumns  " not in text
+    told = json.loads(stackae("info", tmp_path / "model.safetensors", "--json").out)["table"]
+    assert [column["kind"] for column in told] == ["number", "category", "binary", "drop"]
+    assert told[1] == {
+        "name": "city\x1b[31m",
+        "dtype": "category",
+        "kind": "category",
+        "n_encoded": 3,
+        "n_missing": 0,
+        "note": "",
+    }
+
+
+def test_of_a_wide_table_the_first_columns_are_told_and_how_many_there_are(stackae, tmp_path):
+    small_stack((4, 2)).fit(mixed(200)).save(tmp_path / "model.safetensors")
+    text = stackae("info", tmp_path / "model.safetensors").out
+    block = text.partition("\ntable\n")[2].partition("\n\n")[0].splitlines()
+    assert (len(block), block[-1]) == (32, "... and 174 more")
+    assert max(map(len, text.splitlines())) <= 80
+    told = json.loads(stackae("info", tmp_path / "model.safetensors", "--json").out)["table"]
+    assert len(told) == 204
+
+
+def test_a_table_is_told_of_without_torch_and_scikit_learn(tmp_path):
+    path = tmp_path / "model.safetensors"
+    small_stack((4, 2)).fit(mixed()).save(path)
+    assert loaded_by_info(path) == ["LOADED"]

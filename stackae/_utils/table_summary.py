@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 _WIDTH = 80
 _MOST_LINES = 60
+#: The widest that each column of the summary may be.
+_WIDTHS = (20, 14, 8, 7, 9, 80)
 
 
 class ColumnInfo(NamedTuple):
@@ -41,29 +43,37 @@ class TableInfo(tuple[ColumnInfo, ...]):
     __slots__ = ()
 
     def __repr__(self) -> str:
+        return "\n".join(self.lines(_MOST_LINES))
+
+    def lines(self, most: int) -> list[str]:
+        """A heading and a line a column, of ``most`` of them, and how many more there are."""
         head = ("column", "type", "kind", "encoded", "missing", "note")
         lines = [
             (str(name), dtype, kind, str(n_encoded or "-"), str(n_missing or "-"), note)
-            for name, dtype, kind, n_encoded, n_missing, note in self[:_MOST_LINES]
+            for name, dtype, kind, n_encoded, n_missing, note in self[:most]
         ]
-        told = _table([head, *lines])
         more = len(self) - len(lines)
-        return f"{told}\n... and {more:,} more" if more else told
+        return [*_side_by_side([head, *lines]), *([f"... and {more:,} more"] if more else [])]
 
 
-def _table(lines: Sequence[Sequence[str]]) -> str:
+def printable(text: str) -> str:
+    """Text from a file, in which nothing speaks to the terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _side_by_side(lines: Sequence[Sequence[str]]) -> list[str]:
     """Columns side by side; the numbers to the right, and what is too long shortened."""
-    most = (20, 14, 8, 7, 9, 80)
-    widths = [min(limit, max(len(line[k]) for line in lines)) for k, limit in enumerate(most)]
+    lines = [[printable(" ".join(cell.split())) for cell in line] for line in lines]
+    widths = [min(limit, max(len(line[k]) for line in lines)) for k, limit in enumerate(_WIDTHS)]
     told = []
     for line in lines:
-        cells = [_short(" ".join(cell.split()), width) for cell, width in zip(line, widths, strict=True)]
+        cells = [_short(cell, width) for cell, width in zip(line, widths, strict=True)]
         placed = [
             cell.rjust(width) if k in (3, 4) else cell.ljust(width)
             for k, (cell, width) in enumerate(zip(cells, widths, strict=True))
         ]
         told.append(_short("  ".join(placed).rstrip(), _WIDTH))
-    return "\n".join(told)
+    return told
 
 
 def _short(text: str, width: int) -> str:
