@@ -125,10 +125,11 @@ def _rebuild(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> BaseEn
             raise ModelFileError(f"tensor {name!r} must be {expected[name].dtype}, got {tensor.dtype}")
     module.load_state_dict(tensors, strict=True, assign=True)
 
-    table = None
+    table, variances = None, None
     if header.get("table") is not None:
         named = {name.removeprefix(TABLE): tensor.numpy() for name, tensor in arrays.items()}
         table = TableEncoder.from_json(header["table"], named)
+        variances = header["table"]["variances"]
     n_encoded = fitted["n_features_in_"] if table is None else len(table.column_of_)
     if n_encoded != layers[0].n_inputs:
         raise ModelFileError("n_features_in_ is not the width of the first layer")
@@ -139,7 +140,7 @@ def _rebuild(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> BaseEn
     if len(health) != len(layers):
         raise ModelFileError(f"it has {len(health)} health reports for {len(layers)} layers")
     estimator._set_fitted(module, list(fitted["history_"]), health)
-    estimator._set_table(table)
+    estimator._set_table(table, variances)
     names = fitted["feature_names_in_"]
     own = None if names is None else np.asarray(names, dtype=object)
     return estimator._set_names(own)

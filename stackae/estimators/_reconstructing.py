@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -154,6 +155,9 @@ class Reconstructing(BaseEncoder):
         array of shape (n_samples,)
             Minus the sum over features of the squared error, in the units in which the model works: data
             within [0, 1] and columns of 0 and 1 as they are, others in standard deviations (see ``scale``).
+            Of a table minus the sum over its columns of Σ(z - ẑ)² / ΣVar(z), both sums over the encoded
+            columns z of one, variances those of the fit: 1 is what the mean would cost, and a category
+            counts as much as a number (its denominator is 1 - Σp², with p its values' shares).
             Missing cells count with the mean error of the row's other cells; a row without any value has
             error 0. A row so far from those of the fit that float32 does not hold its squared error has minus
             infinity.
@@ -171,11 +175,14 @@ class Reconstructing(BaseEncoder):
         -------
         array of shape (n_samples, n_features)
             In the units in which the model works; where no cell is missing, a row's sum is its negative
-            score. NaN where a cell is missing. Of a table a column for each of the user's, 0 for those left
-            out.
+            score. NaN where a cell is missing. Of a table a column for each of the user's, as in
+            :meth:`score_samples`, 0 for those left out.
         """
-        errors = self._apply(self._checked(X), self._squared_errors, self.module_.n_inputs)
-        return errors if self._table is None else self._by_column(errors)
+        matrix = self._checked(X)
+        if self._table is None:
+            return self._apply(matrix, self._errors, self.module_.n_inputs)
+        n_columns = len(set(self._table.column_of_.tolist()))
+        return self._with_those_left_out(self._apply(matrix, self._errors, n_columns))
 
     def _scores(self, X: Matrix) -> Floats:
         """What :meth:`score_samples` gives for samples that were checked."""
@@ -183,20 +190,23 @@ class Reconstructing(BaseEncoder):
 
     def _negative_error(self, module: Any, x: Tensor) -> Tensor:
         """The score of each sample of a block (samples × 1)."""
-        errors = self._squared_errors(module, x)
+        errors = self._errors(module, x)
         gaps = errors.isnan()
         there = (~gaps).to(errors.dtype).mean(1, keepdim=True)
         total = torch.where(gaps, 0.0, errors).sum(1, keepdim=True)  # ONNX has no nansum
         return total.div(there.clamp(min=1 / errors.shape[1])).neg()
 
-    def _squared_errors(self, module: Any, x: Tensor) -> Tensor:
+    def _errors(self, module: Any, x: Tensor) -> Tensor:
         """Of each cell, in the units in which the model works; NaN where it is missing."""
         scaling = module[0].scaling
         error: Tensor = scaling(module(x)) - scaling(x)
-        return error.square()
+        return error.square() if self._table is None else self._in_variances(error.square())
 
     def score(self, X: Any, y: Any = None) -> float:
         """R² of the reconstruction, as one compares with PCA: 1 - Σ(x - x̂)² / Σ(x - mean)².
+
+        Of a table the mean over its columns of each one's R², in the units in which the model works, so that
+        each counts once, whatever its unit and however many encoded columns it has.
 
         Parameters
         ----------
@@ -215,8 +225,11 @@ class Reconstructing(BaseEncoder):
         """What :meth:`score` gives for samples that were checked."""
         if len(X) < 2:
             return float("nan")
-        mean = column_means(X)
+        with np.errstate(invalid="ignore"):  # columns without a value
+            mean = column_means(X)
         varied = np.sum([np.nansum(np.square(block - mean), 0) for block in X.blocks()], 0)
+        if self._table is not None:
+            return self._r2_by_column(X, varied)
         varies = torch.from_numpy(varied > 0)
 
         def squared_error(module: Any, x: Tensor) -> Tensor:
@@ -225,6 +238,19 @@ class Reconstructing(BaseEncoder):
 
         left = float(self._apply(X, squared_error, 1).sum(dtype=np.float64))
         return 1 - left / float(varied.sum()) if varied.any() else 1.0
+
+    def _r2_by_column(self, X: Matrix, varied: npt.NDArray[np.float64]) -> float:
+        """The mean of the R² of each column of a table, encoded columns of which have varied so much."""
+        factor = self.module_[0].scaling.factor.cpu()
+
+        def squared_error(module: Any, x: Tensor) -> Tensor:
+            error: Tensor = module[0].scaling(module(x)) - module[0].scaling(x)
+            return self._sums(error.square().nan_to_num(0.0))
+
+        total = self._sums(torch.from_numpy(varied) / factor.square()).numpy()
+        left = self._apply(X, squared_error, len(total)).sum(0, dtype=np.float64)
+        varies = total > 0
+        return float(np.mean(1 - left[varies] / total[varies])) if varies.any() else 1.0
 
     def _decode_features(self, module: Any, features: Tensor) -> Tensor:
         """What a block of features decodes to."""

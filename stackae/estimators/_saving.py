@@ -54,6 +54,7 @@ def save(estimator: Any, path: str | PathLike[str]) -> None:
     tensors = dict(estimator.module_.state_dict())
     if estimator._table is not None:
         values, arrays = estimator._table.to_json()
+        values["variances"] = estimator._variances.tolist()
         header["table"] = json.loads(json.dumps(values))  # tuples are lists in a file
         tensors |= {f"{TABLE}{name}": torch.from_numpy(array) for name, array in arrays.items()}
     write_model(path, header, tensors)

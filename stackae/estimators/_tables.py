@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
 
 from stackae.tables import TableEncoder, TableInfo
 
@@ -18,13 +21,19 @@ class OnTables:
 
     #: The encoder of the table that was fitted; None: it was numbers.
     _table: TableEncoder | None = None
+    #: The variance of each encoded column in the fit, in the units in which the model works, by which errors
+    #: are made comparable; None where it was numbers.
+    _variances: npt.NDArray[np.float64] | None = None
     n_features_in_: int
 
-    def _set_table(self, table: TableEncoder | None) -> None:
-        """Keep the encoder of the table that was fitted; None: it was numbers."""
-        self._table = table
+    def _set_table(self, table: TableEncoder | None, variances: Any) -> None:
+        """Keep what was learned of the table that was fitted; None: it was numbers."""
+        self._table, self._variances = table, None
         if table is not None:
             self.n_features_in_ = table.n_features_in_
+            self._variances = np.asarray(variances, np.float64)
+            if self._variances.shape != table.column_of_.shape:
+                raise ValueError(f"a table of {len(table.column_of_)} encoded columns has as many variances")
 
     @property
     def table_(self) -> TableInfo:
@@ -34,12 +43,26 @@ class OnTables:
             raise AttributeError(f"this {type(self).__name__} was fitted on numbers, and has no table_")
         return self._table.table_
 
-    def _by_column(self, encoded: Floats) -> Floats:
-        """The sums over the encoded columns of each column of the table (samples × columns); NaN for gaps."""
+    def _sums(self, encoded: Tensor) -> Tensor:
+        """Over the encoded columns of each column of the table that has any (... × columns); NaN for gaps."""
         assert self._table is not None
-        sums = np.zeros((len(encoded), self.n_features_in_), encoded.dtype)
-        np.add.at(sums.T, self._table.column_of_, encoded.T)
-        return sums
+        _, sizes = np.unique(self._table.column_of_, return_counts=True)
+        parts: Sequence[Tensor] = torch.split(encoded, sizes.tolist(), -1)
+        return torch.stack([own.sum(-1) for own in parts], -1)
+
+    def _in_variances(self, squared_errors: Tensor) -> Tensor:
+        """Squared errors of encoded columns, each column's of the table as a share of its variance."""
+        assert self._variances is not None
+        variances = self._sums(torch.from_numpy(self._variances).to(squared_errors.device))
+        shares: Tensor = self._sums(squared_errors) / torch.where(variances > 0, variances, 1.0)
+        return shares.to(squared_errors.dtype)
+
+    def _with_those_left_out(self, values: Floats) -> Floats:
+        """A column for each of the table's, 0 for those that were left out (samples × columns)."""
+        assert self._table is not None
+        every = np.zeros((len(values), self.n_features_in_), values.dtype)
+        every[:, np.unique(self._table.column_of_)] = values
+        return every
 
     def _as_given(self, encoded: Any) -> Any:
         """What was computed for each encoded column as a table like the one that was fitted."""

@@ -328,7 +328,8 @@ class StackedAutoencoder(BaseAutoencoder):
         for k, estimator in enumerate(layers):
             own = [record for record in self.history_ if record["layer"] == k + 1]
             estimator._set_fitted(DeepAutoencoder([self.module_[k]]), own, [self._health[k]])
-        layers[0]._set_names(getattr(self, "feature_names_in_", None))._set_table(self._table)
+        layers[0]._set_names(getattr(self, "feature_names_in_", None))
+        layers[0]._set_table(self._table, self._variances)
         return layers
 
     # Applying ----------------------------------------------------------------------------------------
