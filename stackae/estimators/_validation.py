@@ -92,6 +92,12 @@ def check_X(  # noqa: N802
     if table is not None or columns or (reset and holds_other_than_numbers(X)):
         table = _fitted_encoder(X, columns) if table is None else table
         return _encoded(X, table, may_be_nan=reset or missing_values is not None)
+    if hasattr(X, "column_names") and holds_other_than_numbers(
+        X
+    ):  # of pyarrow, whose text may be read as numbers
+        raise DataTypeError(
+            "the model was fitted on numbers, got a table with columns of other types; encode them"
+        )
     refuse_silent_conversions(X)
     if hasattr(X, "sparse") and any(dtype.fill_value != 0 for dtype in X.dtypes):
         X = X.sparse.to_dense()  # a sparse matrix leaves out zeros only
@@ -123,7 +129,8 @@ def _encoded(X: Any, table: TableEncoder, *, may_be_nan: bool) -> Checked:
         raise DataTypeError("the model was fitted on a table; give a data frame")
     matrix = DenseMatrix(table.transform(X))
     matrix.table = table
-    _refuse_non_finite(matrix, table.get_feature_names_out(), may_be_nan=may_be_nan)
+    names = [str(table.table_[column].name) for column in table.column_of_]  # the user's own
+    _refuse_non_finite(matrix, np.array(names, dtype=object), may_be_nan=may_be_nan)
     return Checked(matrix, getattr(table, "feature_names_in_", None))
 
 

@@ -231,7 +231,11 @@ class TableEncoder(TransformerMixin, Constrained):
         """
         check_is_fitted(self)
         encoded = check_array(
-            X, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan", input_name="X"
+            X,
+            dtype=[np.float64, np.float32],
+            ensure_all_finite="allow-nan",
+            ensure_min_samples=0,
+            input_name="X",
         )
         fitted = self._fitted
         if encoded.shape[1] != fitted.n_encoded:
