@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from copy import copy
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,7 @@ class Matrix(ABC):
     is_mapped: ClassVar[bool] = False
     #: Whether some are integers that a float may round.
     of_long_integers: bool = False
-    #: The encoder of the table that it was made from; None where it was numbers.
+    #: The encoder of the table of which these are the encoded columns; None where it was numbers.
     table: Any = None
 
     shape: tuple[int, int]
@@ -51,9 +52,13 @@ class Matrix(ABC):
 
     def take(self, index: Index) -> Matrix:
         """The same, as a matrix; those on the disk are read."""
-        taken = DenseMatrix(self.gather(index))
-        taken.table = self.table
-        return taken
+        return DenseMatrix(self.gather(index)).of_table(self.table)
+
+    def of_table(self, table: Any) -> Self:
+        """The same values, encoded from a table by this encoder."""
+        same = copy(self)
+        same.table = table
+        return same
 
     def read(self, start: int, out: Floats) -> None:
         """Fill ``out`` with the samples from one on."""
@@ -61,7 +66,7 @@ class Matrix(ABC):
 
     @abstractmethod
     def beside(self, columns: Floats) -> Matrix:
-        """The same samples with more columns behind."""
+        """The same samples with more columns behind, which no encoder knows."""
 
     def blocks(self, dtype: npt.DTypeLike | None = np.float64) -> Iterator[Floats]:
         """All samples, contiguous and writable as torch wants them, in ``dtype`` or their own."""
@@ -132,7 +137,7 @@ class SparseMatrix(Matrix):
         return block
 
     def take(self, index: Index) -> SparseMatrix:
-        return SparseMatrix(self.matrix[index])
+        return SparseMatrix(self.matrix[index]).of_table(self.table)
 
     def beside(self, columns: Floats) -> SparseMatrix:
         from scipy.sparse import csr_array, hstack

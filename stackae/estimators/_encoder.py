@@ -20,7 +20,7 @@ from stackae.estimators._fitting import BaseAutoencoder
 from stackae.estimators._parameters import COMMON_CONSTRAINTS, TRAININGS
 from stackae.estimators._validation import Checked, Floats, Names, check_X, refuse_other_names
 from stackae.estimators.stacked import StackedAutoencoder
-from stackae.exceptions import DataError, ParameterError
+from stackae.exceptions import DataError, DataTypeError, ParameterError
 from stackae.fitting.context import FitContext
 from stackae.fitting.plan import Plan
 from stackae.fitting.planner import frozen_plan
@@ -131,7 +131,10 @@ class EncoderEstimator(BaseEncoder):
         if frozen is not None and missing is None and frozen.module_[0].parts.missing:
             missing = np.nan
         columns = getattr(self._given, "columns", None) if frozen is None else None
-        return check_X(self, X, reset=True, missing_values=missing, table=table, columns=columns)
+        checked = check_X(self, X, reset=True, missing_values=missing, table=table, columns=columns)
+        if frozen is not None and table is None and checked.X.table is not None:
+            raise DataTypeError("encoder= was fitted on numbers, and X is a table of more; give such numbers")
+        return checked
 
     def _fitted_encoder(
         self,

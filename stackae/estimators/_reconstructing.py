@@ -15,6 +15,7 @@ from stackae._utils.constraints import Integral
 from stackae.data.matrix import DenseMatrix, Matrix
 from stackae.data.statistics import column_means
 from stackae.estimators._base import BaseEncoder, Floats
+from stackae.estimators._tables import is_encoded
 from stackae.estimators._validation import check_X, refuse_other_names
 from stackae.exceptions import DataError, ParameterError
 from stackae.modules.autoencoder import DeepAutoencoder
@@ -40,7 +41,8 @@ class Reconstructing(BaseEncoder):
         Returns
         -------
         array of shape (n_samples, n_features)
-            In the units of the data given to ``fit``; a table like the one that was fitted, if it was one.
+            In the units of the data given to ``fit``; a table like the one that was fitted, if it was one, or
+            its encoded columns where the codes are a matrix with the ``table`` of the rows.
 
         Raises
         ------
@@ -50,7 +52,8 @@ class Reconstructing(BaseEncoder):
             Codes of another width, of other names, or values that are not finite.
         """
         check_is_fitted(self)
-        codes = check_X(self, X, reset=True)  # the columns are not those of the fit
+        # The columns are not those of the fit.
+        codes = check_X(self, X[:] if is_encoded(X) else X, reset=True)
         if codes.names is not None:
             rule = "the codes' columns should be those of get_feature_names_out()"
             refuse_other_names(codes.names, self.get_feature_names_out(), rule)
@@ -58,7 +61,7 @@ class Reconstructing(BaseEncoder):
             raise DataError(
                 f"X has {codes.X.shape[1]} features, but the codes have {self._n_features_out} features"
             )
-        return self._as_given(self._apply(codes.X, self._decode_features, self.module_.n_inputs))
+        return self._as_given(self._apply(codes.X, self._decode_features, self.module_.n_inputs), X)
 
     def reconstruct(self, X: Any) -> Any:
         """Encode and decode samples: what the model makes of them, in their own units.
@@ -70,9 +73,10 @@ class Reconstructing(BaseEncoder):
         Returns
         -------
         array of shape (n_samples, n_features)
+            A table like the one that was fitted, if it was one; its encoded columns where ``X`` holds them.
         """
         back = self._apply(self._checked(X), lambda module, x: module(x), self.module_.n_inputs)
-        return self._as_given(back)
+        return self._as_given(back, X)
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
         """Draw new rows: codes from the prior of the last layer's code or penalty, decoded.
@@ -122,7 +126,7 @@ class Reconstructing(BaseEncoder):
         -------
         array of shape (n_samples, n_features)
             Without missing cells. A table where the estimator was fitted on one; its columns that are not
-            reconstructed (identifiers, texts) stay as they are.
+            reconstructed (identifiers, texts) stay as they are. Encoded columns where ``X`` holds them.
 
         Raises
         ------
@@ -141,7 +145,8 @@ class Reconstructing(BaseEncoder):
             return torch.where(x.isnan(), reconstruction, x)
 
         encoded = self._apply(matrix, filled, self.module_.n_inputs)
-        return encoded if self._table is None else fill_gaps(X, self._table.inverse_transform(encoded))
+        filled_in = self._as_given(encoded, X)
+        return encoded if filled_in is encoded else fill_gaps(X, filled_in)
 
     def score_samples(self, X: Any) -> Floats:
         """The negative squared reconstruction error of each row: higher is more like the training data.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from stackae.data.matrix import Matrix
 from stackae.tables import TableEncoder, TableInfo
 
 Floats = npt.NDArray[np.floating]
@@ -64,6 +66,27 @@ class OnTables:
         every[:, np.unique(self._table.column_of_)] = values
         return every
 
-    def _as_given(self, encoded: Any) -> Any:
-        """What was computed for each encoded column as a table like the one that was fitted."""
-        return encoded if self._table is None else self._table.inverse_transform(encoded)
+    def _as_given(self, encoded: Any, X: Any = None) -> Any:
+        """What was computed for each encoded column as a table like the one that was fitted; as it is where
+        ``X``, of which it was computed, was an encoded table."""
+        if self._table is None or is_encoded(X):
+            return encoded
+        return self._table.inverse_transform(encoded)
+
+
+def is_encoded(X: Any) -> bool:
+    """Whether these are the encoded columns of a table, or codes of them."""
+    return isinstance(X, Matrix) and X.table is not None
+
+
+def are_the_same(one: TableEncoder, other: TableEncoder) -> bool:
+    """Whether two fitted encoders make the same of every table."""
+    if one is other:
+        return True
+    (values, arrays), (other_values, other_arrays) = one.to_json(), other.to_json()
+    told, other_told = (json.dumps(own, sort_keys=True) for own in (values, other_values))
+    return (
+        told == other_told
+        and arrays.keys() == other_arrays.keys()
+        and all(np.array_equal(array, other_arrays[name]) for name, array in arrays.items())
+    )

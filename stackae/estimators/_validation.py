@@ -17,6 +17,7 @@ from stackae.data.mapped import MappedMatrix, lies_in_a_file, release
 from stackae.data.matrix import DenseMatrix, Matrix, SparseMatrix
 from stackae.data.named_matrix import NamedMatrix
 from stackae.estimators._conversions import listed, refuse_silent_conversions, warn_of_rounding
+from stackae.estimators._tables import are_the_same, is_encoded
 from stackae.exceptions import DataError, DataTypeError, ParameterError
 from stackae.tables import TableEncoder, as_table, holds_other_than_numbers
 
@@ -53,15 +54,16 @@ def check_X(  # noqa: N802
     ----------
     estimator : BaseEstimator
         It is not written; its ``n_features_in_`` and ``feature_names_in_`` are compared (``reset=False``).
-    X : array-like, sparse matrix, MappedMatrix or NamedMatrix of shape (n_samples, n_features)
+    X : array-like, sparse matrix, Matrix or NamedMatrix of shape (n_samples, n_features)
+        A matrix with a ``table`` holds the encoded columns of one; its encoder is taken for that of the fit.
     reset : bool
         Whether it is for a new fit.
     missing_values : float or None, default=None
         What stands for a missing cell; NaN where it is another number, too. None: no cell may be missing, but
         in tables for a new fit.
     table : TableEncoder or None, default=None
-        Of the fit, where that was on a table. A new fit on a table of other than numbers makes one: it is
-        ``table`` of the matrix.
+        Of the fit, where that was on a table. A new fit on a table of other than numbers makes one, and one
+        on an encoded table has its own: it is ``table`` of the matrix.
     columns : dict, TableEncoder or None, default=None
         For a new fit: the kinds of a table's columns, or the encoder, unfitted. Only a table will do then.
 
@@ -74,7 +76,7 @@ def check_X(  # noqa: N802
     Raises
     ------
     DataTypeError
-        Text, dates, categories or masked cells.
+        Text, dates, categories or masked cells; a table that was encoded otherwise than in the fit.
     DataError
         Values that are infinite, missing, or over half of float32's range, with row and column; and whatever
         else scikit-learn refuses: shapes, complex values, other column names.
@@ -89,9 +91,15 @@ def check_X(  # noqa: N802
     if reset:
         estimator = _blank(estimator)
     X = X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else X
+    if is_encoded(X):
+        encoded = _as_of_the_fit(X, table, columns, reset=reset)
+        return _checked_table(encoded, may_be_nan=reset or missing_values is not None)
     if table is not None or columns or (reset and holds_other_than_numbers(X)):
+        if isinstance(X, NamedMatrix):
+            raise DataTypeError("the model was fitted on a table; give a data frame")
         table = _fitted_encoder(X, columns) if table is None else table
-        return _encoded(X, table, may_be_nan=reset or missing_values is not None)
+        encoded = DenseMatrix(table.transform(X)).of_table(table)
+        return _checked_table(encoded, may_be_nan=reset or missing_values is not None)
     if hasattr(X, "column_names") and holds_other_than_numbers(
         X
     ):  # of pyarrow, whose text may be read as numbers
@@ -119,19 +127,44 @@ def _fitted_encoder(X: Any, columns: dict[Any, str] | TableEncoder | None) -> Ta
             f"columns= speaks of a table, got {type(X).__name__}; give a data frame of pandas, polars or"
             " pyarrow"
         )
+    return _asked_for(columns).fit(X)
+
+
+def _asked_for(columns: dict[Any, str] | TableEncoder | None) -> TableEncoder:
     encoder: TableEncoder = clone(columns) if isinstance(columns, TableEncoder) else TableEncoder(columns)
-    return encoder.fit(X)
+    return encoder
 
 
-def _encoded(X: Any, table: TableEncoder, *, may_be_nan: bool) -> Checked:
-    """A table as a matrix, by the encoder of the fit."""
-    if isinstance(X, NamedMatrix):
-        raise DataTypeError("the model was fitted on a table; give a data frame")
-    matrix = DenseMatrix(table.transform(X))
-    matrix.table = table
+def _as_of_the_fit(
+    X: Matrix, table: TableEncoder | None, columns: dict[Any, str] | TableEncoder | None, *, reset: bool
+) -> Matrix:
+    """A table that was encoded, with the encoder of the fit, which must be its own."""
+    if table is None:
+        if not reset:
+            raise DataTypeError("the model was fitted on numbers, and X is an encoded table; give X[:]")
+        if columns and X.table.get_params() != _asked_for(columns).get_params():
+            raise ParameterError("X was encoded in another way than columns= says; give the table itself")
+        return X
+    if not are_the_same(X.table, table):
+        raise DataTypeError(
+            "X was encoded by another TableEncoder than the table that the model was fitted on; give the"
+            " table itself"
+        )
+    return X if X.table is table else X.of_table(table)
+
+
+def _checked_table(encoded: Matrix, *, may_be_nan: bool) -> Checked:
+    """An encoded table, and the names of the table's columns."""
+    table = encoded.table
+    if not len(encoded):
+        raise DataError("the table has no rows; give at least one")
+    if len(table.column_of_) != encoded.shape[1]:
+        raise DataError(
+            f"X must have the {len(table.column_of_)} columns of its encoder, got {encoded.shape[1]}"
+        )
     names = [str(table.table_[column].name) for column in table.column_of_]  # the user's own
-    _refuse_non_finite(matrix, np.array(names, dtype=object), may_be_nan=may_be_nan)
-    return Checked(matrix, getattr(table, "feature_names_in_", None))
+    _refuse_non_finite(encoded, np.array(names, dtype=object), may_be_nan=may_be_nan)
+    return Checked(encoded, getattr(table, "feature_names_in_", None))
 
 
 def _blank(estimator: BaseEstimator) -> BaseEstimator:

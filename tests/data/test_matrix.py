@@ -80,3 +80,10 @@ def test_read_only_memory_is_copied_for_torch_and_not_written():
     for block in DenseMatrix(array).blocks(dtype=None):
         block[:] = 0
     np.testing.assert_array_equal(array, X)
+
+
+def test_taken_samples_are_of_the_same_table_and_more_columns_are_of_none(matrix):
+    encoded = matrix.of_table("an encoder")
+    assert (encoded.take(np.array([3, 1])).table, matrix.table) == ("an encoder", None)
+    np.testing.assert_array_equal(encoded[:], X)
+    assert encoded.beside(X).table is None
