@@ -92,12 +92,22 @@ def _is_na(cell: Any) -> bool:
 
 
 def _is_numeric(column: nw.Series[Any]) -> bool:
-    if column.dtype == nw.Object:
+    if _dtype(column) == nw.Object:
         return all(cell is None or isinstance(cell, Number) or _is_na(cell) for cell in column.to_list())
     if column.dtype == nw.Unknown:  # as sparse columns of pandas, and complex ones
         dtype = getattr(column.to_native(), "dtype", None)
         return getattr(getattr(dtype, "subtype", dtype), "kind", "O") in "biufc"
     return bool(column.dtype.is_numeric()) or column.dtype == nw.Boolean
+
+
+def _dtype(column: nw.Series[Any]) -> Any:
+    """A column's type. Of pandas' objects narwhals looks at the first hundred: gaps alone are text to it."""
+    if column.dtype == nw.String and column.implementation.is_pandas():
+        native = column.to_native()
+        pandas = column.implementation.to_native_namespace()
+        if native.dtype == object and pandas.api.types.infer_dtype(native) not in ("string", "empty"):
+            return nw.Object()
+    return column.dtype
 
 
 def refuse_names(names: list[Any]) -> None:
@@ -128,7 +138,7 @@ def columns_of(table: nw.DataFrame[Any]) -> Iterator[tuple[Name, nw.Series[Any]]
 
 def dtype_of(series: nw.Series[Any]) -> Dtype:
     """What is needed to make a column of the same type again."""
-    dtype = series.dtype
+    dtype = _dtype(series)
     found: Dtype = {"name": type(dtype).__name__, "native": _called(series)}
     if isinstance(dtype, (nw.Datetime, nw.Duration)):
         found["unit"] = dtype.time_unit
@@ -155,7 +165,7 @@ def read(name: Name, series: nw.Series[Any]) -> Cells:
 
 
 def _read(name: Name, series: nw.Series[Any]) -> Cells:
-    dtype = series.dtype
+    dtype = _dtype(series)
     if dtype == nw.Object and series.implementation.is_pandas():
         return _of_objects(name, series.to_native())
     if _called(series).startswith("Sparse"):
@@ -191,6 +201,8 @@ def _called(series: nw.Series[Any]) -> str:
 
 def _floats(series: nw.Series[Any]) -> Any:
     """Numbers or truth values as float64, NaN for gaps."""
+    if series.implementation.is_pyarrow():  # which refuses what a float rounds
+        return np.asarray(series.to_native().cast("float64", safe=False), np.float64)
     return np.asarray(series.cast(nw.Float64).to_numpy(), np.float64)
 
 

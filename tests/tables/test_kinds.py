@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from stackae import TableEncoder
+from stackae.exceptions import DataTypeError, StackaeWarning
+from stackae.tables import holds_other_than_numbers
 
 RNG = np.random.default_rng(0)
 N = 2000
@@ -103,3 +108,36 @@ def test_like_texts_have_like_codes():
     )
     assert np.linalg.norm(maple - maples) < np.linalg.norm(maple - willow)
     assert encoder.inverse_transform([maple])["x"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("cell", "kind", "of_numbers"),
+    [
+        (lambda k: k * 1.5, "number", True),
+        (lambda k: dt.time(k % 24, k % 60), "date", False),
+        (lambda k: k % 3 == 0, "binary", True),
+        (lambda k: "abc"[k % 3], "category", False),
+    ],
+)
+def test_objects_are_looked_at_beyond_a_hundred_gaps(cell, kind, of_numbers):
+    frame = pd.DataFrame({"a": pd.Series([None] * 150 + [cell(k) for k in range(90)], dtype=object)})
+    encoder = TableEncoder().fit(frame)
+    assert encoder.table_[0].kind == kind
+    assert holds_other_than_numbers(frame) != of_numbers
+    back = encoder.inverse_transform(encoder.transform(frame))
+    assert back.a[150:].tolist() == frame.a[150:].tolist()
+
+
+def test_objects_of_another_type_beyond_a_hundred_texts_are_refused():
+    frame = pd.DataFrame({"a": pd.Series(["x", "y"] * 75 + [1.5, 2.5], dtype=object)})
+    with pytest.raises(DataTypeError, match=r"column 'a' holds values of several types \(float, str\)"):
+        TableEncoder().fit(frame)
+
+
+def test_whole_numbers_that_floats_round_are_warned_of_whatever_the_library():
+    numbers = 2**60 + 7 * np.arange(50) ** 2
+    frame = pd.DataFrame({"a": numbers, "b": ["x", "y"] * 25})
+    for table in (frame, pl.from_pandas(frame), pa.Table.from_pandas(frame)):
+        with pytest.warns(StackaeWarning, match=r"column 'a': whole numbers over 2\*\*53 are rounded"):
+            encoded = TableEncoder().fit_transform(table)
+        np.testing.assert_array_equal(encoded[:, 0], numbers.astype(float))
