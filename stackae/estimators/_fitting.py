@@ -42,8 +42,8 @@ class BaseAutoencoder(Reconstructing):
         X : array-like or sparse matrix of shape (n_samples, n_features)
             A memory map, as ``np.load(path, mmap_mode="r")`` gives it, is not loaded where it takes more than
             ``max_memory``, nor are the rows of :func:`stackae.data.load_data`. A sparse matrix is made dense
-            a batch at a time. A matrix whose ``table`` is a fitted encoder is the table that it
-            was encoded from.
+            a batch at a time. A matrix whose ``table`` is a fitted encoder, as
+            :func:`stackae.tables.encode_stream` gives it, is the table that it was encoded from.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             With ``layers="auto"``: labels or numbers by which depths are compared, -1 or NaN for samples
             without one. Otherwise ignored.

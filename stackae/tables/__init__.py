@@ -2,6 +2,14 @@
 
 from stackae._utils.table_summary import TableInfo
 from stackae.tables._reading import as_table, fill_gaps, holds_other_than_numbers
+from stackae.tables._streaming import encode_stream
 from stackae.tables.encoder import TableEncoder
 
-__all__ = ["TableEncoder", "TableInfo", "as_table", "fill_gaps", "holds_other_than_numbers"]
+__all__ = [
+    "TableEncoder",
+    "TableInfo",
+    "as_table",
+    "encode_stream",
+    "fill_gaps",
+    "holds_other_than_numbers",
+]

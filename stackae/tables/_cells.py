@@ -43,12 +43,15 @@ class Cells(NamedTuple):
         int64 for levels, else float64, NaN for a gap.
     levels : tuple
         The different values of a column of text, categories or truth values.
+    first_row : int, default=0
+        The row of the first cell, for messages.
     """
 
     name: Name
     form: Form
     values: Floats | Codes
     levels: tuple[Level, ...] = ()
+    first_row: int = 0
 
     @property
     def gaps(self) -> npt.NDArray[np.bool_]:
@@ -62,6 +65,17 @@ class Cells(NamedTuple):
             return _NOUNS.get(self.form, "gaps")
         kinds = {type(level) for level in self.levels}
         return "truth values" if kinds == {bool} else "text" if str in kinds else "numbers"
+
+
+class UnseenValues(StackaeWarning):
+    """Cells of a column hold values that the fit has not seen."""
+
+    def __init__(self, name: Name, n_cells: int, example: Level) -> None:
+        self.name, self.n_cells = name, n_cells
+        super().__init__(
+            f"column {name!r}: {n_cells:,} cells hold values that fit has not seen, such as {example!r}, and"
+            " are taken as missing"
+        )
 
 
 def missing(name: Name, n_samples: int) -> Cells:
@@ -111,12 +125,7 @@ def warn_of_unknown(cells: Cells, codes: Codes) -> None:
     if unknown.any():
         levels = as_levels(cells)
         example = levels.levels[int(levels.values[np.argmax(unknown)])]
-        warnings.warn(
-            f"column {cells.name!r}: {int(unknown.sum()):,} cells hold values that fit has not seen, such as"
-            f" {example!r}, and are taken as missing",
-            StackaeWarning,
-            stacklevel=6,
-        )
+        warnings.warn(UnseenValues(cells.name, int(unknown.sum()), example), stacklevel=6)
 
 
 def as_numbers(cells: Cells, form: Form = "numbers") -> Floats:
@@ -149,7 +158,7 @@ def as_instants(cells: Cells, form: Form = "instants") -> Floats:
     instants = iso_instants(cells.levels)
     for level, instant in zip(cells.levels, instants, strict=True):
         if np.isnan(instant):
-            row = int(np.argmax(cells.values == cells.levels.index(level)))
+            row = cells.first_row + int(np.argmax(cells.values == cells.levels.index(level)))
             raise DataTypeError(
                 f"column {cells.name!r} must hold dates, got the text {level!r} in row {row}; write dates as"
                 " 2024-12-31 or 2024-12-31 23:59:59"
@@ -172,10 +181,11 @@ def iso_instants(levels: Sequence[Level]) -> Floats:
 
 def wrong(cells: Cells, rule: str) -> DataTypeError:
     """The refusal of cells of another type, with the first of them."""
-    row = int(np.argmin(cells.gaps))
-    example = f" {cells.levels[int(cells.values[row])]!r}" if cells.form == "levels" else ""
+    place = int(np.argmin(cells.gaps))
+    example = f" {cells.levels[int(cells.values[place])]!r}" if cells.form == "levels" else ""
     return DataTypeError(
-        f"column {cells.name!r}: {rule}, got {cells.noun}{example} in row {row}; convert the column first"
+        f"column {cells.name!r}: {rule}, got {cells.noun}{example} in row {cells.first_row + place}; convert"
+        " the column first"
     )
 
 
@@ -183,8 +193,9 @@ def _refuse_infinite(cells: Cells) -> Floats:
     values = np.asarray(cells.values, np.float64)
     infinite = np.isinf(values)
     if infinite.any():
-        row = int(np.argmax(infinite))
+        place = int(np.argmax(infinite))
         raise DataError(
-            f"column {cells.name!r} holds {values[row]:g} in row {row}; make it a gap, or drop such rows"
+            f"column {cells.name!r} holds {values[place]:g} in row {cells.first_row + place}; make it a gap,"
+            " or drop such rows"
         )
     return values

@@ -192,9 +192,13 @@ class TableEncoder(TransformerMixin, Constrained):
             Columns are missing, or cells are of another type than was fitted, or infinite.
         """
         check_is_fitted(self)
+        return self._transformed(X)
+
+    def _transformed(self, X: Any, first_row: int = 0) -> Floats:
+        """What :meth:`transform` gives for a table, or for its rows from one on."""
         table, fitted = as_table(X), self._fitted
         if table is not None and fitted.library:
-            return fitted.encode(len(table), self._cells(table))
+            return fitted.encode(len(table), self._cells(table, first_row))
         for name, series in () if table is None else columns_of(table):
             as_numbers(read(name, series))  # or refused by name
         array = as_array(self, X, reset=False)
@@ -204,13 +208,14 @@ class TableEncoder(TransformerMixin, Constrained):
             return fitted.encode(len(array), named)
         return mapped(array, fitted, back=False)
 
-    def _cells(self, table: Any) -> Iterator[Cells]:
+    def _cells(self, table: Any, first_row: int) -> Iterator[Cells]:
         """The cells of fitted columns that are not left out, in their order."""
         given = dict(columns_of(table))
         if absent := [name for name in self._fitted.names if name not in given]:
             raise DataError(f"the table has no column {listed(absent)}, which the encoder was fitted with")
         for name, column in zip(self._fitted.names, self._fitted.columns, strict=True):
-            yield read(name, given[name]) if column.n_encoded else missing(name, len(table))
+            cells = read(name, given[name]) if column.n_encoded else missing(name, len(table))
+            yield cells._replace(first_row=first_row)
 
     def inverse_transform(self, X: Any) -> Any:
         """The nearest table to an array.
