@@ -42,7 +42,7 @@ class Application:
         options: Mapping[str, Any],
         destinations: Sequence[Path],
     ) -> None:
-        self.source = Source.of({**options, "data": data_of(run, options["data"])})
+        self.source = Source.of({**options, "data": data_of(run, options["data"])}).with_gaps_of(run)
         for path in destinations:
             check_destination(path, ids=self.source.id is not None)
         self.model = load(run, device)
@@ -57,8 +57,8 @@ class Application:
     @property
     def feature_names(self) -> list[str]:
         """The columns' names, made up where there are none."""
-        n_features = self.model.n_features_in_
-        return self.data.feature_names or [f"x{k}" for k in range(n_features)]
+        names = getattr(self.model, "feature_names_in_", self.data.feature_names)
+        return [f"x{k}" for k in range(self.model.n_features_in_)] if names is None else list(names)
 
     def write(self, path: Path, table: Any, names: Sequence[str], what: str = "") -> None:
         """Write what came of the rows, their ids before it; say where, if it is told what that is."""

@@ -41,8 +41,46 @@ data_beside_run = click.argument("data", required=False, metavar="[DATA]", type=
 run_argument = click.argument("run", metavar="RUN", type=click.Path())
 
 
+class Delimiter(click.ParamType):  # type: ignore[type-arg]
+    """A character, or the name of one that shells do not like."""
+
+    name = "delimiter"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """The character."""
+        return str({"tab": "\t", "\\t": "\t", "space": " "}.get(value, value))
+
+
+class ColumnKind(click.ParamType):  # type: ignore[type-arg]
+    """``NAME=KIND``: what a column of a table is."""
+
+    name = "column"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """The same, or a refusal."""
+        name, _, kind = value.rpartition("=")
+        if not name or kind not in _COLUMN_KINDS:
+            self.fail(f"{value!r} is not NAME=KIND; kinds are {', '.join(_COLUMN_KINDS)}", param, ctx)
+        return str(value)
+
+
+_COLUMN_KINDS = ("number", "binary", "category", "date", "text", "drop")
+
+
+def columns_option(function: F) -> F:
+    """``--column``: what columns of a table are."""
+    return click.option(
+        "--column",
+        "columns",
+        multiple=True,
+        type=ColumnKind(),
+        metavar="NAME=KIND",
+        help=f"What a column is: {', '.join(_COLUMN_KINDS)} (repeatable) [default: as it looks].",
+    )(function)
+
+
 def data_options(function: F) -> F:
-    """How DATA is read: ``--drop``, ``--id``, ``--header``, ``--data-home``."""
+    """How DATA is read: ``--drop``, ``--id``, ``--header``, ``--delimiter``, ``--data-home`` and so on."""
     for option in (
         click.option(
             "--data-home",
@@ -51,10 +89,28 @@ def data_options(function: F) -> F:
             help="Where the files of mnist and fashion-mnist lie [default: $STACKAE_DATA_HOME, else a"
             " download].",
         ),
+        click.option("--encoding", metavar="NAME", help="The encoding of text [default: as it looks]."),
+        click.option(
+            "--na",
+            multiple=True,
+            metavar="VALUE",
+            help="A cell of text that stands for a gap, as empty cells, NA and nan do (repeatable).",
+        ),
+        click.option(
+            "--decimal",
+            type=click.Choice([".", ","]),
+            help="The decimal sign of text [default: as it looks].",
+        ),
+        click.option(
+            "--delimiter",
+            type=Delimiter(),
+            metavar="CHARACTER",
+            help="What is between the cells of text: a character, tab or space [default: as it looks].",
+        ),
         click.option(
             "--header/--no-header",
             default=None,
-            help="Whether the first row of a .csv file names the columns [default: as it looks].",
+            help="Whether the first row of text names the columns [default: as it looks].",
         ),
         click.option(
             "--id",

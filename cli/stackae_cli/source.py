@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import click
 
@@ -29,7 +29,13 @@ class Source:
     labels, id : str or None
         The columns that are no features; ``labels`` may be a file.
     header : bool or None
-        Whether the first row of a ``.csv`` file names the columns; None: as it looks.
+        Whether the first row of text names the columns; None: as it looks.
+    delimiter, decimal, encoding : str or None
+        How text is written; None: as it looks.
+    na : tuple of str
+        Cells that stand for a gap too.
+    columns : tuple of str
+        What columns are, as NAME=KIND.
     """
 
     data: str
@@ -38,19 +44,19 @@ class Source:
     labels: str | None = None
     id: str | None = None
     header: bool | None = None
+    delimiter: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+    na: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
         """What options, or a run's configuration, say of it."""
         known = {field.name: options[field.name] for field in fields(cls) if field.name in options}
         home = known.get("data_home")
-        return cls(
-            **{
-                **known,
-                "data_home": None if home is None else Path(home),
-                "drop": tuple(known.get("drop", ())),
-            }
-        )
+        several = {name: tuple(known.get(name, ())) for name in ("drop", "na", "columns")}
+        return cls(**{**known, **several, "data_home": None if home is None else Path(home)})
 
     @property
     def data_set(self) -> str | None:
@@ -67,6 +73,11 @@ class Source:
             return self
         kept = kept_columns(run).get("labels")
         return self if kept is None else replace(self, labels=kept)
+
+    def with_gaps_of(self, run: str) -> Self:
+        """The same where cells are named that stand for gaps; else with those that a run was told of."""
+        kept = _kept(run, "na").get("na", ())
+        return self if self.na or self.data_set is not None else replace(self, na=tuple(kept))
 
     def read(
         self,
@@ -88,22 +99,44 @@ class Source:
             ``max_memory`` and ``cache_folder`` of :func:`stackae.data.load_data`.
         """
         from stackae.data import load_data
+        from stackae.data.dialects import TableStream
 
         names = None if model is None else getattr(model, "feature_names_in_", None)
         drop = self.drop
         if names is None:
             apart = ((self.labels, labels), (self.id, ids))
             drop += tuple(name for name, wanted in apart if name and _is_column(name) and not wanted)
-        return load_data(
+        data = load_data(
             self.data,
             data_home=self.data_home,
             drop=drop,
             labels=self.labels if labels else None,
             ids=self.id if ids else None,
             features=None if names is None else [str(name) for name in names],
-            header=self.header,
+            as_table=self._as_table(model),
+            **{name: getattr(self, name) for name in ("header", "delimiter", "decimal", "encoding", "na")},
             **memory,
         )
+        return self._encoded(data, model, **memory) if isinstance(data.X, TableStream) else data
+
+    def _encoded(self, data: DataSet, model: BaseEncoder | None, **memory: Any) -> DataSet:
+        """A table that is larger than memory, as the model's encoder makes it, or a new one."""
+        from stackae import TableEncoder
+        from stackae.tables import encode_stream
+
+        encoder = TableEncoder(self.kinds) if model is None else model.table_encoder_
+        return replace(data, X=encode_stream(cast(Any, data.X), encoder=encoder, **memory))
+
+    def _as_table(self, model: BaseEncoder | None) -> bool | None:
+        """Whether DATA must be a table: as the model was fitted, or columns are said to be something."""
+        if model is not None:
+            return hasattr(model, "table_")
+        return True if self.columns else None
+
+    @property
+    def kinds(self) -> dict[str, str] | None:
+        """What columns are said to be, as estimators take it."""
+        return dict(pair.rpartition("=")[::2] for pair in self.columns) or None
 
     def test_half(self) -> Source:
         """The test rows of the data set that is named."""
@@ -145,13 +178,16 @@ def data_of(run: str, data: str | None) -> str:
 
 def kept_columns(run: str) -> dict[str, str]:
     """The columns of labels and ids that a run keeps, or the one that it is made from."""
+    kept = _kept(run, "labels", "id")
+    return {name: value for name, value in kept.items() if isinstance(value, str) and _is_column(value)}
+
+
+def _kept(run: str, *names: str) -> dict[str, Any]:
+    """What a run's configuration says of some options, or that of the one that it is made from."""
     config = config_of(run)
     before = config.get("run")
-    named = kept_columns(before) if isinstance(before, str) and before != run else {}
-    own = {name: config.get(name) for name in ("labels", "id")}
-    return named | {
-        name: value for name, value in own.items() if isinstance(value, str) and _is_column(value)
-    }
+    own = {name: config[name] for name in names if config.get(name)}
+    return (_kept(before, *names) if isinstance(before, str) and before != run else {}) | own
 
 
 def config_of(run: str) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def as_table(path: StrPath, table: pa.Table, columns: Columns) -> Table:
     else:
         check_shape(path, (table.num_rows, len(features)))
         X = np.empty((table.num_rows, len(features)), dtype)
-        _fill(path, X, features, table)
+        fill(path, X, features, table)
     y = None if columns.label is None else as_labels(path, columns.label, table.column(columns.label))
     ids = None if columns.id is None else _ids(path, table.column(columns.id))
     return Table(X, features, y, ids, columns.ignored)
@@ -138,12 +138,13 @@ def copy_parquet(path: StrPath, parquet: Any, features: Sequence[str], out: np.n
     start = 0
     for batch in parquet.iter_batches(_ROWS_AT_ONCE, columns=list(features)):
         part = out[start : start + len(batch)]
-        _fill(path, part, features, pa.Table.from_batches([batch]))
+        fill(path, part, features, pa.Table.from_batches([batch]))
         release(part)
         start += len(batch)
 
 
-def _fill(path: StrPath, X: np.ndarray, features: Sequence[str], table: Any) -> None:
+def fill(path: StrPath, X: np.ndarray, features: Sequence[str], table: Any) -> None:
+    """Fill a matrix with columns of numbers, NaN where there is none."""
     for position, name in enumerate(features):
         X[:, position] = _numbers(path, name, table.column(name))
 

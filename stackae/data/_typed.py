@@ -29,10 +29,15 @@ _NAMES_COLUMNS = r"\.(parquet|arrow|feather|ipc|jsonl|ndjson)(\.(gz|zst|bz2))?\Z
 def read_typed(path: StrPath, spec: TableSpec) -> Table:
     """Read a file in any dialect or format."""
     table, dialect = read_as(path, **asked_of(spec))
-    found = as_table(path, table, choose_typed(path, table, dialect, spec))
+    columns = choose_typed(path, table.schema, dialect, spec, table)
+    return finished(path, as_table(path, table, columns), dialect)
+
+
+def finished(path: StrPath, found: Table, dialect: Dialect) -> Table:
+    """The same with labels as they are written, and without names where a matrix has none."""
     if found.y is not None and dialect.format not in _TYPED:
         found = replace(found, y=labels_of(path, found.y.tolist()))
-    nameless = dialect.header is False and isinstance(found.X, np.ndarray)
+    nameless = dialect.header is False and not hasattr(found.X, "schema")
     return replace(found, feature_names=None) if nameless else found
 
 
@@ -45,17 +50,23 @@ def asked_of(spec: TableSpec) -> dict[str, Any]:
     }
 
 
-def choose_typed(path: StrPath, table: pa.Table, dialect: Dialect, spec: TableSpec) -> Columns:
-    """Choose the features among typed columns; the names of rows, which have no name themselves, are none."""
-    names = table.schema.names
+def choose_typed(
+    path: StrPath, schema: pa.Schema, dialect: Dialect, spec: TableSpec, table: pa.Table | None = None
+) -> Columns:
+    """Choose the features among typed columns; the names of rows, which have no name themselves, are none.
+
+    Without the cells, a first column without a name is taken for such names.
+    """
+    names = schema.names
     places = find_columns(path, names, spec)
     named = {*places.features, places.label, places.id}
-    if dialect.index and 0 in named and spec.features is None and _all_differ(table.column(0)):
+    may_be_index = dialect.index and 0 in named and spec.features is None
+    if may_be_index and (table is None or _all_differ(table.column(0))):
         if places.features == [0]:
             raise refusal(path, "no columns but the names of rows", mend="name the first column")
         others = [place for place in places.features if place != 0]
         places = places._replace(features=others, ignored=(names[0], *places.ignored))
-    return choose_features(path, table.schema, names, places, table.num_rows, spec, cells=table)
+    return choose_features(path, schema, names, places, dialect.n_rows, spec, cells=table)
 
 
 def _all_differ(column: Any) -> bool:

@@ -31,7 +31,8 @@ class DataSet:
     ----------
     X : ndarray or MappedMatrix of shape (n_samples, n_features), float32 or float64; or pyarrow.Table
         The rows, perhaps a read-only memory map; MappedMatrix where they come in shards, or are too large for
-        the memory: what estimators read in blocks. A table where columns hold text, dates or the like.
+        the memory: what estimators read in blocks. A table where columns hold text, dates or the like; a
+        :class:`stackae.data.dialects.TableStream` where that is too large.
     y : ndarray of shape (n_samples,) or None
         The labels.
     feature_names : list of str or None
@@ -54,7 +55,7 @@ class DataSet:
     @property
     def named_samples(self) -> np.ndarray | MappedMatrix | NamedMatrix | pa.Table:
         """``X``, with the columns' names where it has some: what an estimator is given."""
-        if self.feature_names is None or is_typed(self.X):
+        if self.feature_names is None or is_typed(self.X) or getattr(self.X, "table", None) is not None:
             return self.X
         return NamedMatrix(self.X, self.feature_names)
 
@@ -62,12 +63,18 @@ class DataSet:
     def gaps(self) -> npt.NDArray[np.intp]:
         """How many cells of each column are missing (n_features,)."""
         X: Any = self.X
+        if hasattr(X, "dialect"):
+            return np.array([X.dialect.gaps.get(name, 0) for name in X.schema.names])
         if is_typed(X):
             return np.array([_n_missing(column) for column in X.columns])
         counts = np.zeros(X.shape[1], np.intp)
         for start in range(0, len(X), _ROWS_AT_ONCE):
             counts += np.isnan(X[start : start + _ROWS_AT_ONCE]).sum(0)
-        return counts
+        if getattr(X, "table", None) is None:
+            return counts
+        of_columns = np.zeros(X.table.n_features_in_, np.intp)
+        np.maximum.at(of_columns, X.table.column_of_, counts)
+        return of_columns
 
     def take(self, index: npt.NDArray[np.intp]) -> DataSet:
         """Some of the samples, by their numbers, in memory."""

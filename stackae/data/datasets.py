@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from stackae._utils.memory import parse_memory
+from stackae.data._large import is_read_in_blocks, read_large
 from stackae.data._table import StrPath, Table, TableSpec, find_columns, refusal
 from stackae.data.data_set import DataSet
 from stackae.data.readers import read_labels, read_table
@@ -105,7 +106,8 @@ def load_data(
         As for :func:`read_table`.
     max_memory : int, str or None, default=None
         What the rows may take in memory, in bytes or as ``"1GB"``. Larger ``.npy`` files are read from where
-        they lie, larger Parquet files are copied once to ``cache_folder``. None: half of the machine's.
+        they lie; of larger tables the numbers are copied once to ``cache_folder``, and those with other
+        columns are a :class:`stackae.data.dialects.TableStream`. None: half of the machine's.
     cache_folder : str, path-like or None, default=None
         None: the system's folder for temporary files.
 
@@ -181,10 +183,13 @@ def _load_file(
         raise FileNotFoundError(f"{path}: neither a file nor a data set; the data sets are {known}")
     if os.path.isdir(path):
         return _in_shards(path, spec, labels, memory, cache_folder)
-    is_large = may_be_large(path) and _MOST_EXPANSION * os.path.getsize(path) > memory
-    if is_large and (spec.labels, spec.ids, labels) == (None, None, None):
+    is_large = _MOST_EXPANSION * os.path.getsize(path) > memory
+    if is_large and may_be_large(path) and (spec.labels, spec.ids, labels) == (None, None, None):
         return _in_shards([path], spec, labels, memory, cache_folder)
-    table = read_table(path, **vars(spec))
+    if is_large and is_read_in_blocks(path):
+        table = read_large(path, spec, memory, cache_folder)
+    else:
+        table = read_table(path, **vars(spec))
     return _data_set(table, labels, spec, path, os.path.basename(path))
 
 

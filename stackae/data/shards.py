@@ -6,14 +6,19 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from stackae.data._dialect import Dialect
+from stackae.data._large import select
 from stackae.data._npy import map_npy
 from stackae.data._parquet import choose_columns, copy_parquet, open_parquet
 from stackae.data._table import StrPath, Table, TableSpec, check_shape, refusal
+from stackae.data.dialects import TableStream, stream_as
 from stackae.data.mapped import MappedMatrix, scratch_array
 
+_BLOCK = 2**26  # bytes of typed columns read at once, at most
 _ENDINGS = (".npy", ".parquet")
 
 
@@ -95,6 +100,8 @@ def _read_parquet(
                 raise refusal(path, what, mend="parts of one table have the same columns in the same order")
         shape = (sum(chosen.n_samples for chosen in columns), len(features))
         check_shape(paths[0], shape)
+        if any(chosen.dtype is None for chosen in columns):
+            return Table(_typed(paths, features, sum(map(os.path.getsize, paths)) > memory), features)
         dtype = np.result_type(*(chosen.dtype for chosen in columns))
         large = shape[0] * shape[1] * dtype.itemsize > memory
         X = scratch_array(shape, dtype, folder) if large else np.empty(shape, dtype)
@@ -103,6 +110,30 @@ def _read_parquet(
             copy_parquet(path, file, features, X[start : start + chosen.n_samples])
             start += chosen.n_samples
     return Table(MappedMatrix([X]) if large else X, features, ignored=columns[0].ignored)
+
+
+def _typed(paths: Sequence[StrPath], features: list[str], is_large: bool) -> Any:
+    """Files of typed columns as one table, or as one stream."""
+    import pyarrow as pa
+
+    streams = [select(stream_as(path, _BLOCK), features) for path in paths]
+    schema = streams[0].schema
+    for path, stream in zip(paths, streams, strict=True):
+        if stream.schema != schema:
+            name, held, other = next(
+                (field.name, field.type, own.type)
+                for field, own in zip(stream.schema, schema, strict=True)
+                if field != own
+            )
+            what = f"column {name!r} holds {held}, where it holds {other} in {os.fspath(paths[0])}"
+            raise refusal(path, what, mend="parts of one table have the same types")
+    if not is_large:
+        return pa.Table.from_batches([batch for stream in streams for batch in stream], schema)
+    dialects = [stream.dialect for stream in streams]
+    gaps = {name: sum(one.gaps.get(name, 0) for one in dialects) for name in features}
+    n_rows = sum(one.n_rows for one in dialects)
+    told = Dialect("Parquet", gaps={name: n for name, n in gaps.items() if n}, n_rows=n_rows)
+    return TableStream(schema, told, lambda: (batch for stream in streams for batch in stream))
 
 
 def _ending(path: StrPath) -> str:

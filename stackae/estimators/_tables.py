@@ -38,6 +38,14 @@ class OnTables:
                 raise ValueError(f"a table of {len(table.column_of_)} encoded columns has as many variances")
 
     @property
+    def table_encoder_(self) -> TableEncoder:
+        """What encodes the table that was fitted; only where it held other than numbers."""
+        check_is_fitted(self)
+        if self._table is None:
+            raise AttributeError(f"this {type(self).__name__} was fitted on numbers, and encodes no table")
+        return self._table
+
+    @property
     def table_(self) -> TableInfo:
         """What each column of the table became that was fitted; only where it held other than numbers."""
         check_is_fitted(self)

@@ -116,7 +116,7 @@ def test_a_name_that_occurs_twice_is_refused(kind, names):
         frame[names] if kind == "pandas" else pa.table([frame[name].to_list() for name in names], names=names)
     )
     for ask in (small_stack().fit, small_stack().plan, small_stack().fit(frame).transform):
-        with pytest.raises(DataError, match="column names must differ, got .* more than once"):
+        with pytest.raises(DataError, match=r"column names must differ, got .* more than once"):
             ask(twice)
 
 

@@ -45,7 +45,10 @@ def detect(out: Path, **options: Any) -> None:
     from stackae_cli.commands.score import unit_of
 
     options["data"] = data_of(options["run"], options["data"])
-    encoder, source = load_stack(options["run"], options["device"]), Source.of(options)
+    encoder, source = (
+        load_stack(options["run"], options["device"]),
+        Source.of(options).with_gaps_of(options["run"]),
+    )
     share = options["contamination"]
     model = StackedAutoencoderDetector(
         FrozenEstimator(encoder), contamination=share, device=options["device"]

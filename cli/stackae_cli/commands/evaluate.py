@@ -14,7 +14,15 @@ from stackae_cli.comparison_table import as_text
 from stackae_cli.errors import saying
 from stackae_cli.labelled_samples import one_split, read_training_samples, samples_of_run
 from stackae_cli.layer_spec import LayerSpec, parse_layer
-from stackae_cli.options import about, common_options, data_options, device_option, is_quiet, load_run
+from stackae_cli.options import (
+    about,
+    columns_option,
+    common_options,
+    data_options,
+    device_option,
+    is_quiet,
+    load_run,
+)
 from stackae_cli.run_folder import MODEL, seconds_of
 from stackae_cli.source import Source, config_of, missing_values_of, say_what_is_ignored
 from stackae_cli.streams import result
@@ -32,6 +40,7 @@ _WITHOUT_RUN = {
     "splits": "--splits",
     "jobs": "--jobs",
     "dask": "--dask",
+    "columns": "--column",
 }
 
 
@@ -39,6 +48,7 @@ _WITHOUT_RUN = {
 @click.argument("where", nargs=-1, metavar="[RUN] [DATA]", type=click.Path())
 @device_option
 @data_options
+@columns_option
 @click.option(
     "--labels",
     metavar="COLUMN|FILE",
@@ -177,7 +187,7 @@ def _of_run(
             f"{given[0]} is for DATA alone, got the run {run!r} too, which has its layers and rows"
         )
     model = load_run(run, options["device"]).set_params(verbose=0)
-    source = source.with_labels_of(run)
+    source = source.with_labels_of(run).with_gaps_of(run)
     whole = read_training_samples(source, model)
     say_what_is_ignored(source, whole, run)
     with about(source.data):

@@ -12,6 +12,7 @@ import click
 from stackae_cli.layer_spec import LayerSpec, known_words, parse_layer
 from stackae_cli.options import (
     about,
+    columns_option,
     common_options,
     data_argument,
     data_options,
@@ -109,6 +110,7 @@ if TYPE_CHECKING:
     help="Memory for rows and codes, as 1GB; what exceeds it stays on disk [default: half of the machine's].",
 )
 @data_options
+@columns_option
 @run_options
 @click.option(
     "--dry-run",
@@ -128,8 +130,9 @@ def pretrain(
 ) -> None:
     """Pretrain a stack on DATA, fine-tune it, and leave the model in a run folder.
 
-    DATA is a file (.npy, .npz, .csv, .parquet, IDX), a folder with the .npy or .parquet shards of one table,
-    or a data set's name: digits, mnist, fashion-mnist.
+    DATA is a file (.csv, .tsv and other text, Excel, JSON lines, .parquet, .feather, .npy, .npz, IDX), a
+    folder with the .npy or .parquet shards of one table, or a data set's name: digits, mnist, fashion-mnist.
+    Columns may hold numbers, text, categories, dates and gaps.
 
     A run that is interrupted or killed goes on with --resume, and ends in the same bits. Started by torchrun
     (torchrun --nproc-per-node 2 -m stackae_cli.main pretrain ...), all processes train one model, each on its
@@ -186,9 +189,8 @@ def _run(out: Path, options: dict[str, Any], resume: bool, checkpoint_every: flo
         if folder is None:  # the first of several processes reports
             return
         leave(folder, model)
-    widths = "-".join(map(str, [data.X.shape[1], *model.module_.widths]))
     seconds = sum(record["seconds"] for record in model.history_)
-    what = f"{widths} fitted on {len(data.X):,} rows in {model.n_iter_} epochs, {seconds:.1f} s"
+    what = f"{_widths(model)} fitted on {len(data.X):,} rows in {model.n_iter_} epochs, {seconds:.1f} s"
     say_written(out / MODEL, what)
 
 
@@ -207,6 +209,7 @@ def _model(options: dict[str, Any]) -> StackedAutoencoder:
         precision=options["precision"],
         random_state=options["random_state"],
         max_memory=options["max_memory"],
+        columns=Source.of(options).kinds,
     )
     model.check_parameters()
     return model
@@ -215,6 +218,14 @@ def _model(options: dict[str, Any]) -> StackedAutoencoder:
 def _data(options: dict[str, Any], cache_folder: Path | None) -> DataSet:
     memory = {"max_memory": options["max_memory"], "cache_folder": cache_folder}
     return Source.of(options).read(**memory)
+
+
+def _widths(model: StackedAutoencoder) -> str:
+    """What goes in, and the widths of the layers."""
+    encoder = getattr(model, "table_encoder_", None)
+    n_inputs = model.n_features_in_ if encoder is None else len(encoder.column_of_)
+    widths = "-".join(map(str, [n_inputs, *model.module_.widths]))
+    return widths if encoder is None else f"{model.n_features_in_} columns as {widths}"
 
 
 def _shape(data: DataSet) -> dict[str, int]:

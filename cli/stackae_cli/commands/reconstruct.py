@@ -21,4 +21,4 @@ def reconstruct(run: str, out: Path, device: str, **options: Any) -> None:
     application = Application(run, load_reconstructing, device, options, [out])
     with application.about_data():
         rows = application.model.reconstruct(application.samples)
-    application.write(out, rows, application.feature_names, f"{rows.shape[1]} features")
+    application.write(out, rows, application.feature_names, f"{rows.shape[1]} columns")

@@ -1,0 +1,85 @@
+"""Tables in one file that is too large for the memory: read in blocks, twice."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from stackae.data._parquet import Columns, as_table, fill
+from stackae.data._table import StrPath, Table, TableSpec, check_shape
+from stackae.data._typed import asked_of, choose_typed, finished
+from stackae.data.dialects import TableStream, stream_as
+from stackae.data.mapped import MappedMatrix, release, scratch_array
+
+#: What can be read in blocks; the text and types in a block take a share of the memory.
+_TYPED = "parquet|arrow|feather|ipc"
+_TEXT = "csv|tsv|tab|psv|txt|data|dat|jsonl|ndjson"
+_READ_IN_BLOCKS = rf"\.({_TYPED}|({_TEXT})(\.(gz|zst|bz2))?)\Z"
+_SHARE = 4
+
+
+def is_read_in_blocks(path: StrPath) -> bool:
+    """Whether files of this kind are."""
+    return re.search(_READ_IN_BLOCKS, os.path.basename(os.fspath(path)).lower()) is not None
+
+
+def read_large(path: StrPath, spec: TableSpec, memory: int, folder: str | os.PathLike[str] | None) -> Table:
+    """Read a file whose rows may exceed the memory; labels and ids are held.
+
+    Columns of numbers are copied to the disk, as one matrix; of others ``X`` is a stream of typed batches.
+    """
+    stream = stream_as(path, memory // _SHARE, **asked_of(spec))
+    columns = choose_typed(path, stream.schema, stream.dialect, spec)
+    beside = [name for name in (columns.label, columns.id) if name is not None]
+    X: Any
+    if columns.dtype is None:
+        X = select(stream, columns.features)
+        kept = [batch.select(beside) for batch in stream] if beside else []
+    else:
+        X, kept = _copied(path, stream, columns, beside, folder)
+    found = Table(X, columns.features, ignored=columns.ignored)
+    if beside:
+        found = _with_what_is_beside(path, found, columns, kept)
+    return finished(path, found, stream.dialect)
+
+
+def select(stream: TableStream, names: list[str]) -> TableStream:
+    """A stream of some of the columns."""
+    import pyarrow as pa
+
+    schema = pa.schema([stream.schema.field(name) for name in names])
+    return TableStream(schema, stream.dialect, lambda: (batch.select(names) for batch in stream))
+
+
+def _copied(
+    path: StrPath,
+    stream: TableStream,
+    columns: Columns,
+    beside: list[str],
+    folder: str | os.PathLike[str] | None,
+) -> tuple[MappedMatrix, list[Any]]:
+    """The features as a matrix on the disk, and the columns beside them."""
+    import pyarrow as pa
+
+    assert columns.dtype is not None
+    shape = (stream.dialect.n_rows, len(columns.features))
+    check_shape(path, shape)
+    X = scratch_array(shape, columns.dtype, folder)
+    start, kept = 0, []
+    for batch in stream:
+        part = X[start : start + len(batch)]
+        fill(path, part, columns.features, pa.Table.from_batches([batch]))
+        release(part)
+        kept += [batch.select(beside)] if beside else []
+        start += len(batch)
+    return MappedMatrix([X]), kept
+
+
+def _with_what_is_beside(path: StrPath, found: Table, columns: Columns, kept: Iterable[Any]) -> Table:
+    """The same with labels and ids."""
+    import pyarrow as pa
+
+    beside = as_table(path, pa.Table.from_batches(kept), columns._replace(features=[], dtype=None))
+    return Table(found.X, found.feature_names, beside.y, beside.ids, found.ignored)
