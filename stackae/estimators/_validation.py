@@ -100,11 +100,9 @@ def check_X(  # noqa: N802
         table = _fitted_encoder(X, columns) if table is None else table
         encoded = DenseMatrix(table.transform(X)).of_table(table)
         return _checked_table(encoded, may_be_nan=reset or missing_values is not None)
-    if hasattr(X, "column_names") and holds_other_than_numbers(
-        X
-    ):  # of pyarrow, whose text may be read as numbers
+    if hasattr(X, "column_names") and holds_other_than_numbers(X):  # pyarrow's text may be read as numbers
         raise DataTypeError(
-            "the model was fitted on numbers, got a table with columns of other types; encode them"
+            "the model was fitted on numbers, got a table of other types; encode or drop them"
         )
     refuse_silent_conversions(X)
     if hasattr(X, "sparse") and any(dtype.fill_value != 0 for dtype in X.dtypes):

@@ -61,8 +61,8 @@ class FittedTable:
 
     @property
     def groups(self) -> tuple[tuple[int, int], ...]:
-        """The ranges that are one category each."""
-        return tuple(place for column, place in self._placed() if column.is_group)
+        """The ranges that are one category each; one of a single value is a column of ones, and none."""
+        return tuple(place for column, place in self._placed() if column.is_group and column.n_encoded > 1)
 
     @property
     def binary(self) -> tuple[int, ...]:

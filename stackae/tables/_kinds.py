@@ -68,8 +68,6 @@ def _fit_kind(cells: Cells, kind: str, options: Options) -> Judged:
         return Judged(BinaryColumn.fit(cells))
     if kind == "category":
         category = CategoryColumn.fit(cells, options)
-        if category.n_encoded == 1:  # a column of ones
-            return Judged(DroppedColumn.of_constant(cells), "constant, left out")
         n_others = len(counted(cells)[0]) - len(category.levels)
         return Judged(category, f"{n_others:,} rare ones are 'other'" if n_others else "")
     if kind == "date":

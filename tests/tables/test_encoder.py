@@ -452,12 +452,11 @@ def test_no_rows_give_no_rows(encoder):
     assert (len(back), list(back.columns)) == (0, list(table().columns))
 
 
-def test_one_value_that_is_told_to_be_a_category_is_a_constant():
+def test_one_value_that_is_told_to_be_a_category_is_no_group():
     df = pd.DataFrame({"zip": [10115, 10115, None], "x": [0.5, 1.5, 4.0]})
     encoder = TableEncoder({"zip": "category"}).fit(df)
-    assert (encoder.table_[0].kind, encoder.table_[0].note) == ("drop", "constant, left out")
-    assert encoder.groups_ == ()
-    assert encoder.inverse_transform(encoder.transform(df))["zip"].tolist() == [10115] * 3
+    assert (encoder.table_[0].kind, encoder.table_[0].n_encoded, encoder.groups_) == ("category", 1, ())
+    assert encoder.inverse_transform(encoder.transform(df)).equals(df)
 
 
 def test_objects_of_python_are_read_by_what_they_are():
