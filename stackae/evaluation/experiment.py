@@ -35,7 +35,9 @@ from stackae.evaluation.methods import (
     RIVAL,
     Features,
     Task,
+    back_from,
     fitted,
+    given_to,
     with_width,
 )
 from stackae.evaluation.probes import (
@@ -47,8 +49,8 @@ from stackae.evaluation.probes import (
     score,
 )
 from stackae.evaluation.progress import ComparisonProgress
-from stackae.evaluation.splits import Split, as_rows, checked
-from stackae.exceptions import ParameterError
+from stackae.evaluation.splits import Split, as_rows, checked, encoder_of, taken
+from stackae.exceptions import DataTypeError, ParameterError
 
 Floats = npt.NDArray[np.floating]
 
@@ -91,6 +93,10 @@ def compare(
     verbose: int = 0,
 ) -> Comparison:
     """Fit a stack and other methods on several splits, at several widths, and judge their features.
+
+    Of a table of other than numbers all are given the same encoded columns; the stack is told what they are,
+    the others have the column's mean in gaps. R² of the reconstruction is that of the encoded columns, for
+    all alike: numbers in standard deviations, columns of 0 and 1 as they are.
 
     Parameters
     ----------
@@ -161,7 +167,7 @@ def _check(stack: StackedAutoencoder, widths: Sequence[int], methods: Sequence[s
 
 def compare_fitted(
     model: Any,
-    X: Floats,
+    X: Any,
     split: Split,
     *,
     seconds: float | None = None,
@@ -172,15 +178,19 @@ def compare_fitted(
 ) -> Comparison:
     """Judge a fitted model's codes, and those of other methods of the same width.
 
+    Of a table of other than numbers all are given what the model's encoder makes of it, as in
+    :func:`compare`, and R² of the reconstruction is that of the encoded columns.
+
     Parameters
     ----------
     model : fitted estimator of stackae's, or any fitted transformer
         A classifier's or a regressor's own predictions are judged beside its codes, where it predicts what
         the split's labels are. It was fitted with labels, the others are not.
-    X : array-like, data frame or sparse matrix of shape (n_samples, n_features)
+    X : array-like, table or sparse matrix of shape (n_samples, n_features)
         The rows that it was fitted on; the others are fitted on the same.
     split : Split
-        The probes learn from its training rows and are asked about its test rows.
+        The probes learn from its training rows and are asked about its test rows. Tables are as they are, or
+        encoded as in the model's fit, as :func:`resplit` does with the very table of the fit.
     seconds : float or None, default=None
         What fitting it took.
     methods, few_labels, n_draws
@@ -192,13 +202,23 @@ def compare_fitted(
     -------
     Comparison
         Its tests are over the test rows of the one split.
+
+    Raises
+    ------
+    DataTypeError
+        Rows are a table of other than numbers, and the model is none of stackae's that was fitted on one.
+    DataError
+        Rows or labels cannot be used.
     """
-    X, split = as_rows(X), checked(split)
+    encoder = getattr(model, "_table", None)
+    rows, split = as_rows(X, encoder), checked(split, encoder=encoder)
+    if encoder is None and (encoder_of(rows) is not None or encoder_of(split.X) is not None):
+        raise DataTypeError(f"this {type(model).__name__} was fitted on numbers, got a table of more")
     stack = model if isinstance(model, StackedAutoencoder) else None
     others = [m for m in methods if m != OURS and (stack is not None or m not in _OF_A_STACK)]
     with _quiet():
-        width = np.asarray(model.transform(split.X_test[:1])).shape[1]
-        task = Task(X, width, model, 0)
+        width = np.asarray(model.transform(taken(split.X_test, np.arange(1)))).shape[1]
+        task = Task(rows, width, model, 0, _has_gaps(split))
     trial = Trial(split, 0, few_labels, n_draws, task.kept)
 
     def judged() -> Iterator[list[Record]]:
@@ -231,7 +251,9 @@ def _on_split(
 ) -> tuple[list[Record], float]:
     """Methods at one width on one split; and its test rows by its training rows."""
     drawn = checked(split(seed), task)
-    wanted = Task(drawn.all_training_rows, width, stack, seed)
+    wanted = Task(drawn.all_training_rows, width, stack, seed, _has_gaps(drawn))
+    if encoder_of(drawn.X) is not None and wanted.has_gaps:  # perhaps in the test rows alone
+        stack.set_params(missing_values=np.nan)
     trial = Trial(drawn, seed, few_labels, n_draws, wanted.kept)
     records = [_fit_and_judge(method, wanted, trial) for method in methods]
     found = [record for record in records if record is not None]
@@ -263,9 +285,9 @@ def _quiet() -> Iterator[None]:
 def _judge(method: str, features: Features, seconds: float | None, width: int | None, trial: Trial) -> Record:
     """What the probes say of fitted features."""
     split, seed, few_labels, n_draws, kept = trial
-    train = np.asarray(features.transform(split.X))
+    train = np.asarray(features.transform(given_to(features, split.X)))
     start = perf_counter()
-    test = np.asarray(features.transform(split.X_test))
+    test = np.asarray(features.transform(given_to(features, split.X_test)))
     transform_seconds = perf_counter() - start
     labelled = (train, split.y, test, split.y_test)
     of_probes = {
@@ -273,9 +295,9 @@ def _judge(method: str, features: Features, seconds: float | None, width: int | 
         NEIGHBOURS.key: neighbour_probe(*labelled, split.task),
     }
     measures = {key: score(of_samples) for key, of_samples in of_probes.items()}
-    back = getattr(features, "inverse_transform", None)
+    back = back_from(features, test, split.X_test)
     if back is not None:
-        measures[R2.key] = _r2(split, np.asarray(back(test)), kept)
+        measures[R2.key] = _r2(split, back, kept)
     if split.task == CLASSIFY:
         n_classes = len(np.unique(split.y))
         measures[CLUSTERS.key] = clustering_accuracy(train, test, split.y_test, n_classes, seed)
@@ -306,13 +328,19 @@ def _judge_predictions(model: Any, width: int, split: Split) -> list[Record]:
     return [Record(0, PREDICTOR, width, width, {HEAD.key: score(of_samples)}, {HEAD.key: of_samples})]
 
 
+def _has_gaps(split: Split) -> bool:
+    """Whether cells are missing in rows that features are asked for."""
+    return any(bool(np.isnan(np.asarray(rows)).any()) for rows in (split.X, split.X_test))
+
+
 def _r2(split: Split, reconstruction: Floats, kept: npt.NDArray[np.bool_]) -> float:
     """1 - Σ(x - x̂)² / Σ(x - mean)² of the test rows, in the units in which the methods work.
 
     Missing cells are left out.
     """
-    spread = np.where(kept, 1.0, np.nanstd(split.X, 0, dtype=np.float64))
-    varies = spread > 0
-    X, reconstruction = (values[:, varies] / spread[varies] for values in (split.X_test, reconstruction))
+    train, test = np.asarray(split.X), np.asarray(split.X_test)
+    spread = np.where(kept, 1.0, np.nanstd(train, 0, dtype=np.float64))
+    varies = (spread > 0) & ~np.isnan(test).all(0)
+    X, reconstruction = (values[:, varies] / spread[varies] for values in (test, reconstruction))
     total = float(np.nansum(np.square(X - np.nanmean(X, 0))))
     return 1 - float(np.nansum(np.square(X - reconstruction))) / total if total > 0 else 1.0

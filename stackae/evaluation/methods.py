@@ -17,8 +17,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.random_projection import GaussianRandomProjection
 
+from stackae.data.matrix import DenseMatrix
+from stackae.estimators._base import BaseEncoder
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.estimators.stacked import StackedAutoencoder
+from stackae.evaluation.splits import Rows, encoder_of
 from stackae.exceptions import ParameterError
 
 Floats = npt.NDArray[np.floating]
@@ -78,6 +81,25 @@ class _Filler(SimpleImputer):
         return X
 
 
+class _FromZero(TransformerMixin, BaseEstimator):
+    """Moves columns that go below 0 up to it; what is lower still, later, is 0."""
+
+    def fit(self, X: Floats, y: Any = None) -> Self:
+        """Find the least values."""
+        self.floor_ = np.minimum(X.min(0), 0)
+        return self
+
+    def transform(self, X: Floats) -> Floats:
+        """Move up."""
+        moved: Floats = np.maximum(X - self.floor_, 0)
+        return moved
+
+    def inverse_transform(self, X: Floats) -> Floats:
+        """Move down again."""
+        moved: Floats = X + self.floor_
+        return moved
+
+
 class _Scaler(StandardScaler):
     """Standardises columns, but for those that are kept as they are.
 
@@ -104,19 +126,27 @@ class Task:
 
     Parameters
     ----------
-    X : array of shape (n_samples, n_features)
-        Training rows, in the user's units.
+    X : array or Matrix of shape (n_samples, n_features)
+        Training rows, in the user's units; of a table the encoded columns, with its encoder.
     width : int
         Features wanted.
     stack : StackedAutoencoder
         Unfitted, of that width; or the fitted model that is judged.
     seed : int
+    test_has_gaps : bool, default=False
+        Whether cells are missing in rows that features are asked for later.
     """
 
-    X: Floats
+    X: Rows
     width: int
     stack: StackedAutoencoder
     seed: int
+    test_has_gaps: bool = False
+
+    @cached_property
+    def numbers(self) -> Floats:
+        """The training rows as rivals are given them: of a table the same encoded columns."""
+        return np.asarray(self.X)
 
     @cached_property
     def kept(self) -> npt.NDArray[np.bool_]:
@@ -139,12 +169,12 @@ class Task:
     @cached_property
     def has_gaps(self) -> bool:
         """Whether cells are missing, which rivals are given as the column's mean."""
-        return bool(np.isnan(self.X).any())
+        return self.test_has_gaps or bool(np.isnan(self.numbers).any())
 
     @property
     def linear_width(self) -> int:
         """The width, or as many as there are columns and rows."""
-        return min(self.width, len(self.X), len(self.X[0]))
+        return min(self.width, len(self.numbers), len(self.numbers[0]))
 
 
 def _stack(task: Task) -> Any:
@@ -174,11 +204,12 @@ def _ica(task: Task) -> Any:
 
 
 def _nmf(task: Task) -> Any:
-    if np.nanmin(task.X) < 0:
+    # Where zero lies in the encoded columns of a table is the encoder's choice, not the user's.
+    if np.nanmin(task.numbers) < 0 and encoder_of(task.X) is None:
         return None
     factors = NMF(task.linear_width, init="nndsvda", tol=1e-3, random_state=task.seed)
     # Columns of other units are brought to one spread, but not moved: they would be negative.
-    return task.after_scaling(factors, with_mean=False)
+    return task.after_scaling(_FromZero(), factors, with_mean=False)
 
 
 def _random_projection(task: Task) -> Any:
@@ -193,7 +224,7 @@ def _random_features(task: Task) -> Any:
 
 def _nystroem(task: Task) -> Any:
     # The kernel exp(-γd²) at γ = 1 / (2 · columns · variance): as wide as the data.
-    variance = float(np.where(task.kept, np.nanvar(task.X, 0), 1.0).sum())
+    variance = float(np.where(task.kept, np.nanvar(task.numbers, 0), 1.0).sum())
     kernel = Nystroem(
         gamma=1 / max(2 * variance, 1e-12), n_components=min(task.width, len(task.X)), random_state=task.seed
     )
@@ -233,4 +264,18 @@ def with_width(stack: StackedAutoencoder, width: int, seed: int) -> StackedAutoe
 def fitted(method: str, task: Task) -> Any:
     """The method's transformer, fitted; None where rows do not suit it."""
     transformer = METHODS[method](task)
-    return None if transformer is None else transformer.fit(task.X)
+    return None if transformer is None else transformer.fit(given_to(transformer, task.X))
+
+
+def given_to(features: Any, rows: Rows) -> Rows:
+    """Rows as a transformer takes them: those of stackae's are told what the columns of a table are."""
+    return rows if isinstance(features, BaseEncoder) else np.asarray(rows)
+
+
+def back_from(features: Any, codes: Floats, rows: Rows) -> Floats | None:
+    """What the codes of rows go back to, with columns as ``rows`` has them; None where they cannot."""
+    back = getattr(features, "inverse_transform", None)
+    if back is None:
+        return None
+    is_told = isinstance(features, BaseEncoder) and encoder_of(rows) is not None
+    return np.asarray(back(DenseMatrix(codes).of_table(encoder_of(rows)) if is_told else codes))

@@ -1,4 +1,4 @@
-"""Training and test rows with their labels, whatever holds them: arrays from here on."""
+"""Training and test rows with their labels, whatever holds them: arrays, or encoded tables, from here on."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ import numpy.typing as npt
 from sklearn.model_selection import train_test_split
 
 from stackae.data.labels import CLASSIFY, REGRESS, Labels, Unlabelled, as_cells, as_labels, task_of
+from stackae.data.matrix import DenseMatrix, Matrix
 from stackae.estimators._validation import check_X
 from stackae.estimators.stacked import StackedAutoencoder
 from stackae.exceptions import DataError, DataTypeError, ParameterError
-from stackae.tables import holds_other_than_numbers
+from stackae.tables import TableEncoder
 
 Floats = npt.NDArray[np.floating]
+#: Numbers, or the encoded columns of a table, with its encoder.
+Rows = Floats | Matrix
 
 
 class Split(NamedTuple):
@@ -23,14 +26,14 @@ class Split(NamedTuple):
 
     Parameters
     ----------
-    X : array-like or sparse matrix of shape (n_samples, n_features)
+    X : array-like, table or sparse matrix of shape (n_samples, n_features)
     y : array-like of shape (n_samples,)
     X_test, y_test
-        Likewise.
+        Likewise. Of a table of other than numbers, what columns are is learned from ``X``.
     task : {"auto", "classify", "regress"}, default="auto"
         ``"auto"``: as :func:`stackae.data.labels.task_of` takes ``y``, and -1 as
         :func:`stackae.data.labels.as_labels` does; else -1 is a class.
-    unlabelled : array-like or sparse matrix of shape (n_unlabelled, n_features), default=None
+    unlabelled : array-like, table or sparse matrix of shape (n_unlabelled, n_features), default=None
         Training rows without a label: features are fitted on them too.
     """
 
@@ -44,7 +47,7 @@ class Split(NamedTuple):
     @property
     def all_training_rows(self) -> Any:
         """What features are fitted on: with labels and without."""
-        return self.X if self.unlabelled is None else np.vstack([self.X, self.unlabelled])
+        return self.X if self.unlabelled is None else _stacked([self.X, self.unlabelled])
 
 
 def resplit(
@@ -54,8 +57,10 @@ def resplit(
 
     Parameters
     ----------
-    X : array-like, data frame or sparse matrix of shape (n_samples, n_features)
-        It is made a dense array; column names stay out.
+    X : array-like, table or sparse matrix of shape (n_samples, n_features)
+        It is made a dense array; column names stay out. A table of other than numbers is encoded, once, by a
+        :class:`~stackae.TableEncoder` fitted on all rows, without labels; one may be encoded already (a
+        matrix with its ``table``).
     y : array-like of shape (n_samples,)
         Classes, or numbers to predict. Rows without a label (NaN, None, pd.NA, empty text; -1 as
         :func:`stackae.data.labels.as_labels` takes it) are training rows in every split, without a part in
@@ -79,20 +84,21 @@ def resplit(
     labels, known = _known(y, task, unlabelled)
     if len(known) != len(rows):
         raise DataError(f"y must have one label a row, {len(rows)}, got {len(known)}")
-    others, rows = (None if known.all() else rows[~known]), rows[known]
+    others = None if known.all() else taken(rows, np.flatnonzero(~known))
+    rows = taken(rows, np.flatnonzero(known))
     labels = _of_task(labels, task)
     stratify = labels if task == CLASSIFY and _enough_of_each(labels, test_share) else None
 
     def split(seed: int) -> Split:
         train, test, y_train, y_test = train_test_split(
-            rows, labels, test_size=test_share, random_state=seed, stratify=stratify
+            np.arange(len(rows)), labels, test_size=test_share, random_state=seed, stratify=stratify
         )
         if task == CLASSIFY and len(np.unique(y_train)) < 2:
             raise DataError(
                 f"a split left one class among its {len(train)} training rows; leave out classes of fewer"
                 " than two rows"
             )
-        return Split(train, y_train, test, y_test, task, others)
+        return Split(taken(rows, train), y_train, taken(rows, test), y_test, task, others)
 
     return split
 
@@ -128,26 +134,31 @@ def settled(task: str, y: Any) -> str:
     return found.task
 
 
-def checked(split: Split, task: str | None = None) -> Split:
+def checked(split: Split, task: str | None = None, encoder: TableEncoder | None = None) -> Split:
     """A split as arrays, its task settled: as it says itself, or else ``task``, or else as labels look.
 
-    Training rows without a label go to those that have none; test rows without one are left out.
+    Training rows without a label go to those that have none; test rows without one are left out. Tables are
+    encoded: by ``encoder``, or by one that is fitted on the training rows.
     """
-    X, X_test = as_rows(split.X), as_rows(split.X_test)
+    X = as_rows(split.X, encoder)
+    encoder = encoder_of(X)
+    X_test = as_rows(split.X_test, encoder)
+    if encoder is None and encoder_of(X_test) is not None:
+        raise DataTypeError("test rows are a table of other than numbers, and training rows are not")
     both = np.concatenate([_column(split.y), _column(split.y_test)])
     own = settled(split.task if split.task != "auto" or task is None else task, both)
     # Where the task is said, so is what -1 means: resplit has taken out what is no label.
     labels, known = _known(both, own, "auto" if split.task == "auto" else None)
     labels, n, n_known = _of_task(labels, own), len(X), int(known[: len(X)].sum())
-    rest = [] if split.unlabelled is None else [as_rows(split.unlabelled)]
-    rest += [] if n_known == n else [X[~known[:n]]]
+    rest = [] if split.unlabelled is None else [as_rows(split.unlabelled, encoder)]
+    rest += [] if n_known == n else [taken(X, np.flatnonzero(~known[:n]))]
     return Split(
-        X[known[:n]],
+        taken(X, np.flatnonzero(known[:n])),
         labels[:n_known],
-        X_test[known[n:]],
+        taken(X_test, np.flatnonzero(known[n:])),
         labels[n_known:],
         own,
-        np.vstack(rest) if rest else None,
+        _stacked(rest) if rest else None,
     )
 
 
@@ -166,17 +177,32 @@ def _known(y: Any, task: str, unlabelled: Unlabelled = "auto") -> Labels:
     return as_labels(_column(y), unlabelled if task == CLASSIFY else None)
 
 
-def as_rows(X: Any) -> Floats:
+def as_rows(X: Any, encoder: TableEncoder | None = None) -> Rows:
     """Rows of any container as a dense array; cells may be missing (NaN).
 
-    A table of other than numbers is refused: what is compared is given the same numbers.
+    A table of other than numbers is a dense matrix with its encoder: the one that is given, its own where it
+    is encoded already, or one that is fitted on it. Where one is given, all rows are tables.
     """
-    if holds_other_than_numbers(X):
-        raise DataTypeError(
-            "what is compared needs numbers, and some columns hold none; give what TableEncoder makes of the"
-            " table"
-        )
-    return np.asarray(check_X(StackedAutoencoder(), X, reset=True, missing_values=np.nan).X)
+    matrix = check_X(StackedAutoencoder(), X, reset=True, missing_values=np.nan, table=encoder).X
+    rows = np.asarray(matrix)
+    return rows if matrix.table is None else DenseMatrix(rows).of_table(matrix.table)
+
+
+def encoder_of(rows: Rows) -> TableEncoder | None:
+    """What has encoded rows; None where they are numbers."""
+    return rows.table if isinstance(rows, Matrix) else None
+
+
+def taken(rows: Any, index: npt.NDArray[np.intp]) -> Any:
+    """The rows of these numbers."""
+    return rows.take(index) if isinstance(rows, Matrix) else rows[index]
+
+
+def _stacked(pieces: list[Any]) -> Any:
+    """The rows of all pieces."""
+    whole = np.vstack([np.asarray(piece) for piece in pieces])
+    first = pieces[0]
+    return DenseMatrix(whole).of_table(first.table) if isinstance(first, Matrix) else whole
 
 
 def _of_task(labels: npt.NDArray[Any], task: str) -> npt.NDArray[Any]:

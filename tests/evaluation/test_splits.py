@@ -187,11 +187,6 @@ def test_features_are_fitted_on_rows_without_a_label_too():
     assert seen == [22 + 30]
 
 
-def test_rows_that_are_no_numbers_are_refused():
-    with pytest.raises(DataError, match="needs numbers, and some columns hold none; give what TableEncoder"):
-        resplit(pd.DataFrame({"a": X[:, 0], "kind": KINDS}), KINDS)
-
-
 @pytest.mark.parametrize("low", [0, -1])
 def test_missing_cells_are_filled_for_rivals_and_left_out_of_r2(low):
     rows = np.abs(X) + low
