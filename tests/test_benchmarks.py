@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from helpers import forked, run_script, train_briefly
@@ -70,6 +71,8 @@ def test_the_large_file_is_a_table_of_the_shape_asked_for(benchmark_named, tmp_p
         ("imputation", ["iris", "KNNImputer", "IterativeImputer"]),
         ("few_labels", ["100 labels", "without pretraining", "LabelSpreading"]),
         ("many_labels", ["error on 360 test samples", "pretraining"]),
+        ("mixed_imputation", ["penguins", "KNNImputer", "IterativeImputer", "all but one"]),
+        ("mixed_tables", ["penguins", "its codes, linear", "HistGradientBoosting", "above / equal"]),
     ],
 )
 def test_downstream_work_is_compared(name, words, benchmark_named, monkeypatch, capsys, tmp_path):
@@ -79,6 +82,39 @@ def test_downstream_work_is_compared(name, words, benchmark_named, monkeypatch, 
     said = capsys.readouterr().out
     assert all(word in said for word in words)
     assert set(json.loads((tmp_path / "figures.json").read_text())) >= {"results", "versions", "machine"}
+
+
+def test_dummies_say_which_categories_were_filled_whether_or_not_one_is_left_out(benchmark_named):
+    mixed = benchmark_named("mixed_imputation")
+    complete = pd.DataFrame({"a": [1.0, 2.0, 3.0, 6.0], "b": list("yxzx"), "c": list("pqpq")})
+    table = complete.copy()
+    table.loc[0, "a"], table.loc[1, "b"] = None, None
+    for drop_first in (False, True):
+        dummies = mixed.Dummies(table, drop_first=drop_first)
+        encoded = dummies.encoded()
+        assert np.isnan(encoded).sum(1).tolist() == [1, 3 - drop_first, 0, 0]
+        full = mixed.Dummies(complete, drop_first=drop_first).encoded()
+        full[:, 0] = dummies.scaler.transform(complete[["a"]])[:, 0]
+        pd.testing.assert_frame_equal(dummies.filled(full), complete)
+
+
+def test_filled_cells_are_judged_by_their_columns_spread_and_categories_by_being_right(benchmark_named):
+    mixed = benchmark_named("mixed_imputation")
+    complete = pd.DataFrame({"a": [0.0, 0.0, 10.0, 10.0], "b": list("xyxy")})
+    filled = pd.DataFrame({"a": [5.0, 0.0, 10.0, 0.0], "b": list("xxyy")})
+    removed = np.array([[True, True], [False, True], [False, False], [False, True]])
+    error, right = mixed.judged(filled, complete, removed)
+    assert error == pytest.approx(1.0)  # 5 of a standard deviation of 5
+    assert right == pytest.approx(2 / 3)
+    table, removed = mixed.with_gaps(complete, 0)
+    assert np.array_equal(table.isna().to_numpy(), removed)
+
+
+def test_no_row_that_is_asked_is_among_those_of_choices(benchmark_named):
+    tables = benchmark_named("mixed_tables")
+    final, choice = (tables.draws("penguins", validate=v, quick=True)[0] for v in (False, True))
+    assert not set(final.X_asked.index) & {*choice.X.index, *choice.X_asked.index, *final.X.index}
+    assert 25 <= len(final.labelled) <= 26
 
 
 def test_the_tables_of_the_literature_are_rebuilt(benchmark_named, data_home, monkeypatch, capsys, tmp_path):

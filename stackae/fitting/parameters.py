@@ -48,7 +48,6 @@ class StackParameters:
         """Whether it is a stack of bare widths, which has recipes of its own."""
         return (
             self.finetune is not None
-            and not self.missing
             and len(self.layers) > 1
             and all(isinstance(layer, int) for layer in self.layers)
         )

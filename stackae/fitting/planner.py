@@ -60,7 +60,7 @@ def make_plan(
     parameters = replace(parameters, missing=parameters.missing or summary.has_gaps)
     if not one_pass:
         recipe, why_no_shortcut = _recipe(parameters, summary)
-    given = [_layer(parameters, k, shortcut=recipe == "shortcut") for k in range(len(parameters.layers))]
+    given = [_layer(parameters, k, recipe) for k in range(len(parameters.layers))]
     given[0] = replace(given[0], parts=_on_table(given[0].parts, summary))
     trainings, finetune = settled(
         [layer.training for layer in given], parameters.finetune, recipe, one_pass=one_pass
@@ -193,7 +193,8 @@ def _recipe(parameters: StackParameters, summary: Summary) -> tuple[str | None, 
             raise ParameterError(f"shortcut='pca' cannot be: {why_not}; set shortcut='auto', or None")
         return "shortcut", None
     if why_not is not None:
-        return None, why_not
+        of_table = summary.of_table is not None and parameters.of_widths
+        return "table" if of_table else None, why_not
     asked = parameters.shortcut is not None
     tuning = Training() if isinstance(parameters.finetune, str) else parameters.finetune
     assert tuning is not None
@@ -224,16 +225,17 @@ def _why_no_shortcut(parameters: StackParameters, summary: Summary) -> str | Non
     return None
 
 
-def _layer(parameters: StackParameters, k: int, *, shortcut: bool) -> LayerParameters:
+def _layer(parameters: StackParameters, k: int, recipe: str | None) -> LayerParameters:
     """A layer as it was given, or the default one of its width."""
-    layer = parameters.layers[k]
+    layer, shortcut = parameters.layers[k], recipe == "shortcut"
     if not isinstance(layer, int):
         return layer
     parts = default_layer(layer, tied_weights=not shortcut)
     if k == 0:
+        hides = parameters.missing or recipe == "table"
         parts = replace(
             parts,
-            corruption=Masking(HIDDEN_SHARE) if parameters.missing else parts.corruption,
+            corruption=Masking(HIDDEN_SHARE) if hides else parts.corruption,
             loss=SquaredError() if shortcut else None,
             scale=parameters.scale,
             missing=parameters.missing,

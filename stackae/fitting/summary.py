@@ -58,7 +58,7 @@ def summarise(X: Matrix, weights: Floats | None = None, parameters: StackParamet
         binary = binary_columns(X, low, high)
         is_scaled = not in_unit_interval and _vary_as_binary_columns(X, weights, binary)
         summary = replace(summary, binary=binary, is_scaled=is_scaled)
-    if parameters is not None and parameters.of_widths:
+    if parameters is not None and parameters.of_widths and not parameters.missing:
         summary = replace(summary, two_valuedness=_two_valuedness(X, parameters.scale))
     return summary
 

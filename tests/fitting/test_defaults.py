@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
 import pytest
 from helpers import SHORT, fit_context
 
-from stackae import Dropout, GaussianNoise, KLSparsity, Masking, Training
+from stackae import Autoencoder, Dropout, GaussianNoise, KLSparsity, Masking, StackedAutoencoder, Training
 from stackae.data.matrix import DenseMatrix
 from stackae.exceptions import ParameterError
 from stackae.fitting.defaults.parts import DEFAULT_ACTIVATION, Inputs, resolve, resolve_all
@@ -119,6 +121,31 @@ def test_a_bare_width_is_a_tied_denoising_layer_and_beside_a_shortcut_an_untied_
     first, last = of_widths(table, scale="minmax", finetune=SHORT, shortcut="pca")
     assert (first[0], last[0]) == (False, False)
     assert first[2:] == ("minmax", False, "SquaredError()")
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_widths_on_a_table_learn_from_hidden_cells_while_weights_decay(gaps):
+    table = pd.DataFrame({"a": np.arange(60) % 7, "b": list("xyz") * 20})
+    if gaps:
+        table.loc[3, "b"] = None
+    plan = StackedAutoencoder((5, 3)).plan(table)
+    first, last = (layer.parts.corruption for layer in plan.layers)
+    assert (plan.recipe, repr(first), repr(last)) == ("table", "Masking(level=0.5)", "GaussianNoise()")
+    assert repr(plan.finetune.budget.corruptions) == "(Masking(level=0.5),)"
+    assert (plan.finetune.budget.optimizer, plan.finetune.budget.weight_decay) == ("adamw", 0.5)
+    given = StackedAutoencoder((Autoencoder(5), 3)).plan(table)
+    assert (given.recipe, given.layers[0].parts.corruption, given.finetune.budget.optimizer) == (
+        None,
+        None,
+        "adam",
+    )
+
+
+def test_numbers_with_gaps_have_no_recipe(table):
+    holes = table.copy()
+    holes[3, 1] = np.nan
+    plan = StackedAutoencoder((5, 3), missing_values=np.nan).plan(holes)
+    assert (plan.recipe, plan.finetune.budget.optimizer) == (None, "adam")
 
 
 # Training ----------------------------------------------------------------------------------------------
