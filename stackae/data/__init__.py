@@ -2,6 +2,7 @@
 
 from stackae.data.datasets import DATA_SETS, DataSet, fingerprint, load_data
 from stackae.data.mapped import MappedMatrix
+from stackae.data.matrix import SparseMatrix
 from stackae.data.named_matrix import NamedMatrix
 from stackae.data.readers import Table, read_labels, read_table
 
@@ -10,6 +11,7 @@ __all__ = [
     "DataSet",
     "MappedMatrix",
     "NamedMatrix",
+    "SparseMatrix",
     "Table",
     "fingerprint",
     "load_data",

@@ -17,6 +17,7 @@ import numpy as np
 
 from stackae.data.labels import says_nothing
 from stackae.data.mapped import MappedMatrix
+from stackae.data.matrix import SparseMatrix
 from stackae.exceptions import DataFileError, ParameterError, StackaeError, StackaeWarning
 
 StrPath = str | os.PathLike[str]
@@ -65,7 +66,7 @@ class Table:
 
     Attributes
     ----------
-    X : ndarray or MappedMatrix of shape (n_samples, n_columns), float32 or float64
+    X : ndarray, MappedMatrix or SparseMatrix of shape (n_samples, n_columns), float32 or float64
         An array is C-contiguous. A ``.npy`` file of such floats is a read-only memory map.
     feature_names : list of str or None
         The columns' names, None where the format or the file has none.
@@ -78,7 +79,7 @@ class Table:
         Columns that are neither features nor labels nor ids, and were not asked to be dropped.
     """
 
-    X: np.ndarray | MappedMatrix
+    X: np.ndarray | MappedMatrix | SparseMatrix
     feature_names: list[str] | None
     y: np.ndarray | None = None
     ids: np.ndarray | None = None

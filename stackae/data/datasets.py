@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from stackae._utils.memory import parse_memory
+from stackae.data._arrays import part_of
 from stackae.data._table import StrPath, Table, TableSpec, find_columns, refusal
 from stackae.data.mapped import MappedMatrix
-from stackae.data.matrix import Matrix
+from stackae.data.matrix import Matrix, SparseMatrix
 from stackae.data.named_matrix import NamedMatrix
 from stackae.data.readers import read_labels, read_table
 from stackae.data.shards import may_be_large, read_shards, shards_of
@@ -24,7 +25,7 @@ from stackae.exceptions import DataFileError, ParameterError
 
 __all__ = ["DATA_SETS", "DataSet", "fingerprint", "load_data"]
 
-_ROWS_AT_ONCE = 2**14  # looked at for gaps
+_CELLS_AT_ONCE = 2**22  # looked at for gaps
 _BLOCK = 2**22  # bytes hashed at once
 _MOST_EXPANSION = 8  # bytes in memory for a byte on the disk, as a rule of thumb: when to look closer
 _HOME = "STACKAE_DATA_HOME"
@@ -37,9 +38,10 @@ class DataSet:
 
     Attributes
     ----------
-    X : ndarray or MappedMatrix of shape (n_samples, n_features), float32 or float64
+    X : ndarray, MappedMatrix or SparseMatrix of shape (n_samples, n_features), float32 or float64
         The rows, perhaps a read-only memory map; MappedMatrix where they come in shards, or are too large for
-        the memory: what estimators read in blocks.
+        the memory: what estimators read in blocks; SparseMatrix (its ``matrix`` is scipy's) where the file
+        holds one. ``np.asarray`` makes an array of either.
     y : ndarray of shape (n_samples,) or None
         The labels.
     feature_names : list of str or None
@@ -52,7 +54,7 @@ class DataSet:
         Columns of the file that nobody asked for.
     """
 
-    X: np.ndarray | MappedMatrix
+    X: np.ndarray | MappedMatrix | SparseMatrix
     y: np.ndarray | None
     feature_names: list[str] | None
     name: str
@@ -60,21 +62,29 @@ class DataSet:
     ignored: tuple[str, ...] = ()
 
     @property
-    def named_samples(self) -> np.ndarray | MappedMatrix | NamedMatrix:
+    def named_samples(self) -> np.ndarray | MappedMatrix | SparseMatrix | NamedMatrix:
         """``X``, with the columns' names where it has some: what an estimator is given."""
         return self.X if self.feature_names is None else NamedMatrix(self.X, self.feature_names)
 
     @cached_property
     def gaps(self) -> npt.NDArray[np.intp]:
         """How many cells of each column are missing (n_features,)."""
+        if isinstance(self.X, SparseMatrix):
+            stored = self.X.matrix
+            return np.bincount(stored.indices[np.isnan(stored.data)], minlength=self.X.shape[1])
         counts = np.zeros(self.X.shape[1], np.intp)
-        for start in range(0, len(self.X), _ROWS_AT_ONCE):
-            counts += np.isnan(self.X[start : start + _ROWS_AT_ONCE]).sum(0)
+        rows = max(1, _CELLS_AT_ONCE // self.X.shape[1])
+        for start in range(0, len(self.X), rows):
+            counts += np.isnan(self.X[start : start + rows]).sum(0)
         return counts
 
     def take(self, index: npt.NDArray[np.intp]) -> DataSet:
         """Some of the samples, by their numbers, in memory."""
-        X = self.X.gather(index) if isinstance(self.X, Matrix) else np.asarray(self.X[index])
+        X: np.ndarray | MappedMatrix | SparseMatrix
+        if isinstance(self.X, SparseMatrix):
+            X = self.X.take(index)
+        else:
+            X = self.X.gather(index) if isinstance(self.X, Matrix) else np.asarray(self.X[index])
         y, ids = (None if values is None else values[index] for values in (self.y, self.ids))
         return replace(self, X=X, y=y, ids=ids)
 
@@ -211,7 +221,8 @@ def _load_file(
     path: str, spec: TableSpec, labels: str | None, memory: int, cache_folder: StrPath | None
 ) -> DataSet:
     """Load a file, or the folder of a table's files; ``labels`` is a file of them."""
-    if not os.path.exists(path):
+    file, part = part_of(path)
+    if not os.path.exists(file):
         known = ", ".join(DATA_SETS)
         raise FileNotFoundError(f"{path}: neither a file nor a data set; the data sets are {known}")
     if os.path.isdir(path):
@@ -220,7 +231,8 @@ def _load_file(
     if is_large and (spec.labels, spec.ids, labels) == (None, None, None):
         return _in_shards([path], spec, labels, memory, cache_folder)
     table = read_table(path, **vars(spec))
-    return _data_set(table, labels, spec, path, os.path.basename(path))
+    name = os.path.basename(file)
+    return _data_set(table, labels, spec, path, name if part is None else f"{name}:{part}")
 
 
 def _in_shards(
@@ -257,8 +269,9 @@ def fingerprint(X: np.ndarray | Matrix) -> str:
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, ...), of numbers
-        Read in blocks of rows, so that a memory map need not fit in memory.
+    X : ndarray or Matrix of shape (n_samples, ...), of numbers
+        Read in blocks of rows, so that a memory map need not fit in memory. Of a sparse matrix only what is
+        stored is read: the same numbers in an array have another fingerprint.
 
     Returns
     -------
@@ -271,6 +284,11 @@ def fingerprint(X: np.ndarray | Matrix) -> str:
     >>> fingerprint(a) == fingerprint(np.asfortranarray(a)) != fingerprint(a.reshape(3, 2))
     True
     """
+    if isinstance(X, SparseMatrix):
+        stored = X.matrix
+        places = (array.astype(np.int64, copy=False) for array in (stored.indptr, stored.indices))
+        parts = "".join(map(fingerprint, (stored.data, *places)))
+        return hashlib.sha256(f"sparse {X.shape} {parts}".encode()).hexdigest()
     dtype = X.dtype.newbyteorder("<")
     digest = hashlib.sha256(f"{dtype.str} {X.shape}".encode())
     rows = max(1, _BLOCK * len(X) // max(1, X.nbytes))
@@ -279,7 +297,9 @@ def fingerprint(X: np.ndarray | Matrix) -> str:
     return digest.hexdigest()
 
 
-def _check_lengths(labels: StrPath, y: np.ndarray, source: str, X: np.ndarray | MappedMatrix) -> None:
+def _check_lengths(
+    labels: StrPath, y: np.ndarray, source: str, X: np.ndarray | MappedMatrix | SparseMatrix
+) -> None:
     if len(y) != len(X):
         mend = (
             "say by --header or --no-header whether they begin with one" if abs(len(y) - len(X)) == 1 else ""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stackae.data._arrays import part_of
 from stackae.data._csv import read_csv, read_csv_labels
 from stackae.data._idx import read_idx, read_idx_labels
 from stackae.data._npy import read_npy, read_npy_labels, read_npz, read_npz_labels
@@ -63,7 +64,9 @@ def read_table(
     ``.npy``
         A 2-dimensional array. Native, C-ordered float32 and float64 are mapped, not loaded.
     ``.npz``
-        The array ``X``, or else the only 2-dimensional one. ``labels`` names another array.
+        The array ``X``, or else the only 2-dimensional one that is no single row or column; ``FILE:NAME`` is
+        another. ``labels``, ``ids`` and ``drop`` name arrays. A sparse matrix stays sparse: of
+        :func:`scipy.sparse.save_npz`, as csr, csc or coo.
     ``.csv``
         Numbers between commas, UTF-8, as float64. The first row is a header when one of its cells is not a
         number (``nan`` and ``inf`` are numbers) or, with a warning, when it alone counts, as column numbers
@@ -178,10 +181,11 @@ def read_labels(path: StrPath, *, header: bool | None = None) -> np.ndarray:
 
 def _format_of(path: StrPath) -> Format:
     """Return the format of a file that exists and is no folder, pipe or device."""
-    refuse_irregular(path)
-    name = os.path.basename(os.fspath(path)).lower()
+    file, _ = part_of(path)
+    refuse_irregular(file)
+    name = os.path.basename(os.fspath(file)).lower()
     for known in FORMATS:
         if re.search(known.ending + r"\Z", name):
             return known
     endings = ", ".join(known.shown for known in FORMATS)
-    raise refusal(path, "unknown kind of file", f"known endings: {endings}", "convert or rename it")
+    raise refusal(file, "unknown kind of file", f"known endings: {endings}", "convert or rename it")

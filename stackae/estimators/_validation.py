@@ -52,7 +52,7 @@ def check_X(  # noqa: N802
     ----------
     estimator : BaseEstimator
         It is not written; its ``n_features_in_`` and ``feature_names_in_`` are compared (``reset=False``).
-    X : array-like, sparse matrix, MappedMatrix or NamedMatrix of shape (n_samples, n_features)
+    X : array-like, sparse matrix, MappedMatrix, SparseMatrix or NamedMatrix of shape (n_samples, n_features)
     reset : bool
         Whether it is for a new fit.
     missing_values : float or None, default=None
@@ -84,6 +84,7 @@ def check_X(  # noqa: N802
     if reset:
         estimator = _blank(estimator)
     X = X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else X
+    X = X.matrix if isinstance(X, SparseMatrix) else X
     if table is not None or (reset and holds_other_than_numbers(X)):
         return _encoded(X, table, may_be_nan=reset or missing_values is not None)
     refuse_silent_conversions(X)

@@ -1,0 +1,39 @@
+"""Every command takes the files that hold arrays, with labels of their own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from array_files import two_kinds, write_sparse
+from helpers import SMALL
+from scipy import sparse
+
+pytestmark = pytest.mark.slow
+
+
+def _npz(folder):
+    X, kinds = two_kinds()
+    write_sparse(folder / "t.npz", sparse.csr_matrix(X), y=kinds)
+    return folder / "t.npz", "y"
+
+
+@pytest.mark.parametrize("write", [_npz])
+def test_every_command_takes_such_a_file(stackae, tmp_path, monkeypatch, write):
+    monkeypatch.setattr("stackae.evaluation.experiment.FEW_LABELS", (10,))
+    data, labels = write(tmp_path)
+    run, predictor, named = tmp_path / "run", tmp_path / "predictor", ("--labels", labels) if labels else ()
+    done = [
+        stackae("pretrain", data, "--out", run, *SMALL, *named),
+        stackae("transform", run, data, "--out", tmp_path / "codes.npy"),
+        stackae("reconstruct", run, data, "--out", tmp_path / "back.npy"),
+        stackae("score", run, data, "--explain", tmp_path / "why.csv"),
+        stackae("evaluate", run, data, *named),
+        stackae("evaluate", data, "--width", "2", "--splits", "1", "--layer", "8", *named),
+        stackae("finetune", run, data, "--epochs", "2", "--out", predictor, *named),
+        stackae("predict", predictor, data, "--out", tmp_path / "predictions.csv"),
+    ]
+    assert [outcome.code for outcome in done] == [0] * len(done), [outcome.err for outcome in done]
+    assert np.load(tmp_path / "codes.npy").shape == (60, 3)
+    assert np.load(tmp_path / "back.npy").shape[0] == 60
+    assert "8" in done[0].out
+    assert "worth it" in done[4].out
