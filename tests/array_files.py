@@ -39,3 +39,26 @@ def write_sparse(path: Path, matrix: sparse.spmatrix, **others: Any) -> None:
     with np.load(path) as archive:
         arrays = dict(archive)
     np.savez(path, **{name: array for name, array in (arrays | others).items() if array is not None})
+
+
+def write_matlab_73(path: Path, **arrays: Any) -> None:
+    """A ``.mat`` as MATLAB's ``-v7.3`` makes it: HDF5 behind 512 bytes, columns one after the other."""
+    import h5py
+
+    with h5py.File(path, "w", userblock_size=512) as file:
+        for name, array in arrays.items():
+            if sparse.issparse(array):
+                node, columns = file.create_group(name), array.tocsc()
+                node.attrs["MATLAB_sparse"] = np.uint64(columns.shape[0])
+                node["jc"] = columns.indptr.astype(np.uint64)
+                if columns.nnz:
+                    node["ir"], node["data"] = columns.indices.astype(np.uint64), columns.data
+                kind = "double"
+            else:
+                node, kind = file.create_dataset(name, data=array.T), array.dtype.name
+            kind = {"float64": "double", "float32": "single", "uint16": "char", "bool": "logical"}.get(
+                kind, kind
+            )
+            node.attrs["MATLAB_class"] = np.bytes_(kind)
+    with open(path, "r+b") as file:
+        file.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")

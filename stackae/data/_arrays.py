@@ -75,7 +75,7 @@ def table_among(
     if "X" in arrays and "X" not in apart:
         return "X"
     if len(tables) > 1:
-        tables = [name for name in tables if 1 not in arrays[name].shape]
+        tables = [name for name in tables if min(arrays[name].shape) > 1]
     if len(tables) != 1:
         what = "which array is the table? None is called 'X', and not exactly one is 2-dimensional"
         mend = "save the table as X, or name it: FILE:NAME"

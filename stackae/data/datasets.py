@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from stackae._utils.memory import parse_memory
+from stackae._utils.memory import MemoryBudget, parse_memory
 from stackae.data._arrays import part_of
 from stackae.data._table import StrPath, Table, TableSpec, find_columns, refusal
 from stackae.data.mapped import MappedMatrix
 from stackae.data.matrix import Matrix, SparseMatrix
 from stackae.data.named_matrix import NamedMatrix
-from stackae.data.readers import read_labels, read_table
+from stackae.data.readers import read_labels, read_table, read_within
 from stackae.data.shards import may_be_large, read_shards, shards_of
 from stackae.exceptions import DataFileError, ParameterError
 
@@ -162,7 +162,8 @@ def load_data(
         As for :func:`read_table`.
     max_memory : int, str or None, default=None
         What the rows may take in memory, in bytes or as ``"1GB"``. Larger ``.npy`` files are read from where
-        they lie, larger Parquet files are copied once to ``cache_folder``. None: half of the machine's.
+        they lie, larger Parquet and HDF5 files are copied once to ``cache_folder``. None: half of the
+        machine's.
     cache_folder : str, path-like or None, default=None
         None: the system's folder for temporary files.
 
@@ -230,7 +231,7 @@ def _load_file(
     is_large = may_be_large(path) and _MOST_EXPANSION * os.path.getsize(path) > memory
     if is_large and (spec.labels, spec.ids, labels) == (None, None, None):
         return _in_shards([path], spec, labels, memory, cache_folder)
-    table = read_table(path, **vars(spec))
+    table = read_within(path, spec, MemoryBudget(memory, cache_folder))
     name = os.path.basename(file)
     return _data_set(table, labels, spec, path, name if part is None else f"{name}:{part}")
 

@@ -12,9 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stackae._utils.memory import MemoryBudget
 from stackae.data._arrays import part_of
 from stackae.data._csv import read_csv, read_csv_labels
+from stackae.data._hdf5 import read_hdf5
 from stackae.data._idx import read_idx, read_idx_labels
+from stackae.data._mat import read_mat
 from stackae.data._npy import read_npy, read_npy_labels, read_npz, read_npz_labels
 from stackae.data._parquet import read_parquet
 from stackae.data._table import StrPath, Table, TableSpec, refusal, refuse_irregular
@@ -30,6 +33,8 @@ class Format(NamedTuple):
     ending: str  # a pattern that the end of the name matches, in lower case
     table: Callable[[StrPath, TableSpec], Table]
     labels: Callable[[StrPath, TableSpec], np.ndarray] | None
+    #: Where what is over a budget is read in blocks.
+    within: Callable[[StrPath, TableSpec, MemoryBudget], Table] | None = None
 
 
 FORMATS = (
@@ -46,6 +51,8 @@ FORMATS = (
     Format(".jsonl, .ndjson", r"\.(jsonl|ndjson)(\.(gz|zst|bz2))?", read_typed, None),
     Format(".xlsx, .xls, .ods", r"\.(xlsx|xlsm|xlsb|xls|ods)", read_typed, None),
     Format(".arrow, .feather", r"\.(arrow|feather|ipc)", read_typed, None),
+    Format(".mat", r"\.mat", read_mat, None, read_mat),
+    Format(".h5, .hdf5", r"\.(h5|hdf5)", read_hdf5, None, read_hdf5),
     Format("-ubyte[.gz], .idx*[.gz]", r"(-ubyte|\.idx\d*)(\.gz)?", read_idx, read_idx_labels),
 )
 
@@ -78,6 +85,12 @@ def read_table(
     ``.csv`` of other dialects, ``.tsv``, ``.txt``, ``.data``, ``.jsonl``, ``.xlsx``, ``.feather``, ...
         As :func:`stackae.data.dialects.read_any` reads them, through pyarrow: delimiter, decimal commas,
         header, encoding and packing are recognised.
+    ``.mat``
+        As ``.npz``, of any version of MATLAB's; arrays of numbers and truth values, sparse ones stay sparse.
+        Labels and ids may be texts (char), and lie in a row or a column. 7.3 is HDF5.
+    ``.h5``, ``.hdf5``
+        As ``.npz``, through h5py; ``FILE:PATH``, ``labels``, ``ids`` and ``drop`` are paths in the file.
+        Links into other files and virtual data sets are not followed, filters that need a plugin not loaded.
     IDX (``-ubyte``, ``.idx``, ``.idx3``, ..., with or without ``.gz``)
         MNIST's format, packed by gzip or not. Arrays of 3 dimensions and more are images: they become rows
         x pixels, and images of unsigned bytes are divided by 255, into [0, 1]. Tables stay as they are.
@@ -177,6 +190,12 @@ def read_labels(path: StrPath, *, header: bool | None = None) -> np.ndarray:
         known = ", ".join(known.shown for known in FORMATS if known.labels is not None)
         raise refusal(path, "labels are not read from this format", f"they are from {known}")
     return read(path, TableSpec(header=header))
+
+
+def read_within(path: StrPath, spec: TableSpec, budget: MemoryBudget) -> Table:
+    """Read a data file; what is over the budget goes to the disk where its format can be read in blocks."""
+    known = _format_of(path)
+    return known.table(path, spec) if known.within is None else known.within(path, spec, budget)
 
 
 def _format_of(path: StrPath) -> Format:

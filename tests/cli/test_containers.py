@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import h5py
 import numpy as np
 import pytest
-from array_files import two_kinds, write_sparse
+from array_files import two_kinds, write_matlab_73, write_sparse
 from helpers import SMALL
 from scipy import sparse
+from scipy.io import savemat
 
 pytestmark = pytest.mark.slow
 
@@ -17,7 +19,26 @@ def _npz(folder):
     return folder / "t.npz", "y"
 
 
-@pytest.mark.parametrize("write", [_npz])
+def _mat(folder):
+    X, kinds = two_kinds()
+    savemat(folder / "t.mat", {"rows": X, "y": kinds})
+    return folder / "t.mat", "y"
+
+
+def _matlab_73(folder):
+    X, kinds = two_kinds()
+    write_matlab_73(folder / "t.mat", rows=X, y=kinds[None] + 1.0)
+    return folder / "t.mat", "y"
+
+
+def _hdf5(folder):
+    X, kinds = two_kinds()
+    with h5py.File(folder / "t.h5", "w") as file:
+        file["a/rows"], file["a/others"], file["obs/kind"] = X, X, np.array(["ant", "bee"])[kinds].tolist()
+    return f"{folder / 't.h5'}:a/rows", "obs/kind"
+
+
+@pytest.mark.parametrize("write", [_npz, _mat, _matlab_73, _hdf5])
 def test_every_command_takes_such_a_file(stackae, tmp_path, monkeypatch, write):
     monkeypatch.setattr("stackae.evaluation.experiment.FEW_LABELS", (10,))
     data, labels = write(tmp_path)
