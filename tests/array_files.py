@@ -62,3 +62,35 @@ def write_matlab_73(path: Path, **arrays: Any) -> None:
             node.attrs["MATLAB_class"] = np.bytes_(kind)
     with open(path, "r+b") as file:
         file.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")
+
+
+def write_h5ad(path: Path, X: Any, obs: dict[str, Any], genes: list[str], **layers: Any) -> None:
+    """AnnData's format. A column of ``obs`` is an array, or a dict: a group of what it says."""
+    import h5py
+
+    def write_matrix(group: Any, name: str, matrix: Any) -> None:
+        if not sparse.issparse(matrix):
+            group[name] = matrix
+            return
+        node = group.create_group(name)
+        node.attrs["encoding-type"], node.attrs["shape"] = f"{matrix.format}_matrix", matrix.shape
+        for part in ("data", "indices", "indptr"):
+            node[part] = getattr(matrix, part)
+
+    with h5py.File(path, "w") as file:
+        file.attrs["encoding-type"] = "anndata"
+        write_matrix(file, "X", X)
+        for name, layer in layers.items():
+            write_matrix(file.require_group("layers"), name, layer)
+        file.create_group("var").attrs["_index"] = "gene"
+        file["var/gene"] = genes
+        file.create_group("obs").attrs["_index"] = "cell"
+        file["obs/cell"] = [f"cell {k}" for k in range(X.shape[0])]
+        for name, column in obs.items():
+            if not isinstance(column, dict):
+                file[f"obs/{name}"] = column
+                continue
+            kind, parts = column["kind"], {key: part for key, part in column.items() if key != "kind"}
+            file.create_group(f"obs/{name}").attrs["encoding-type"] = kind
+            for key, part in parts.items():
+                file[f"obs/{name}/{key}"] = part

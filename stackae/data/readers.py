@@ -15,6 +15,7 @@ import numpy as np
 from stackae._utils.memory import MemoryBudget
 from stackae.data._arrays import part_of
 from stackae.data._csv import read_csv, read_csv_labels
+from stackae.data._h5ad import read_h5ad
 from stackae.data._hdf5 import read_hdf5
 from stackae.data._idx import read_idx, read_idx_labels
 from stackae.data._mat import read_mat
@@ -52,6 +53,7 @@ FORMATS = (
     Format(".xlsx, .xls, .ods", r"\.(xlsx|xlsm|xlsb|xls|ods)", read_typed, None),
     Format(".arrow, .feather", r"\.(arrow|feather|ipc)", read_typed, None),
     Format(".mat", r"\.mat", read_mat, None, read_mat),
+    Format(".h5ad", r"\.h5ad", read_h5ad, None, read_h5ad),
     Format(".h5, .hdf5", r"\.(h5|hdf5)", read_hdf5, None, read_hdf5),
     Format("-ubyte[.gz], .idx*[.gz]", r"(-ubyte|\.idx\d*)(\.gz)?", read_idx, read_idx_labels),
 )
@@ -91,6 +93,10 @@ def read_table(
     ``.h5``, ``.hdf5``
         As ``.npz``, through h5py; ``FILE:PATH``, ``labels``, ``ids`` and ``drop`` are paths in the file.
         Links into other files and virtual data sets are not followed, filters that need a plugin not loaded.
+    ``.h5ad``
+        AnnData's cells × genes, dense or sparse, through h5py: X, or by ``FILE:layers/NAME`` another. ``var``
+        names the columns; names that repeat are numbered as ``var_names_make_unique`` does. ``labels`` and
+        ``ids`` are columns of ``obs``; ``_index`` is its index.
     IDX (``-ubyte``, ``.idx``, ``.idx3``, ..., with or without ``.gz``)
         MNIST's format, packed by gzip or not. Arrays of 3 dimensions and more are images: they become rows
         x pixels, and images of unsigned bytes are divided by 255, into [0, 1]. Tables stay as they are.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import h5py
 import numpy as np
 import pytest
-from array_files import two_kinds, write_matlab_73, write_sparse
+from array_files import two_kinds, write_h5ad, write_matlab_73, write_sparse
 from helpers import SMALL
 from scipy import sparse
 from scipy.io import savemat
@@ -38,7 +38,14 @@ def _hdf5(folder):
     return f"{folder / 't.h5'}:a/rows", "obs/kind"
 
 
-@pytest.mark.parametrize("write", [_npz, _mat, _matlab_73, _hdf5])
+def _h5ad(folder):
+    X, kinds = two_kinds()
+    column = {"kind": "categorical", "codes": kinds, "categories": ["ant", "bee"]}
+    write_h5ad(folder / "t.h5ad", sparse.csr_matrix(X), {"kind": column}, [f"gene{k}" for k in range(8)])
+    return folder / "t.h5ad", "kind"
+
+
+@pytest.mark.parametrize("write", [_h5ad, _npz, _mat, _matlab_73, _hdf5])
 def test_every_command_takes_such_a_file(stackae, tmp_path, monkeypatch, write):
     monkeypatch.setattr("stackae.evaluation.experiment.FEW_LABELS", (10,))
     data, labels = write(tmp_path)
