@@ -12,6 +12,7 @@ import numpy as np
 from stackae._utils.memory import MemoryBudget
 from stackae.data._arrays import as_vector, native, part_of, refuse_other_lengths, table_among
 from stackae.data._blocks import is_array, read_blocks, refuse_lies
+from stackae.data._heaps import refuse_damaged_heaps
 from stackae.data._sparse import as_csr
 from stackae.data._table import (
     StrPath,
@@ -66,8 +67,10 @@ def open_hdf5(path: StrPath) -> Iterator[Any]:
     except ImportError as error:
         mend = "install it: pip install 'stackae[omics]'"
         raise refusal(path, "reading HDF5 needs h5py", mend=mend) from error
-    with open(path, "rb"), decoding(path, "an HDF5 file"), h5py.File(path, "r") as file:
-        yield file
+    with open(path, "rb"), decoding(path, "an HDF5 file"):
+        refuse_damaged_heaps(path)
+        with h5py.File(path, "r") as file:
+            yield file
 
 
 def found_in(path: StrPath, file: Any, name: str) -> Any:

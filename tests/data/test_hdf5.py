@@ -222,6 +222,21 @@ def test_damaged_files_are_refused_or_read(path):
     refused(path, "damaged, or not an HDF5 file")
 
 
+def test_a_damaged_heap_of_texts_is_refused_where_the_library_would_never_end(path):
+    with h5py.File(path, "w") as file:
+        file["rows"], file["y"] = X, ["ant", "bee"] * 30
+    content = bytearray(path.read_bytes())
+    heap = content.index(b"GCOL")
+    size = int.from_bytes(content[heap + 8 : heap + 16], "little")
+    free = heap + 16 + 60 * 24  # behind the texts
+    assert content[free : free + 16] == bytes(8) + (heap + size - free).to_bytes(8, "little")
+    content[free + 8 : free + 16] = bytes(8)
+    path.write_bytes(content)
+    refused(path, f"damaged: the heap of texts at byte {heap:,} contradicts itself", labels="y")
+    path.write_bytes(content[: heap + 12])
+    refused(path)
+
+
 def test_without_h5py_a_sentence_says_how_to_have_it(path, monkeypatch):
     path.write_bytes(b"")
     monkeypatch.setitem(sys.modules, "h5py", None)
