@@ -15,12 +15,13 @@ import numpy.typing as npt
 
 from stackae._utils.memory import MemoryBudget, parse_memory
 from stackae.data._arrays import part_of
+from stackae.data._images import images_in, read_images
 from stackae.data._table import StrPath, Table, TableSpec, find_columns, refusal
 from stackae.data.mapped import MappedMatrix
 from stackae.data.matrix import Matrix, SparseMatrix
 from stackae.data.named_matrix import NamedMatrix
 from stackae.data.readers import read_labels, read_table, read_within
-from stackae.data.shards import may_be_large, read_shards, shards_of
+from stackae.data.shards import has_shards, may_be_large, read_shards, shards_of
 from stackae.exceptions import DataFileError, ParameterError
 
 __all__ = ["DATA_SETS", "DataSet", "fingerprint", "load_data"]
@@ -150,14 +151,17 @@ def load_data(
     ----------
     source : str, path-like or sequence of them
         File or name; or the ``.npy`` or ``.parquet`` files of one table, in order, or the folder that holds
-        them and nothing else of that kind.
+        them and nothing else of that kind; or a folder of images (``.png``, ``.jpg``, ``.bmp``, ``.tif``) of
+        one size and mode, with one label a subfolder where they lie in such. Rows of images are height ×
+        width × channels, float32, white is 1; they have no feature names.
     data_home : str or path-like, default=None
         Folder of the IDX files, which must be there. None: the folder in the environment variable
         ``STACKAE_DATA_HOME``, if it is set and has them, else OpenML.
     drop : sequence of str, default=()
         Columns of a file to leave out.
     labels : str or path-like, default=None
-        A file's column that holds the labels, or an existing file of labels. Data sets bring their own.
+        A file's column that holds the labels, or an existing file of labels. Data sets bring their own, as do
+        images in subfolders.
     ids, features, header
         As for :func:`read_table`.
     max_memory : int, str or None, default=None
@@ -226,12 +230,16 @@ def _load_file(
     if not os.path.exists(file):
         known = ", ".join(DATA_SETS)
         raise FileNotFoundError(f"{path}: neither a file nor a data set; the data sets are {known}")
+    budget = MemoryBudget(memory, cache_folder)
     if os.path.isdir(path):
-        return _in_shards(path, spec, labels, memory, cache_folder)
+        if has_shards(path) or not images_in(path):
+            return _in_shards(path, spec, labels, memory, cache_folder)
+        folder = os.path.basename(os.path.normpath(path))
+        return _data_set(read_images(path, spec, budget), labels, spec, path, folder)
     is_large = may_be_large(path) and _MOST_EXPANSION * os.path.getsize(path) > memory
     if is_large and (spec.labels, spec.ids, labels) == (None, None, None):
         return _in_shards([path], spec, labels, memory, cache_folder)
-    table = read_within(path, spec, MemoryBudget(memory, cache_folder))
+    table = read_within(path, spec, budget)
     name = os.path.basename(file)
     return _data_set(table, labels, spec, path, name if part is None else f"{name}:{part}")
 

@@ -25,13 +25,16 @@ def shards_of(folder: StrPath) -> list[Path]:
     DataFileError
         There are none.
     """
-    shards = sorted(
-        path for path in Path(folder).iterdir() if _ending(path) and not path.name.startswith((".", "_"))
-    )
+    shards = _shards(folder)
     if not shards:
         mend = "name a file, or a folder of them"
-        raise refusal(folder, "a folder without .npy or .parquet files in it", mend=mend)
+        raise refusal(folder, "a folder without .npy or .parquet files or images in it", mend=mend)
     return shards
+
+
+def has_shards(folder: StrPath) -> bool:
+    """Whether some of a folder's files are shards of a table."""
+    return bool(_shards(folder))
 
 
 def may_be_large(path: StrPath) -> bool:
@@ -103,6 +106,12 @@ def _read_parquet(
             copy_parquet(path, file, features, X[start : start + chosen.n_samples])
             start += chosen.n_samples
     return Table(MappedMatrix([X]) if large else X, features, ignored=columns[0].ignored)
+
+
+def _shards(folder: StrPath) -> list[Path]:
+    return sorted(
+        path for path in Path(folder).iterdir() if _ending(path) and not path.name.startswith((".", "_"))
+    )
 
 
 def _ending(path: StrPath) -> str:

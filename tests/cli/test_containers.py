@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from array_files import two_kinds, write_h5ad, write_matlab_73, write_sparse
 from helpers import SMALL
+from PIL import Image
 from scipy import sparse
 from scipy.io import savemat
 
@@ -45,7 +46,16 @@ def _h5ad(folder):
     return folder / "t.h5ad", "kind"
 
 
-@pytest.mark.parametrize("write", [_h5ad, _npz, _mat, _matlab_73, _hdf5])
+def _images(folder):
+    X, kinds = two_kinds()
+    for k, (x, kind) in enumerate(zip(X, kinds, strict=True)):
+        place = folder / "images" / ("ant", "bee")[kind]
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((20 * x).astype(np.uint8).reshape(2, 4)).save(place / f"{k}.png")
+    return folder / "images", None
+
+
+@pytest.mark.parametrize("write", [_images, _h5ad, _npz, _mat, _matlab_73, _hdf5])
 def test_every_command_takes_such_a_file(stackae, tmp_path, monkeypatch, write):
     monkeypatch.setattr("stackae.evaluation.experiment.FEW_LABELS", (10,))
     data, labels = write(tmp_path)
