@@ -3,6 +3,7 @@
 from stackae.data.data_set import DataSet, fingerprint
 from stackae.data.datasets import DATA_SETS, load_data
 from stackae.data.mapped import MappedMatrix
+from stackae.data.matrix import SparseMatrix
 from stackae.data.named_matrix import NamedMatrix
 from stackae.data.readers import Table, read_labels, read_table
 
@@ -11,6 +12,7 @@ __all__ = [
     "DataSet",
     "MappedMatrix",
     "NamedMatrix",
+    "SparseMatrix",
     "Table",
     "fingerprint",
     "load_data",

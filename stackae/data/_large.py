@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 from typing import Any
 
+from stackae._utils.memory import MemoryBudget
 from stackae.data._parquet import Columns, as_table, fill
 from stackae.data._table import StrPath, Table, TableSpec, check_shape
 from stackae.data._typed import asked_of, choose_typed, finished
 from stackae.data.dialects import TableStream, stream_as
 from stackae.data.mapped import MappedMatrix, release, scratch_array
 
-#: What can be read in blocks; the text and types in a block take a share of the memory.
-_TYPED = "parquet|arrow|feather|ipc"
-_TEXT = "csv|tsv|tab|psv|txt|data|dat|jsonl|ndjson"
-_READ_IN_BLOCKS = rf"\.({_TYPED}|({_TEXT})(\.(gz|zst|bz2))?)\Z"
-_SHARE = 4
+_SHARE = 4  # of the memory is for the text and the types of a block
 
 
-def is_read_in_blocks(path: StrPath) -> bool:
-    """Whether files of this kind are."""
-    return re.search(_READ_IN_BLOCKS, os.path.basename(os.fspath(path)).lower()) is not None
-
-
-def read_large(path: StrPath, spec: TableSpec, memory: int, folder: str | os.PathLike[str] | None) -> Table:
+def read_large(path: StrPath, spec: TableSpec, budget: MemoryBudget) -> Table:
     """Read a file whose rows may exceed the memory; labels and ids are held.
 
     Columns of numbers are copied to the disk, as one matrix; of others ``X`` is a stream of typed batches.
     """
-    stream = stream_as(path, memory // _SHARE, **asked_of(spec))
+    stream = stream_as(path, budget.n_bytes // _SHARE, **asked_of(spec))
     columns = choose_typed(path, stream.schema, stream.dialect, spec)
     beside = [name for name in (columns.label, columns.id) if name is not None]
     X: Any
@@ -38,7 +29,7 @@ def read_large(path: StrPath, spec: TableSpec, memory: int, folder: str | os.Pat
         X = select(stream, columns.features)
         kept = [batch.select(beside) for batch in stream] if beside else []
     else:
-        X, kept = _copied(path, stream, columns, beside, folder)
+        X, kept = _copied(path, stream, columns, beside, budget.folder)
     found = Table(X, columns.features, ignored=columns.ignored)
     if beside:
         found = _with_what_is_beside(path, found, columns, kept)

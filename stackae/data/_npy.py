@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 import os
 import zipfile
+from dataclasses import replace
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 
+from stackae.data._arrays import contents, native, part_of, refuse_bomb, refuse_other_lengths, table_among
+from stackae.data._sparse import PARTS, as_csr
 from stackae.data._table import (
     StrPath,
     Table,
@@ -20,10 +23,10 @@ from stackae.data._table import (
     read_exactly,
     refusal,
 )
+from stackae.data.matrix import SparseMatrix
 
-# DEFLATE cannot pass 1032:1. A small archive of zeros does no harm; a large one is an attack or a mistake.
-_BOMB_SIZE = 2**30
-_BOMB_RATIO = 1000
+#: The arrays by which scipy saves a sparse matrix.
+_OF_SPARSE = {"format", "shape", "_is_array", *(part for parts in PARTS.values() for part in parts)}
 
 
 class _Header(NamedTuple):
@@ -56,29 +59,34 @@ def read_npy_labels(path: StrPath, spec: TableSpec) -> np.ndarray:
     with open(path, "rb") as file:
         header = _read_header(path, file)
         check_labels(path, header.shape, header.dtype)
-        return _native(_map(path, file, header))
+        return native(_map(path, file, header))
 
 
 def read_npz(path: StrPath, spec: TableSpec) -> Table:
-    """Read the table, and labels and ids if asked, from the arrays of an ``.npz`` archive."""
-    spec.refuse_for(path, "an .npz archive", has_arrays=True)
+    """Read the table, and labels and ids if asked, from the arrays of an ``.npz`` archive.
+
+    A sparse matrix, as scipy saves it, counts as one of them, and stays sparse.
+    """
+    path, asked = part_of(path)
+    replace(spec, drop=()).refuse_for(path, "an .npz archive", has_arrays=True)
     with open(path, "rb") as file, decoding(path, "an .npz archive"), zipfile.ZipFile(file) as archive:
         headers = _headers(path, archive)
-        apart = {"the labels": spec.labels, "the ids": spec.ids}
-        for what, name in apart.items():
-            if name is not None and name not in headers:
-                raise refusal(path, f"no array {name!r} for {what}", mend=f"it holds {_contents(headers)}")
-        name = _table_name(path, {key: value for key, value in headers.items() if key not in apart.values()})
-        _check_table(path, headers[name], f"array {name!r}")
-        X = as_floats(path, _read_member(path, archive, name))
+        is_sparse = {"format", "shape", "data"} <= headers.keys()
+        arrays = headers
+        if is_sparse:
+            arrays = {name: header for name, header in headers.items() if name not in _OF_SPARSE}
+            arrays["X"] = headers["shape"]
+        name = table_among(path, "an .npz archive", arrays, spec, asked)
+        if is_sparse and name == "X":
+            X: np.ndarray | SparseMatrix = _read_sparse(path, archive, headers)
+        else:
+            _check_table(path, headers[name], f"array {name!r}")
+            X = as_floats(path, _read_member(path, archive, name))
         y, ids = (
             None if other is None else _read_member_labels(path, archive, other, headers[other])
-            for other in apart.values()
+            for other in (spec.labels, spec.ids)
         )
-    for other, values in ((spec.labels, y), (spec.ids, ids)):
-        if values is not None and len(values) != len(X):
-            what = f"{len(values):,} values for {len(X):,} rows"
-            raise refusal(path, what, f"arrays {other!r} and {name!r}")
+    refuse_other_lengths(path, name, X, {spec.labels: y, spec.ids: ids})
     return Table(X, None, y, ids)
 
 
@@ -88,7 +96,7 @@ def read_npz_labels(path: StrPath, spec: TableSpec) -> np.ndarray:
     with open(path, "rb") as file, decoding(path, "an .npz archive"), zipfile.ZipFile(file) as archive:
         headers = _headers(path, archive)
         if len(headers) != 1:
-            raise refusal(path, "labels need an archive of one array", f"it holds {_contents(headers)}")
+            raise refusal(path, "labels need an archive of one array", f"it holds {contents(headers)}")
         ((name, header),) = headers.items()
         return _read_member_labels(path, archive, name, header)
 
@@ -130,11 +138,6 @@ def _map(path: StrPath, file: IO[bytes], header: _Header) -> np.ndarray:
     return np.memmap(file, header.dtype, "r", start, header.shape, order)  # type: ignore[call-overload, no-any-return]
 
 
-def _native(array: np.ndarray) -> np.ndarray:
-    """Copy labels out of their file, in the machine's own byte order."""
-    return np.array(array.reshape(-1), array.dtype.newbyteorder("="))
-
-
 def _headers(path: StrPath, archive: zipfile.ZipFile) -> dict[str, _Header]:
     headers = {}
     for member in archive.namelist():
@@ -144,19 +147,22 @@ def _headers(path: StrPath, archive: zipfile.ZipFile) -> dict[str, _Header]:
     return headers
 
 
-def _contents(headers: dict[str, _Header]) -> str:
-    arrays = [f"{name!r} of shape {header.shape}" for name, header in list(headers.items())[:20]]
-    return ", ".join(arrays) or "no arrays"
-
-
-def _table_name(path: StrPath, headers: dict[str, _Header]) -> str:
-    if "X" in headers:
-        return "X"
-    tables = [name for name, header in headers.items() if len(header.shape) == 2]
-    if len(tables) != 1:
-        what = "which array is the table? None is called 'X', and not exactly one is 2-dimensional"
-        raise refusal(path, what, f"it holds {_contents(headers)}", "save the table as X")
-    return tables[0]
+def _read_sparse(path: StrPath, archive: zipfile.ZipFile, headers: dict[str, _Header]) -> SparseMatrix:
+    """Read the arrays of a sparse matrix, which are checked against the archive one by one."""
+    where = "a sparse matrix"
+    if any(headers[name].dtype.hasobject for name in _OF_SPARSE & headers.keys()):
+        raise refusal(path, "it holds pickled Python objects, which are never loaded", where)
+    said = _read_member(path, archive, "format").reshape(-1)
+    layout = str(said.astype(np.str_)[0]) if said.dtype.kind in "SU" and len(said) == 1 else "of its own"
+    shape = _read_member(path, archive, "shape")
+    if shape.dtype.kind not in "iu" or shape.shape != (2,):
+        raise refusal(path, f"damaged: its shape is no pair of whole numbers, but {shape.tolist()}", where)
+    missing = [name for name in PARTS.get(layout, ()) if name not in headers]
+    if layout not in PARTS or missing:
+        what = f"no array {missing[0]!r}" if missing else f"the layout {layout!r} is not read"
+        raise refusal(path, what, where, "save it as X.tocsr()")
+    parts = {name: _read_member(path, archive, name) for name in PARTS[layout]}
+    return as_csr(path, layout, shape.tolist(), parts, where)
 
 
 def _read_member(path: StrPath, archive: zipfile.ZipFile, name: str) -> np.ndarray:
@@ -171,13 +177,11 @@ def _read_member(path: StrPath, archive: zipfile.ZipFile, name: str) -> np.ndarr
             raise refusal(path, what, where, "write or fetch it again")
         # the archive's own claims can lie, the size of the file on the disk cannot
         compressed = min(info.compress_size, os.stat(path).st_size)
-        if declared > _BOMB_SIZE and declared > _BOMB_RATIO * compressed:
-            what = f"{compressed:,} bytes would expand to {declared:,}: refused as a decompression bomb"
-            raise refusal(path, what, where, "save the array uncompressed, as .npy")
+        refuse_bomb(path, compressed, declared, where, "save the array uncompressed, as .npy")
         flat = read_exactly(path, stream, header.shape, header.dtype)
     return flat.reshape(header.shape, order="F" if header.fortran else "C")
 
 
 def _read_member_labels(path: StrPath, archive: zipfile.ZipFile, name: str, header: _Header) -> np.ndarray:
     check_labels(path, header.shape, header.dtype, f"array {name!r}")
-    return _native(_read_member(path, archive, name))
+    return native(_read_member(path, archive, name))

@@ -6,9 +6,10 @@ import os
 import re
 from typing import Any
 
+from stackae.data._arrays import part_of
 from stackae.data._arrow import TypedSource
 from stackae.data._dialect import Dialect
-from stackae.data._records import JsonLines, Sheet, sheet_of
+from stackae.data._records import JsonLines, Sheet
 from stackae.data._scan import Scan
 from stackae.data._sniff import Asked
 from stackae.data._table import StrPath, refusal, refuse_irregular
@@ -28,7 +29,7 @@ _SHOWN = (
 
 def open_source(path: StrPath, asked: Asked, block: int) -> TextSource | JsonLines | Sheet | TypedSource:
     """Recognise a file by its ending and its first bytes."""
-    path, title = sheet_of(path)
+    path, title = part_of(path)
     refuse_irregular(path)
     name = os.path.basename(os.fspath(path)).lower()
     if re.search(_TEXT + r"\Z", name):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
-import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -125,12 +123,6 @@ class Sheet:
             yield pa.RecordBatch.from_arrays(
                 [pa.array(cells, pa.string()) for cells in columns], list(self.names)
             )
-
-
-def sheet_of(path: StrPath) -> tuple[StrPath, str | None]:
-    """Split FILE.xlsx:SHEET, unless that is the name of a file."""
-    found = re.fullmatch(r"(.+\.(?:xlsx|xlsm|xlsb|xls|ods)):(.+)", os.fspath(path), re.IGNORECASE)
-    return (found[1], found[2]) if found and not os.path.exists(path) else (path, None)
 
 
 def _as_text(cell: Any) -> str | None:

@@ -17,6 +17,7 @@ import numpy as np
 
 from stackae.data.labels import says_nothing
 from stackae.data.mapped import MappedMatrix
+from stackae.data.matrix import SparseMatrix
 from stackae.exceptions import DataFileError, ParameterError, StackaeError, StackaeWarning
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Table:
 
     Attributes
     ----------
-    X : ndarray or MappedMatrix of shape (n_samples, n_columns), float32 or float64; or pyarrow.Table
+    X : ndarray, MappedMatrix, SparseMatrix (n_samples, n_columns), float32 or float64; or pyarrow.Table
         An array is C-contiguous. A ``.npy`` file of such floats is a read-only memory map. A table where
         columns hold text, dates or the like.
     feature_names : list of str or None
@@ -99,7 +100,7 @@ class Table:
         Columns that are neither features nor labels nor ids, and were not asked to be dropped.
     """
 
-    X: np.ndarray | MappedMatrix | pa.Table
+    X: np.ndarray | MappedMatrix | SparseMatrix | pa.Table
     feature_names: list[str] | None
     y: np.ndarray | None = None
     ids: np.ndarray | None = None

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stackae.data.mapped import MappedMatrix
-from stackae.data.matrix import Matrix
+from stackae.data.matrix import Matrix, SparseMatrix
 from stackae.data.named_matrix import NamedMatrix
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DataSet", "fingerprint"]
 
-_ROWS_AT_ONCE = 2**14  # looked at for gaps, or hashed
+_CELLS_AT_ONCE = 2**22  # looked at for gaps
+_ROWS_AT_ONCE = 2**14  # of a table, hashed
 _BLOCK = 2**22  # bytes hashed at once
 
 
@@ -29,10 +30,11 @@ class DataSet:
 
     Attributes
     ----------
-    X : ndarray or MappedMatrix of shape (n_samples, n_features), float32 or float64; or pyarrow.Table
+    X : ndarray, MappedMatrix, SparseMatrix (n_samples, n_features), float32 or float64; or pyarrow.Table
         The rows, perhaps a read-only memory map; MappedMatrix where they come in shards, or are too large for
-        the memory: what estimators read in blocks. A table where columns hold text, dates or the like; a
-        :class:`stackae.data.dialects.TableStream` where that is too large.
+        the memory: what estimators read in blocks; SparseMatrix (its ``matrix`` is scipy's) where the file
+        holds one. ``np.asarray`` makes an array of either. A table where columns hold text, dates or the
+        like; a :class:`stackae.data.dialects.TableStream` where that is too large.
     y : ndarray of shape (n_samples,) or None
         The labels.
     feature_names : list of str or None
@@ -45,7 +47,7 @@ class DataSet:
         Columns of the file that nobody asked for.
     """
 
-    X: np.ndarray | MappedMatrix | pa.Table
+    X: np.ndarray | MappedMatrix | SparseMatrix | pa.Table
     y: np.ndarray | None
     feature_names: list[str] | None
     name: str
@@ -53,7 +55,7 @@ class DataSet:
     ignored: tuple[str, ...] = ()
 
     @property
-    def named_samples(self) -> np.ndarray | MappedMatrix | NamedMatrix | pa.Table:
+    def named_samples(self) -> np.ndarray | MappedMatrix | SparseMatrix | NamedMatrix | pa.Table:
         """``X``, with the columns' names where it has some: what an estimator is given."""
         if self.feature_names is None or is_typed(self.X) or getattr(self.X, "table", None) is not None:
             return self.X
@@ -67,9 +69,13 @@ class DataSet:
             return np.array([X.dialect.gaps.get(name, 0) for name in X.schema.names])
         if is_typed(X):
             return np.array([_n_missing(column) for column in X.columns])
+        if isinstance(X, SparseMatrix):
+            stored = X.matrix
+            return np.bincount(stored.indices[np.isnan(stored.data)], minlength=X.shape[1])
         counts = np.zeros(X.shape[1], np.intp)
-        for start in range(0, len(X), _ROWS_AT_ONCE):
-            counts += np.isnan(X[start : start + _ROWS_AT_ONCE]).sum(0)
+        rows = max(1, _CELLS_AT_ONCE // X.shape[1])
+        for start in range(0, len(X), rows):
+            counts += np.isnan(X[start : start + rows]).sum(0)
         if getattr(X, "table", None) is None:
             return counts
         of_columns = np.zeros(X.table.n_features_in_, np.intp)
@@ -79,7 +85,7 @@ class DataSet:
     def take(self, index: npt.NDArray[np.intp]) -> DataSet:
         """Some of the samples, by their numbers, in memory."""
         X: Any = self.X
-        if is_typed(X):
+        if is_typed(X) or isinstance(X, SparseMatrix):
             X = X.take(index)
         else:
             X = X.gather(index) if isinstance(X, Matrix) else np.asarray(X[index])
@@ -106,7 +112,8 @@ def fingerprint(X: np.ndarray | Matrix | pa.Table) -> str:
     Parameters
     ----------
     X : ndarray of shape (n_samples, ...), of numbers
-        Read in blocks of rows, so that a memory map need not fit in memory.
+        Read in blocks of rows, so that a memory map need not fit in memory. Of a sparse matrix only what is
+        stored is read: the same numbers in an array have another fingerprint.
 
     Returns
     -------
@@ -121,6 +128,11 @@ def fingerprint(X: np.ndarray | Matrix | pa.Table) -> str:
     """
     if is_typed(X):
         return _fingerprint_of_table(X)
+    if isinstance(X, SparseMatrix):
+        stored = X.matrix
+        places = (array.astype(np.int64, copy=False) for array in (stored.indptr, stored.indices))
+        parts = "".join(map(fingerprint, (stored.data, *places)))
+        return hashlib.sha256(f"sparse {X.shape} {parts}".encode()).hexdigest()
     dtype = X.dtype.newbyteorder("<")
     digest = hashlib.sha256(f"{dtype.str} {X.shape}".encode())
     rows = max(1, _BLOCK * len(X) // max(1, X.nbytes))

@@ -12,17 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from stackae._utils.memory import parse_memory
-from stackae.data._large import is_read_in_blocks, read_large
+from stackae._utils.memory import MemoryBudget, parse_memory
+from stackae.data._arrays import part_of
+from stackae.data._images import images_in, read_images
 from stackae.data._table import StrPath, Table, TableSpec, find_columns, refusal
 from stackae.data.data_set import DataSet
-from stackae.data.readers import read_labels, read_table
-from stackae.data.shards import may_be_large, read_shards, shards_of
+from stackae.data.readers import MOST_EXPANSION, read_labels, read_table, read_within
+from stackae.data.shards import has_shards, may_be_large, read_shards, shards_of
 from stackae.exceptions import DataFileError, ParameterError
 
 __all__ = ["DATA_SETS", "load_data"]
 
-_MOST_EXPANSION = 8  # bytes in memory for a byte on the disk, as a rule of thumb: when to look closer
 _TEXT = r"\.(csv|tsv|tab|psv|txt|data|dat)(\.(gz|zst|bz2))?\Z"
 _HOME = "STACKAE_DATA_HOME"
 _TRAIN_ROWS = 60_000  # OpenML's copies of MNIST and Fashion-MNIST hold these first, then the test rows
@@ -94,14 +94,17 @@ def load_data(
     ----------
     source : str, path-like or sequence of them
         File or name; or the ``.npy`` or ``.parquet`` files of one table, in order, or the folder that holds
-        them and nothing else of that kind.
+        them and nothing else of that kind; or a folder of images (``.png``, ``.jpg``, ``.bmp``, ``.tif``) of
+        one size and mode, with one label a subfolder where they lie in such. Rows of images are height ×
+        width × channels, float32, white is 1; they have no feature names.
     data_home : str or path-like, default=None
         Folder of the IDX files, which must be there. None: the folder in the environment variable
         ``STACKAE_DATA_HOME``, if it is set and has them, else OpenML.
     drop : sequence of str, default=()
         Columns of a file to leave out.
     labels : str or path-like, default=None
-        A file's column that holds the labels, or an existing file of labels. Data sets bring their own.
+        A file's column that holds the labels, or an existing file of labels. Data sets bring their own, as do
+        images in subfolders.
     ids, features, header, delimiter, decimal, encoding, na, as_table
         As for :func:`read_table`.
     max_memory : int, str or None, default=None
@@ -178,19 +181,22 @@ def _load_file(
     path: str, spec: TableSpec, labels: str | None, memory: int, cache_folder: StrPath | None
 ) -> DataSet:
     """Load a file, or the folder of a table's files; ``labels`` is a file of them."""
-    if not os.path.exists(path):
+    file, part = part_of(path)
+    if not os.path.exists(file):
         known = ", ".join(DATA_SETS)
         raise FileNotFoundError(f"{path}: neither a file nor a data set; the data sets are {known}")
+    budget = MemoryBudget(memory, cache_folder)
     if os.path.isdir(path):
-        return _in_shards(path, spec, labels, memory, cache_folder)
-    is_large = _MOST_EXPANSION * os.path.getsize(path) > memory
-    if is_large and may_be_large(path) and (spec.labels, spec.ids, labels) == (None, None, None):
+        if has_shards(path) or not images_in(path):
+            return _in_shards(path, spec, labels, memory, cache_folder)
+        folder = os.path.basename(os.path.normpath(path))
+        return _data_set(read_images(path, spec, budget), labels, spec, path, folder)
+    is_large = may_be_large(path) and MOST_EXPANSION * os.path.getsize(path) > memory
+    if is_large and (spec.labels, spec.ids, labels) == (None, None, None):
         return _in_shards([path], spec, labels, memory, cache_folder)
-    if is_large and is_read_in_blocks(path):
-        table = read_large(path, spec, memory, cache_folder)
-    else:
-        table = read_table(path, **vars(spec))
-    return _data_set(table, labels, spec, path, os.path.basename(path))
+    table = read_within(path, spec, budget)
+    name = os.path.basename(file)
+    return _data_set(table, labels, spec, path, name if part is None else f"{name}:{part}")
 
 
 def _in_shards(

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from stackae._utils.memory import MemoryBudget
 from stackae.data.matrix import Floats, Index, Matrix
 from stackae.exceptions import DataError
 
@@ -51,7 +52,7 @@ class MappedMatrix(Matrix):
         self._width, self._columns = widths.pop(), columns
         self._starts = np.cumsum([0, *(len(piece) for piece in self._pieces)])
         self.shape = int(self._starts[-1]), self._width + (0 if columns is None else columns.shape[1])
-        self.dtype = np.result_type(*(_float_type(piece.dtype) for piece in self._pieces))
+        self.dtype = np.result_type(*(float_type(piece.dtype) for piece in self._pieces))
         self.of_long_integers = any(p.dtype.kind in "iu" and p.dtype.itemsize == 8 for p in self._pieces)
 
     def __getitem__(self, samples: slice) -> Floats:
@@ -138,6 +139,16 @@ def scratch_array(
         return np.memmap(file, dtype, "r+" if hasattr(os, "posix_fallocate") else "w+", 0, shape)
 
 
+def room_for(
+    shape: tuple[int, int], dtype: npt.DTypeLike, budget: MemoryBudget | None
+) -> tuple[Floats, bool]:
+    """An empty matrix, in memory, or on the disk where it exceeds the budget; and whether it is there."""
+    size = shape[0] * shape[1] * np.dtype(dtype).itemsize
+    if budget is None or size <= budget.n_bytes:
+        return np.empty(shape, dtype), False
+    return scratch_array(shape, dtype, budget.folder), True
+
+
 def refuse_too_little_room(size: int, folder: str | os.PathLike[str] | None) -> None:
     """Refuse work that will need so many bytes in a folder, before it has begun.
 
@@ -171,7 +182,7 @@ def _file_of(array: Any) -> mmap.mmap | None:
     return None
 
 
-def _float_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+def float_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Float32 where that is exact, else float64."""
     exact = dtype.itemsize <= 2 or (dtype.kind == "f" and dtype.itemsize == 4)
     return np.dtype(np.float32 if exact else np.float64)

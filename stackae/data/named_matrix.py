@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stackae.data.mapped import MappedMatrix
+from stackae.data.matrix import SparseMatrix
 
 
 class NamedMatrix:
@@ -15,12 +16,14 @@ class NamedMatrix:
 
     Parameters
     ----------
-    X : ndarray or MappedMatrix of shape (n_samples, n_columns)
+    X : ndarray, MappedMatrix or SparseMatrix of shape (n_samples, n_columns)
     names : sequence of str
         One a column.
     """
 
-    def __init__(self, X: npt.NDArray[np.floating] | MappedMatrix, names: Sequence[str]) -> None:
+    def __init__(
+        self, X: npt.NDArray[np.floating] | MappedMatrix | SparseMatrix, names: Sequence[str]
+    ) -> None:
         self.X = X
         self.names = list(names)
 

@@ -12,7 +12,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stackae._utils.memory import MemoryBudget
+from stackae.data._arrays import part_of
+from stackae.data._h5ad import read_h5ad
+from stackae.data._hdf5 import read_hdf5
 from stackae.data._idx import read_idx, read_idx_labels
+from stackae.data._large import read_large
+from stackae.data._mat import read_mat
 from stackae.data._npy import read_npy, read_npy_labels, read_npz, read_npz_labels
 from stackae.data._parquet import read_parquet
 from stackae.data._table import StrPath, Table, TableSpec, refusal, refuse_irregular
@@ -21,13 +27,29 @@ from stackae.data._typed import read_typed, read_typed_labels
 __all__ = ["FORMATS", "Format", "Table", "read_labels", "read_table"]
 
 
+MOST_EXPANSION = 8  # bytes in memory for a byte on the disk, as a rule of thumb: when to look closer
+
+
 class Format(NamedTuple):
     """How one kind of file is recognised and read."""
 
     shown: str  # its endings, for messages
     ending: str  # a pattern that the end of the name matches, in lower case
     table: Callable[[StrPath, TableSpec], Table]
-    labels: Callable[[StrPath, TableSpec], np.ndarray]
+    labels: Callable[[StrPath, TableSpec], np.ndarray] | None
+    #: Where what is over a budget is read in blocks.
+    within: Callable[[StrPath, TableSpec, MemoryBudget], Table] | None = None
+
+
+def _in_blocks(read: Callable[[StrPath, TableSpec], Table]) -> Callable[..., Table]:
+    """Reading at once what cannot exceed a budget, and else in blocks."""
+
+    def within(path: StrPath, spec: TableSpec, budget: MemoryBudget) -> Table:
+        if MOST_EXPANSION * os.path.getsize(path) <= budget.n_bytes:
+            return read(path, spec)
+        return read_large(path, spec, budget)
+
+    return within
 
 
 _PACKED = r"(\.(gz|zst|bz2))?"
@@ -39,11 +61,23 @@ FORMATS = (
         r"\.(csv|tsv|tab|psv|txt|data|dat)" + _PACKED,
         read_typed,
         read_typed_labels,
+        _in_blocks(read_typed),
     ),
-    Format(".parquet", r"\.parquet", read_parquet, read_typed_labels),
-    Format(".jsonl, .ndjson", r"\.(jsonl|ndjson)" + _PACKED, read_typed, read_typed_labels),
+    Format(".parquet", r"\.parquet", read_parquet, read_typed_labels, _in_blocks(read_parquet)),
+    Format(
+        ".jsonl, .ndjson",
+        r"\.(jsonl|ndjson)" + _PACKED,
+        read_typed,
+        read_typed_labels,
+        _in_blocks(read_typed),
+    ),
     Format(".xlsx, .xls, .ods", r"\.(xlsx|xlsm|xlsb|xls|ods)", read_typed, read_typed_labels),
-    Format(".arrow, .feather", r"\.(arrow|feather|ipc)", read_typed, read_typed_labels),
+    Format(
+        ".arrow, .feather", r"\.(arrow|feather|ipc)", read_typed, read_typed_labels, _in_blocks(read_typed)
+    ),
+    Format(".mat", r"\.mat", read_mat, None, read_mat),
+    Format(".h5ad", r"\.h5ad", read_h5ad, None, read_h5ad),
+    Format(".h5, .hdf5", r"\.(h5|hdf5)", read_hdf5, None, read_hdf5),
     Format("-ubyte[.gz], .idx*[.gz]", r"(-ubyte|\.idx\d*)(\.gz)?", read_idx, read_idx_labels),
 )
 
@@ -67,16 +101,28 @@ def read_table(
     ``.npy``
         A 2-dimensional array. Native, C-ordered float32 and float64 are mapped, not loaded.
     ``.npz``
-        The array ``X``, or else the only 2-dimensional one. ``labels`` names another array.
+        The array ``X``, or else the only 2-dimensional one that is no single row or column; ``FILE:NAME`` is
+        another. ``labels``, ``ids`` and ``drop`` name arrays. A sparse matrix stays sparse: of
+        :func:`scipy.sparse.save_npz`, as csr, csc or coo.
     Text (``.csv``, ``.tsv``, ``.tab``, ``.psv``, ``.txt``, ``.data``, ``.dat``), packed or not; JSON lines
     (``.jsonl``, ``.ndjson``); Excel (``.xlsx``, ``.xls``, ``.ods``); Arrow (``.arrow``, ``.feather``)
         As :func:`stackae.data.dialects.read_any` reads them: delimiter, decimal commas, header, encoding and
         packing are recognised. A row of numbers is a header, with a warning, when it alone counts, as column
         numbers and wavelengths do. A first column without a name, whose cells all differ, as pandas and R
-        write the names of rows, is no feature.
+        write the names of rows, is no feature. Of Excel's sheets the first; ``FILE:SHEET`` is another.
     ``.parquet``
         The unnamed row index that pandas stores is no column. Damaged pages are found where the file has page
         checksums, as those written by stackae do.
+    ``.mat``
+        As ``.npz``, of any version of MATLAB's; arrays of numbers and truth values, sparse ones stay sparse.
+        Labels and ids may be texts (char), and lie in a row or a column. 7.3 is HDF5.
+    ``.h5``, ``.hdf5``
+        As ``.npz``, through h5py; ``FILE:PATH``, ``labels``, ``ids`` and ``drop`` are paths in the file.
+        Links into other files and virtual data sets are not followed, filters that need a plugin not loaded.
+    ``.h5ad``
+        AnnData's cells × genes, dense or sparse, through h5py: X, or by ``FILE:layers/NAME`` another. ``var``
+        names the columns; names that repeat are numbered as ``var_names_make_unique`` does. ``labels`` and
+        ``ids`` are columns of ``obs``; ``_index`` is its index.
     IDX (``-ubyte``, ``.idx``, ``.idx3``, ..., with or without ``.gz``)
         MNIST's format, packed by gzip or not. Arrays of 3 dimensions and more are images: they become rows
         x pixels, and images of unsigned bytes are divided by 255, into [0, 1]. Tables stay as they are.
@@ -192,15 +238,26 @@ def read_labels(path: StrPath, *, header: bool | None = None) -> np.ndarray:
     ...     read_labels(path)
     array([2, 0])
     """
-    return _format_of(path).labels(path, TableSpec(header=header))
+    read = _format_of(path).labels
+    if read is None:
+        known = ", ".join(known.shown for known in FORMATS if known.labels is not None)
+        raise refusal(path, "labels are not read from this format", f"they are from {known}")
+    return read(path, TableSpec(header=header))
+
+
+def read_within(path: StrPath, spec: TableSpec, budget: MemoryBudget) -> Table:
+    """Read a data file; what is over the budget goes to the disk where its format can be read in blocks."""
+    known = _format_of(path)
+    return known.table(path, spec) if known.within is None else known.within(path, spec, budget)
 
 
 def _format_of(path: StrPath) -> Format:
     """Return the format of a file that exists and is no folder, pipe or device."""
-    refuse_irregular(path)
-    name = os.path.basename(os.fspath(path)).lower()
+    file, _ = part_of(path)
+    refuse_irregular(file)
+    name = os.path.basename(os.fspath(file)).lower()
     for known in FORMATS:
         if re.search(known.ending + r"\Z", name):
             return known
     endings = ", ".join(known.shown for known in FORMATS)
-    raise refusal(path, "unknown kind of file", f"known endings: {endings}", "convert or rename it")
+    raise refusal(file, "unknown kind of file", f"known endings: {endings}", "convert or rename it")

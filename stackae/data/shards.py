@@ -30,13 +30,16 @@ def shards_of(folder: StrPath) -> list[Path]:
     DataFileError
         There are none.
     """
-    shards = sorted(
-        path for path in Path(folder).iterdir() if _ending(path) and not path.name.startswith((".", "_"))
-    )
+    shards = _shards(folder)
     if not shards:
         mend = "name a file, or a folder of them"
-        raise refusal(folder, "a folder without .npy or .parquet files in it", mend=mend)
+        raise refusal(folder, "a folder without .npy or .parquet files or images in it", mend=mend)
     return shards
+
+
+def has_shards(folder: StrPath) -> bool:
+    """Whether some of a folder's files are shards of a table."""
+    return bool(_shards(folder))
 
 
 def may_be_large(path: StrPath) -> bool:
@@ -134,6 +137,12 @@ def _typed(paths: Sequence[StrPath], features: list[str], is_large: bool) -> Any
     n_rows = sum(one.n_rows for one in dialects)
     told = Dialect("Parquet", gaps={name: n for name, n in gaps.items() if n}, n_rows=n_rows)
     return TableStream(schema, told, lambda: (batch for stream in streams for batch in stream))
+
+
+def _shards(folder: StrPath) -> list[Path]:
+    return sorted(
+        path for path in Path(folder).iterdir() if _ending(path) and not path.name.startswith((".", "_"))
+    )
 
 
 def _ending(path: StrPath) -> str:

@@ -94,6 +94,7 @@ def check_X(  # noqa: N802
     if is_encoded(X):
         encoded = _as_of_the_fit(X, table, columns, reset=reset)
         return _checked_table(encoded, may_be_nan=reset or missing_values is not None)
+    X = X.matrix if isinstance(X, SparseMatrix) else X
     if table is not None or columns or (reset and holds_other_than_numbers(X)):
         if isinstance(X, NamedMatrix):
             raise DataTypeError("the model was fitted on a table; give a data frame")

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from stackae.data import _npy, read_labels, read_table
+from stackae.data import _arrays, _npy, read_labels, read_table
 from stackae.data.labels import says_nothing
 from stackae.exceptions import DataFileError, ParameterError, StackaeWarning
 
@@ -431,7 +431,7 @@ def test_npz_with_trailing_bytes_in_an_array_is_refused(tmp_path):
 
 @pytest.mark.parametrize("lie", [False, True])
 def test_npz_that_expands_beyond_reason_is_refused_unread(tmp_path, monkeypatch, lie):
-    monkeypatch.setattr(_npy, "_BOMB_SIZE", 2**20)
+    monkeypatch.setattr(_arrays, "BOMB_SIZE", 2**20)
     np.savez_compressed(tmp_path / "t.npz", X=np.zeros((2000, 1000)))
     content = (tmp_path / "t.npz").read_bytes()
     if lie:  # the archive claims that the array is hardly compressed
