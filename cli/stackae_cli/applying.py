@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from stackae.data.matrix import is_encoded
 from stackae.data.writers import check_destination, write_table
 from stackae_cli.options import about, say_written
 from stackae_cli.source import Source, data_of, say_what_is_ignored
@@ -46,6 +47,7 @@ class Application:
         for path in destinations:
             check_destination(path, ids=self.source.id is not None)
         self.model = load(run, device)
+        self.destinations = destinations
         self.data = self.source.read(self.model, ids=True)
         say_what_is_ignored(self.source, self.data, run)
         self.samples = self.data.named_samples
@@ -59,6 +61,16 @@ class Application:
         """The columns' names, made up where there are none."""
         names = getattr(self.model, "feature_names_in_", self.data.feature_names)
         return [f"x{k}" for k in range(self.model.n_features_in_)] if names is None else list(names)
+
+    def as_given(self, rows: Callable[[Any], Any]) -> Any:
+        """What is computed of the samples, in the columns of DATA; also of a table larger than memory."""
+        encoder: Any = getattr(self.model, "table_encoder_", None)
+        for path in self.destinations:
+            check_destination(path, ids=self.source.id is not None, typed=encoder is not None)
+        with self.about_data():
+            found = rows(self.samples)
+            is_still_encoded = encoder is not None and is_encoded(self.samples)
+            return encoder.inverse_transform(found) if is_still_encoded else found
 
     def write(self, path: Path, table: Any, names: Sequence[str], what: str = "") -> None:
         """Write what came of the rows, their ids before it; say where, if it is told what that is."""

@@ -35,15 +35,13 @@ def read_training_samples(source: Source, model: BaseEncoder | None = None) -> D
 
 def one_split(source: Source, whole: DataSet, model: BaseEncoder, task: str, unlabelled: Any) -> Split:
     """A data set's own training and test rows, or a quarter of a file's for the test."""
-    import numpy as np
-
     from stackae.evaluation import Split, resplit
     from stackae_cli.options import about
 
-    X, y = np.asarray(whole.X), cast(Any, whole.y)
+    X, y = _rows(whole.X, model), cast(Any, whole.y)
     if source.data_set is not None:
         test = source.test_half().read(model, labels=True)
-        return Split(X, y, np.asarray(test.X), cast(Any, test.y), task)
+        return Split(X, y, _rows(test.X, model), cast(Any, test.y), task)
     with about(source.data):
         return resplit(X, y, task=task, unlabelled=unlabelled)(0)
 
@@ -65,7 +63,7 @@ def samples_of_run(run: str, whole: DataSet, split: Split, model: BaseEncoder) -
     own, why = _own_samples(run, whole, model)
     notes = [] if own is not None else [f"{why}: PCA was fitted on the training rows here"]
     if hasattr(model, "finetune") and hasattr(model, "predict"):
-        notes.append(_what_it_has_seen(own, split))
+        notes.append(_what_it_has_seen(own, split, model))
     elif own is whole.X and len(split.X) < len(own):
         notes.append("both were fitted on all rows, the test rows among them, without their labels")
     return split.X if own is None else own, notes
@@ -89,12 +87,19 @@ def _own_samples(run: str, whole: DataSet, model: BaseEncoder) -> tuple[Any, str
         own = Source.of(config).read(model)
     except (OSError, ValueError, LookupError, TypeError):
         return None, "the run's own rows are not to be had any more"
-    if fingerprint(own.X) != wanted or own.X.shape[1] != whole.X.shape[1]:
+    if fingerprint(own.X) != wanted or len(own.gaps) != len(whole.gaps):
         return None, "the run's own rows have changed"
     return own.X, ""
 
 
-def _what_it_has_seen(own: Any, split: Split) -> str:
+def _rows(X: Any, model: BaseEncoder) -> Any:
+    """Rows as comparisons take them: an array, or a table as the model's encoder makes it."""
+    from stackae.evaluation.splits import as_rows
+
+    return as_rows(X, getattr(model, "table_encoder_", None))
+
+
+def _what_it_has_seen(own: Any, split: Split, model: BaseEncoder) -> str:
     """Whether the test rows are among those that a run was fine-tuned on, which flatters it."""
     import numpy as np
 
@@ -104,7 +109,7 @@ def _what_it_has_seen(own: Any, split: Split) -> str:
     fitted = "stackae was fine-tuned with labels, the others were not"
     if own is None:
         return f"{fitted}; where the test rows were among its own, its figures flatter it"
-    known = set(of_rows(own))
+    known = set(of_rows(_rows(own, model)))
     n_known = sum(row in known for row in of_rows(split.X_test))
     if not n_known:
         return fitted

@@ -11,6 +11,7 @@ from stackae_cli.commands.detect import detect
 from stackae_cli.commands.evaluate import evaluate
 from stackae_cli.commands.export import export
 from stackae_cli.commands.finetune import finetune
+from stackae_cli.commands.impute import impute
 from stackae_cli.commands.info import info
 from stackae_cli.commands.predict import predict
 from stackae_cli.commands.pretrain import pretrain
@@ -33,6 +34,7 @@ def cli() -> None:
 cli.add_command(pretrain)
 cli.add_command(transform)
 cli.add_command(reconstruct)
+cli.add_command(impute)
 cli.add_command(score)
 cli.add_command(finetune)
 cli.add_command(predict)

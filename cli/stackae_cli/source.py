@@ -113,25 +113,11 @@ class Source:
             labels=self.labels if labels else None,
             ids=self.id if ids else None,
             features=None if names is None else [str(name) for name in names],
-            as_table=self._as_table(model),
+            as_table=_as_table(self, model),
             **{name: getattr(self, name) for name in ("header", "delimiter", "decimal", "encoding", "na")},
             **memory,
         )
-        return self._encoded(data, model, **memory) if isinstance(data.X, TableStream) else data
-
-    def _encoded(self, data: DataSet, model: BaseEncoder | None, **memory: Any) -> DataSet:
-        """A table that is larger than memory, as the model's encoder makes it, or a new one."""
-        from stackae import TableEncoder
-        from stackae.tables import encode_stream
-
-        encoder = TableEncoder(self.kinds) if model is None else model.table_encoder_
-        return replace(data, X=encode_stream(cast(Any, data.X), encoder=encoder, **memory))
-
-    def _as_table(self, model: BaseEncoder | None) -> bool | None:
-        """Whether DATA must be a table: as the model was fitted, or columns are said to be something."""
-        if model is not None:
-            return hasattr(model, "table_")
-        return True if self.columns else None
+        return _encoded(self, data, model, **memory) if isinstance(data.X, TableStream) else data
 
     @property
     def kinds(self) -> dict[str, str] | None:
@@ -141,6 +127,22 @@ class Source:
     def test_half(self) -> Source:
         """The test rows of the data set that is named."""
         return replace(self, data=f"{self.data_set}:test")
+
+
+def _as_table(source: Source, model: BaseEncoder | None) -> bool | None:
+    """Whether DATA must be a table: as the model was fitted, or columns are said to be something."""
+    if model is not None:
+        return hasattr(model, "table_encoder_")
+    return True if source.columns else None
+
+
+def _encoded(source: Source, data: DataSet, model: BaseEncoder | None, **memory: Any) -> DataSet:
+    """A table that is larger than memory, as the model's encoder makes it, or a new one."""
+    from stackae import TableEncoder
+    from stackae.tables import encode_stream
+
+    encoder = TableEncoder(source.kinds) if model is None else cast(Any, model).table_encoder_
+    return replace(data, X=encode_stream(cast(Any, data.X), encoder=encoder, **memory))
 
 
 def missing_values_of(source: Source, data: DataSet) -> float | None:

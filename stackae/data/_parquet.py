@@ -1,4 +1,4 @@
-"""Parquet, through pyarrow, which comes with the extra ``tables``."""
+"""Parquet, through pyarrow."""
 
 from __future__ import annotations
 
@@ -68,11 +68,8 @@ def as_table(path: StrPath, table: pa.Table, columns: Columns) -> Table:
 @contextmanager
 def open_parquet(path: StrPath) -> Iterator[Any]:
     """Open a file with pyarrow, and turn what it finds wrong into refusals."""
-    try:
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        mend = "install it: pip install 'stackae[tables]'"
-        raise refusal(path, "reading Parquet needs pyarrow", mend=mend) from error
+    import pyarrow.parquet as pq
+
     with (
         open(path, "rb") as file,
         decoding(path, "a Parquet file"),

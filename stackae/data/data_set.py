@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stackae.data.mapped import MappedMatrix
-from stackae.data.matrix import Matrix, SparseMatrix
+from stackae.data.matrix import Matrix, SparseMatrix, is_encoded
 from stackae.data.named_matrix import NamedMatrix
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class DataSet:
     @property
     def named_samples(self) -> np.ndarray | MappedMatrix | SparseMatrix | NamedMatrix | pa.Table:
         """``X``, with the columns' names where it has some: what an estimator is given."""
-        if self.feature_names is None or is_typed(self.X) or getattr(self.X, "table", None) is not None:
+        if self.feature_names is None or is_typed(self.X) or is_encoded(self.X):
             return self.X
         return NamedMatrix(self.X, self.feature_names)
 
@@ -76,7 +76,7 @@ class DataSet:
         rows = max(1, _CELLS_AT_ONCE // X.shape[1])
         for start in range(0, len(X), rows):
             counts += np.isnan(X[start : start + rows]).sum(0)
-        if getattr(X, "table", None) is None:
+        if not is_encoded(X):
             return counts
         of_columns = np.zeros(X.table.n_features_in_, np.intp)
         np.maximum.at(of_columns, X.table.column_of_, counts)
@@ -85,7 +85,7 @@ class DataSet:
     def take(self, index: npt.NDArray[np.intp]) -> DataSet:
         """Some of the samples, by their numbers, in memory."""
         X: Any = self.X
-        if is_typed(X) or isinstance(X, SparseMatrix):
+        if is_typed(X) or isinstance(X, SparseMatrix) or is_encoded(X):
             X = X.take(index)
         else:
             X = X.gather(index) if isinstance(X, Matrix) else np.asarray(X[index])

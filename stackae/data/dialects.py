@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stackae.data._dialect import Dialect
-from stackae.data._table import StrPath, refusal
+from stackae.data._table import StrPath
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -140,12 +139,12 @@ def read_any(
 def read_as(path: StrPath, **asking: Any) -> TypedTable:
     """The same; ``as_text``: columns to keep as they are written; ``known``: names that a header has."""
     asked = _asked(**asking)
-    with _with_pyarrow(path):
-        import pyarrow as pa
+    import pyarrow as pa
 
-        from stackae.data._arrow import TypedSource
-        from stackae.data._opening import dialect_of, open_source
-        from stackae.data._scan import scan
+    from stackae.data._arrow import TypedSource
+    from stackae.data._opening import dialect_of, open_source
+    from stackae.data._scan import scan
+
     source = open_source(path, asked, _LARGEST)
     if isinstance(source, TypedSource):
         batches = list(source.batches())
@@ -209,10 +208,10 @@ def stream_any(
 def stream_as(path: StrPath, max_memory: int, **asking: Any) -> TableStream:
     """The same, with what :func:`read_as` takes too."""
     asked = _asked(**asking)
-    with _with_pyarrow(path):
-        from stackae.data._arrow import TypedSource
-        from stackae.data._opening import dialect_of, open_source
-        from stackae.data._scan import scan
+    from stackae.data._arrow import TypedSource
+    from stackae.data._opening import dialect_of, open_source
+    from stackae.data._scan import scan
+
     block = min(max(max_memory // _SHARE, _SMALLEST), _LARGEST)
     source = open_source(path, asked, block)
     if isinstance(source, TypedSource):
@@ -223,17 +222,8 @@ def stream_as(path: StrPath, max_memory: int, **asking: Any) -> TableStream:
 
 
 def _asked(na: Sequence[str] = (), **asking: Any) -> Asked:
-    with _with_pyarrow("a table"):
-        from stackae.data._sniff import Asked
+    from stackae.data._sniff import Asked
+
     asked = Asked(**asking, na=(na,) if isinstance(na, str) else tuple(na))
     asked.check()
     return asked
-
-
-@contextmanager
-def _with_pyarrow(path: StrPath) -> Iterator[None]:
-    try:
-        yield
-    except ImportError as error:
-        mend = "install it: pip install 'stackae[tables]'"
-        raise refusal(path, "reading tables needs pyarrow", mend=mend) from error

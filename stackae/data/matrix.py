@@ -151,3 +151,8 @@ class SparseMatrix(Matrix):
     def place(self, number: int) -> tuple[int, int]:
         row = int(np.searchsorted(self.matrix.indptr, number, side="right")) - 1
         return row, int(self.matrix.indices[number])
+
+
+def is_encoded(X: Any) -> bool:
+    """Whether these are the encoded columns of a table, or codes of them."""
+    return isinstance(X, Matrix) and X.table is not None

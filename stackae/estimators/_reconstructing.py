@@ -12,10 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from stackae._utils.constraints import Integral
-from stackae.data.matrix import DenseMatrix, Matrix
+from stackae.data.matrix import DenseMatrix, Matrix, is_encoded
 from stackae.data.statistics import column_means
 from stackae.estimators._base import BaseEncoder, Floats
-from stackae.estimators._tables import is_encoded
 from stackae.estimators._validation import check_X, refuse_other_names
 from stackae.exceptions import DataError, ParameterError
 from stackae.modules.autoencoder import DeepAutoencoder

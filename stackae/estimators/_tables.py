@@ -12,7 +12,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from stackae.data.matrix import Matrix
+from stackae.data.matrix import is_encoded
 from stackae.tables import TableEncoder, TableInfo
 
 Floats = npt.NDArray[np.floating]
@@ -80,11 +80,6 @@ class OnTables:
         if self._table is None or is_encoded(X):
             return encoded
         return self._table.inverse_transform(encoded)
-
-
-def is_encoded(X: Any) -> bool:
-    """Whether these are the encoded columns of a table, or codes of them."""
-    return isinstance(X, Matrix) and X.table is not None
 
 
 def are_the_same(one: TableEncoder, other: TableEncoder) -> bool:

@@ -14,10 +14,10 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import validate_data
 
 from stackae.data.mapped import MappedMatrix, lies_in_a_file, release
-from stackae.data.matrix import DenseMatrix, Matrix, SparseMatrix
+from stackae.data.matrix import DenseMatrix, Matrix, SparseMatrix, is_encoded
 from stackae.data.named_matrix import NamedMatrix
 from stackae.estimators._conversions import listed, refuse_silent_conversions, warn_of_rounding
-from stackae.estimators._tables import are_the_same, is_encoded
+from stackae.estimators._tables import are_the_same
 from stackae.exceptions import DataError, DataTypeError, ParameterError
 from stackae.tables import TableEncoder, as_table, holds_other_than_numbers
 
@@ -93,14 +93,14 @@ def check_X(  # noqa: N802
     X = X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else X
     if is_encoded(X):
         encoded = _as_of_the_fit(X, table, columns, reset=reset)
-        return _checked_table(encoded, may_be_nan=reset or missing_values is not None)
+        return _checked_table(encoded, reset=reset, missing_values=missing_values)
     X = X.matrix if isinstance(X, SparseMatrix) else X
     if table is not None or columns or (reset and holds_other_than_numbers(X)):
-        if isinstance(X, NamedMatrix):
+        if table is not None and isinstance(X, NamedMatrix):
             raise DataTypeError("the model was fitted on a table; give a data frame")
         table = _fitted_encoder(X, columns) if table is None else table
         encoded = DenseMatrix(table.transform(X)).of_table(table)
-        return _checked_table(encoded, may_be_nan=reset or missing_values is not None)
+        return _checked_table(encoded, reset=reset, missing_values=missing_values)
     if hasattr(X, "column_names") and holds_other_than_numbers(X):  # pyarrow's text may be read as numbers
         raise DataTypeError(
             "the model was fitted on numbers, got a table of other types; encode or drop them"
@@ -152,17 +152,17 @@ def _as_of_the_fit(
     return X if X.table is table else X.of_table(table)
 
 
-def _checked_table(encoded: Matrix, *, may_be_nan: bool) -> Checked:
+def _checked_table(encoded: Matrix, *, reset: bool, missing_values: float | None) -> Checked:
     """An encoded table, and the names of the table's columns."""
     table = encoded.table
-    if not len(encoded):
+    if reset and not len(encoded):
         raise DataError("the table has no rows; give at least one")
     if len(table.column_of_) != encoded.shape[1]:
         raise DataError(
             f"X must have the {len(table.column_of_)} columns of its encoder, got {encoded.shape[1]}"
         )
     names = [str(table.table_[column].name) for column in table.column_of_]  # the user's own
-    _refuse_non_finite(encoded, np.array(names, dtype=object), may_be_nan=may_be_nan)
+    _refuse_non_finite(encoded, np.array(names, dtype=object), may_be_nan=reset or missing_values is not None)
     return Checked(encoded, getattr(table, "feature_names_in_", None))
 
 

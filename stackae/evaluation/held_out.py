@@ -14,7 +14,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from stackae.data.named_matrix import NamedMatrix
+from stackae.evaluation.splits import as_rows
 
 #: What the fine-tuned model is called in results.
 OURS = "fine-tuned"
@@ -61,8 +61,8 @@ def beside_baselines(model: Any, train: Any, y_train: Any, test: Any, y_test: An
     ----------
     model : fitted StackedAutoencoderClassifier or StackedAutoencoderRegressor
         Or any other; it is given ``test`` as it is.
-    train, test : array or NamedMatrix of shape (n_samples, n_features)
-        Samples with a label, missing cells NaN.
+    train, test : array, NamedMatrix or table of shape (n_samples, n_features)
+        Samples with a label, missing cells NaN. What is simpler is given a table as the model encodes it.
     y_train, y_test : array of shape (n_samples,)
 
     Returns
@@ -91,7 +91,8 @@ def beside_baselines(model: Any, train: Any, y_train: Any, test: Any, y_test: An
     few = np.unique(np.linspace(0, len(y_train) - 1, _MOST_SAMPLES).astype(np.intp))
     baseline = make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler(), linear)
     scores = {OURS: float(model.score(test, y_test))}
-    train, test = (np.asarray(X.X if isinstance(X, NamedMatrix) else X) for X in (train, test))
+    encoder = getattr(model, "table_encoder_", None)
+    train, test = (np.asarray(as_rows(X, encoder)) for X in (train, test))
     for name, other in zip(names, (baseline, simplest), strict=True):
         scores[name] = float(other.fit(train[few], y_train[few]).score(test, y_test))
     return scores

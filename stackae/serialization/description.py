@@ -8,10 +8,10 @@ from itertools import pairwise
 from math import prod
 from typing import Any
 
-from stackae._utils.table_summary import ColumnInfo
 from stackae.exceptions import ModelFileError
 from stackae.serialization.editions import upgraded
 from stackae.serialization.model_header import making_sense_of, read_verified
+from stackae.serialization.table_info import ColumnInfo
 
 #: What a health report says; see :class:`stackae.modules.health.Health`.
 _HEALTH = (

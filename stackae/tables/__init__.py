@@ -1,6 +1,6 @@
 """Tables as people have them - text, categories, dates, gaps - as one array of floats, and back."""
 
-from stackae._utils.table_summary import TableInfo
+from stackae.serialization.table_info import TableInfo
 from stackae.tables._reading import as_table, fill_gaps, holds_other_than_numbers
 from stackae.tables._streaming import encode_stream
 from stackae.tables.encoder import TableEncoder

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from stackae._utils.table_summary import ColumnInfo, TableInfo
 from stackae.exceptions import DataError, DataTypeError
+from stackae.serialization.table_info import ColumnInfo, TableInfo
 from stackae.tables._categories import BinaryColumn
 from stackae.tables._cells import Cells
 from stackae.tables._column import Column

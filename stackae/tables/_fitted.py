@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from stackae._utils.table_summary import ColumnInfo, TableInfo
+from stackae.serialization.table_info import ColumnInfo, TableInfo
 from stackae.tables._building import build
 from stackae.tables._cells import Cells, Name
 from stackae.tables._column import Column

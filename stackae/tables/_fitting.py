@@ -7,8 +7,8 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from stackae._utils.table_summary import ColumnInfo, TableInfo
 from stackae.exceptions import DataError, ParameterError
+from stackae.serialization.table_info import ColumnInfo, TableInfo
 from stackae.tables._cells import Name
 from stackae.tables._column import Column, Options
 from stackae.tables._fitted import FittedTable

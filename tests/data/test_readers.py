@@ -3,7 +3,6 @@ import io
 import itertools
 import os
 import struct
-import sys
 import time
 import warnings
 import zipfile
@@ -998,12 +997,6 @@ def test_parquet_with_a_changed_byte_in_a_page_is_refused_where_it_has_checksums
         content[position] ^= 4
         path.write_bytes(content)
         refused(path, "damaged, or not a Parquet file")
-
-
-def test_parquet_without_pyarrow_is_refused_saying_what_to_install(tmp_path, monkeypatch):
-    pd.DataFrame({"a": [1.0]}).to_parquet(tmp_path / "t.parquet")
-    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
-    refused(tmp_path / "t.parquet", "pip install 'stackae[tables]'")
 
 
 # IDX

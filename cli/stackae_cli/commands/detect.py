@@ -45,10 +45,8 @@ def detect(out: Path, **options: Any) -> None:
     from stackae_cli.commands.score import unit_of
 
     options["data"] = data_of(options["run"], options["data"])
-    encoder, source = (
-        load_stack(options["run"], options["device"]),
-        Source.of(options).with_gaps_of(options["run"]),
-    )
+    encoder = load_stack(options["run"], options["device"])
+    source = Source.of(options).with_gaps_of(options["run"])
     share = options["contamination"]
     model = StackedAutoencoderDetector(
         FrozenEstimator(encoder), contamination=share, device=options["device"]
@@ -72,9 +70,8 @@ def detect(out: Path, **options: Any) -> None:
         with about(source.data):
             model.fit(data.named_samples)
         leave(folder, model)
-    unit = f"{unit_of(model)}, summed over {model.n_features_in_:,} columns"
     say_written(
         out / MODEL,
         f"detector on {len(data.X):,} rows, of which {100 * share:g} % have a squared error over"
-        f" {-model.offset_:.5g} ({unit})",
+        f" {-model.offset_:.5g} ({unit_of(model)})",
     )

@@ -176,6 +176,7 @@ def _of_run(
     run: str, source: Source, options: dict[str, Any], *, verbose: int
 ) -> tuple[Comparison, str, list[str]]:
     """Judge a run's codes on test rows; what was found, the table's title, and notes on it."""
+    import numpy as np
     from sklearn.base import is_classifier, is_regressor
 
     from stackae.evaluation import compare_fitted
@@ -191,7 +192,7 @@ def _of_run(
     whole = read_training_samples(source, model)
     say_what_is_ignored(source, whole, run)
     with about(source.data):
-        model.transform(whole.named_samples[:1])  # other columns are refused before anything is fitted
+        model.transform(whole.take(np.arange(1)).named_samples)  # refuses other columns before fitting
     unlabelled = options["unlabelled"]
     if unlabelled == "auto":  # as the run was told
         unlabelled = config_of(run).get("unlabelled", unlabelled)
@@ -225,8 +226,6 @@ def _rows_of(split: Split) -> str:
 
 def _of_data(source: Source, options: dict[str, Any], *, verbose: int) -> tuple[Comparison, str, list[str]]:
     """Train stacks of several widths on splits of the rows, and judge them; the same three."""
-    import numpy as np
-
     from stackae import StackedAutoencoder
     from stackae.evaluation import compare, resplit
     from stackae.evaluation.experiment import FEW_LABELS, N_SPLITS, WIDTHS
@@ -238,10 +237,12 @@ def _of_data(source: Source, options: dict[str, Any], *, verbose: int) -> tuple[
     missing = missing_values_of(source, whole)
     with _workers(options["dask"]), about(source.data):
         unlabelled = UNLABELLED[options["unlabelled"]]
-        split = resplit(np.asarray(whole.X), cast(Any, whole.y), task=task, unlabelled=unlabelled)
+        split = resplit(whole.X, cast(Any, whole.y), task=task, unlabelled=unlabelled)
         rows = _rows_of(split(0))
         comparison = compare(
-            StackedAutoencoder([*below, 1], missing_values=missing, device=options["device"]),
+            StackedAutoencoder(
+                [*below, 1], missing_values=missing, columns=source.kinds, device=options["device"]
+            ),
             split,
             options["widths"] or WIDTHS,
             methods=options["methods"],

@@ -77,7 +77,7 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
 
 def _table_lines(table: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """What each column of the table became, as far as there is room."""
-    from stackae._utils.table_summary import ColumnInfo, TableInfo
+    from stackae.serialization.table_info import ColumnInfo, TableInfo
 
     yield "\ntable"
     told = TableInfo(ColumnInfo(**column) for column in table)
@@ -102,7 +102,7 @@ def _in_words(health: Mapping[str, Any], n_units: int, *, by_itself: bool) -> di
 
 def _line(name: str, value: Any) -> Iterator[str]:
     """A name and its value, which may need several lines; nothing where there is no value."""
-    from stackae._utils.table_summary import printable
+    from stackae.serialization.table_info import printable
 
     if value not in (None, ""):
         text = f"{name:<{_INDENT}}{printable(_text(value))}"

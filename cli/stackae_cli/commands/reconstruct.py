@@ -19,6 +19,5 @@ def reconstruct(run: str, out: Path, device: str, **options: Any) -> None:
     from stackae_cli.options import load_reconstructing
 
     application = Application(run, load_reconstructing, device, options, [out])
-    with application.about_data():
-        rows = application.model.reconstruct(application.samples)
+    rows = application.as_given(application.model.reconstruct)
     application.write(out, rows, application.feature_names, f"{rows.shape[1]} columns")

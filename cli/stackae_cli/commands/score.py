@@ -73,10 +73,9 @@ def _summary(
     model: StackedAutoencoder | StackedAutoencoderDetector, errors: Any, r2: float, outliers: Any
 ) -> list[str]:
     """What was found, a line each, with its unit."""
-    unit = f"{unit_of(model)}, summed over {model.n_features_in_:,} columns"
     lines = [
         f"rows                {len(errors):,}",
-        f"squared error       {errors.mean():.5g} a row on the average, {unit}",
+        f"squared error       {errors.mean():.5g} a row on the average, {unit_of(model)}",
         f"R²                  {r2:.5f} (1: exact; 0: no better than the columns' means)",
     ]
     if outliers is not None:
@@ -89,7 +88,12 @@ def _summary(
 
 
 def unit_of(model: Any) -> str:
-    """What the squared errors of a model are counted in."""
+    """What the squared errors of a model are counted in, and over what they are summed."""
+    encoder = getattr(model, "table_encoder_", None)
+    if encoder is not None:
+        n_columns = len(set(encoder.column_of_.tolist()))
+        return f"each column's as a share of its variance, summed over {n_columns:,} columns"
     parts = model.module_[0].parts
     kept = ", those of 0/1 columns as they are" if parts.kept else ""
-    return f"{_UNITS.get(parts.scale, _STANDARD)}{kept}"
+    unit = _UNITS.get(parts.scale, _STANDARD)
+    return f"{unit}{kept}, summed over {model.n_features_in_:,} columns"
