@@ -43,7 +43,7 @@ class Application:
         options: Mapping[str, Any],
         destinations: Sequence[Path],
     ) -> None:
-        self.source = Source.of({**options, "data": data_of(run, options["data"])}).with_gaps_of(run)
+        self.source = Source.of({**options, "data": data_of(run, options["data"])}).as_told(run)
         for path in destinations:
             check_destination(path, ids=self.source.id is not None)
         self.model = load(run, device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -36,6 +37,8 @@ class Source:
         Cells that stand for a gap too.
     columns : tuple of str
         What columns are, as NAME=KIND.
+    may_be_there : tuple of str
+        Columns by their places that a run has left out, and rows may have or not.
     """
 
     data: str
@@ -49,6 +52,7 @@ class Source:
     encoding: str | None = None
     na: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    may_be_there: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
@@ -74,10 +78,13 @@ class Source:
         kept = kept_columns(run).get("labels")
         return self if kept is None else replace(self, labels=kept)
 
-    def with_gaps_of(self, run: str) -> Self:
-        """The same where cells are named that stand for gaps; else with those that a run was told of."""
-        kept = _kept(run, "na").get("na", ())
-        return self if self.na or self.data_set is not None else replace(self, na=tuple(kept))
+    def as_told(self, run: str) -> Self:
+        """The same with what a run was told: which cells stand for gaps, where none are named here, and which
+        columns, by their places, are no features."""
+        if self.data_set is not None:
+            return self
+        places = tuple(name for name in kept_columns(run).values() if re.fullmatch(r"-?\d+", name))
+        return replace(self, na=self.na or tuple(_kept(run, "na").get("na", ())), may_be_there=places)
 
     def read(
         self,
@@ -106,6 +113,8 @@ class Source:
         if names is None:
             apart = ((self.labels, labels), (self.id, ids))
             drop += tuple(name for name, wanted in apart if name and _is_column(name) and not wanted)
+            named = {*drop, self.labels, self.id}
+            drop += tuple(name for name in self.may_be_there if name not in named)
         data = load_data(
             self.data,
             data_home=self.data_home,
@@ -117,6 +126,9 @@ class Source:
             **{name: getattr(self, name) for name in ("header", "delimiter", "decimal", "encoding", "na")},
             **memory,
         )
+        if model is not None and self.may_be_there and data.X.shape[1] < model.n_features_in_:
+            without = replace(self, may_be_there=())
+            return without.read(model, labels=labels, ids=ids, **memory)
         return _encoded(self, data, model, **memory) if isinstance(data.X, TableStream) else data
 
     @property

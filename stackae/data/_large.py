@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from stackae._utils.memory import MemoryBudget
@@ -13,7 +13,13 @@ from stackae.data._typed import asked_of, choose_typed, finished
 from stackae.data.dialects import TableStream, stream_as
 from stackae.data.mapped import MappedMatrix, release, scratch_array
 
+_MOST_EXPANSION = 8  # bytes in memory for a byte on the disk, as a rule of thumb: when to look closer
 _SHARE = 4  # of the memory is for the text and the types of a block
+
+
+def may_exceed(paths: Sequence[StrPath], n_bytes: int) -> bool:
+    """Whether files may take more than so many bytes in memory."""
+    return _MOST_EXPANSION * sum(map(os.path.getsize, paths)) > n_bytes
 
 
 def read_large(path: StrPath, spec: TableSpec, budget: MemoryBudget) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -174,11 +174,17 @@ def _numbers(path: StrPath, name: str, column: Any) -> np.ndarray:
     """A column of numbers, NaN where there is none."""
     from pyarrow import float64, types
 
-    if column.null_count and not types.is_floating(column.type):
-        column = column.cast("int8") if types.is_boolean(column.type) else column
-    as_floats = types.is_decimal(column.type) or (column.null_count and not types.is_floating(column.type))
-    values: np.ndarray = (column.cast(float64()) if as_floats else column).to_numpy()
-    warn_of_rounding(path, values, f"integers of column {name!r}")
+    where = f"integers of column {name!r}"
+    if types.is_integer(column.type) and column.null_count:
+        warn_of_rounding(path, column.drop_null().to_numpy(), where)
+        return cast(np.ndarray, column.cast(float64(), safe=False).to_numpy())
+    if types.is_boolean(column.type) and column.null_count:
+        column = column.cast("int8")
+    as_floats = column.null_count and not types.is_floating(column.type)
+    values: np.ndarray = (
+        column.cast(float64()) if as_floats or types.is_decimal(column.type) else column
+    ).to_numpy()
+    warn_of_rounding(path, values, where)
     return values
 
 

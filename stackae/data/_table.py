@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 StrPath = str | os.PathLike[str]
 
 _BLOCK = 2**24  # bytes read at once
+_PLACE = re.compile(r"-?\d{1,9}")
 LARGEST_EXACT = 2**53  # float64 holds every integer up to here
 _CODE = re.compile(r"[+-]?0\d+")
 _LONGEST_LABEL = 1000  # characters; NumPy gives every label the room of the longest one
@@ -173,7 +174,7 @@ def as_floats(path: StrPath, array: np.ndarray) -> np.ndarray:
 
 def warn_of_rounding(path: StrPath, integers: np.ndarray, where: str = "integers") -> None:
     """Warn of integers that float64 rounds."""
-    if integers.dtype.kind not in "iu" or integers.dtype.itemsize < 8:
+    if integers.dtype.kind not in "iu" or integers.dtype.itemsize < 8 or not integers.size:
         return
     if integers.max() <= LARGEST_EXACT and integers.min() >= -LARGEST_EXACT:
         return
@@ -248,7 +249,8 @@ def find_columns(path: StrPath, names: Sequence[str], spec: TableSpec) -> Places
     places = {name: place for place, name in enumerate(names)}
     named = {name: column_called(name, names) for name in (*spec.drop, spec.labels, spec.ids) if name}
     if unknown := [name for name, column in named.items() if column is None]:
-        raise refusal(path, f"no column {unknown[0]!r}", mend=f"it has {listed(names)}")
+        places_count = "; places count from 1, or from -1 at the end" if _PLACE.fullmatch(unknown[0]) else ""
+        raise refusal(path, f"no column {unknown[0]!r}", mend=f"it has {listed(names)}{places_count}")
     drop = {named[name] for name in spec.drop}
     label, id_ = (None if name is None else named[name] for name in (spec.labels, spec.ids))
     for what, name in (("the labels", label), ("the ids", id_)):
@@ -279,10 +281,16 @@ def find_columns(path: StrPath, names: Sequence[str], spec: TableSpec) -> Places
 
 def column_called(name: str, names: Sequence[str]) -> str | None:
     """The column of that name, or else at that place: 1 is the first, -1 the last; None: there is none."""
-    if name in names or not re.fullmatch(r"-?[1-9]\d{0,8}", name):
-        return name if name in names else None
-    place = int(name) - (int(name) > 0)
-    return names[place] if -len(names) <= place < len(names) else None
+    if name in names:
+        return name
+    place = int(name) if _PLACE.fullmatch(name) else 0
+    return names[place - (place > 0)] if 0 < abs(place) <= len(names) else None
+
+
+def names_asked_for(spec: TableSpec) -> tuple[str, ...]:
+    """The columns that are asked for by name: the features, or else those that are none."""
+    named = [name for name in (spec.labels, spec.ids, *spec.drop) if name and not _PLACE.fullmatch(name)]
+    return tuple(spec.features or named)
 
 
 def listed(names: Sequence[str], most: int = 20) -> str:

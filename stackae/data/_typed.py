@@ -11,7 +11,7 @@ import numpy as np
 
 from stackae.data._numerals import is_number
 from stackae.data._parquet import Columns, as_labels, as_table, choose_features
-from stackae.data._table import StrPath, Table, TableSpec, find_columns, labels_of, refusal
+from stackae.data._table import StrPath, Table, TableSpec, find_columns, labels_of, names_asked_for, refusal
 from stackae.data.dialects import read_as
 from stackae.data.labels import says_nothing
 
@@ -45,7 +45,7 @@ def asked_of(spec: TableSpec) -> dict[str, Any]:
     """What a specification insists on, as the readers of dialects take it."""
     return {
         "as_text": tuple(name for name in (spec.labels, spec.ids) if name is not None),
-        "known": tuple(spec.features or ()),
+        "known": names_asked_for(spec),
         **{name: getattr(spec, name) for name in ("delimiter", "decimal", "header", "encoding", "na")},
     }
 

@@ -15,9 +15,10 @@ import numpy as np
 from stackae._utils.memory import MemoryBudget, parse_memory
 from stackae.data._arrays import part_of
 from stackae.data._images import images_in, read_images
+from stackae.data._large import may_exceed
 from stackae.data._table import StrPath, Table, TableSpec, find_columns, refusal
 from stackae.data.data_set import DataSet
-from stackae.data.readers import MOST_EXPANSION, read_labels, read_table, read_within
+from stackae.data.readers import read_labels, read_table, read_within
 from stackae.data.shards import has_shards, may_be_large, read_shards, shards_of
 from stackae.exceptions import DataFileError, ParameterError
 
@@ -191,7 +192,7 @@ def _load_file(
             return _in_shards(path, spec, labels, memory, cache_folder)
         folder = os.path.basename(os.path.normpath(path))
         return _data_set(read_images(path, spec, budget), labels, spec, path, folder)
-    is_large = may_be_large(path) and MOST_EXPANSION * os.path.getsize(path) > memory
+    is_large = may_be_large(path) and may_exceed([path], memory)
     if is_large and (spec.labels, spec.ids, labels) == (None, None, None):
         return _in_shards([path], spec, labels, memory, cache_folder)
     table = read_within(path, spec, budget)

@@ -51,6 +51,14 @@ class TableStream:
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         return iter(self._batches())
 
+    def __len__(self) -> int:
+        return self.dialect.n_rows
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.dialect.n_rows, len(self.schema.names)
+
 
 def read_any(
     path: StrPath,

@@ -17,7 +17,7 @@ from stackae.data._arrays import part_of
 from stackae.data._h5ad import read_h5ad
 from stackae.data._hdf5 import read_hdf5
 from stackae.data._idx import read_idx, read_idx_labels
-from stackae.data._large import read_large
+from stackae.data._large import may_exceed, read_large
 from stackae.data._mat import read_mat
 from stackae.data._npy import read_npy, read_npy_labels, read_npz, read_npz_labels
 from stackae.data._parquet import read_parquet
@@ -25,9 +25,6 @@ from stackae.data._table import StrPath, Table, TableSpec, refusal, refuse_irreg
 from stackae.data._typed import read_typed, read_typed_labels
 
 __all__ = ["FORMATS", "Format", "Table", "read_labels", "read_table"]
-
-
-MOST_EXPANSION = 8  # bytes in memory for a byte on the disk, as a rule of thumb: when to look closer
 
 
 class Format(NamedTuple):
@@ -45,9 +42,7 @@ def _in_blocks(read: Callable[[StrPath, TableSpec], Table]) -> Callable[..., Tab
     """Reading at once what cannot exceed a budget, and else in blocks."""
 
     def within(path: StrPath, spec: TableSpec, budget: MemoryBudget) -> Table:
-        if MOST_EXPANSION * os.path.getsize(path) <= budget.n_bytes:
-            return read(path, spec)
-        return read_large(path, spec, budget)
+        return read_large(path, spec, budget) if may_exceed([path], budget.n_bytes) else read(path, spec)
 
     return within
 

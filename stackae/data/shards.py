@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from stackae.data._dialect import Dialect
-from stackae.data._large import select
+from stackae.data._large import may_exceed, select
 from stackae.data._npy import map_npy
 from stackae.data._parquet import choose_columns, copy_parquet, open_parquet
 from stackae.data._table import StrPath, Table, TableSpec, check_shape, refusal
@@ -104,7 +104,7 @@ def _read_parquet(
         shape = (sum(chosen.n_samples for chosen in columns), len(features))
         check_shape(paths[0], shape)
         if any(chosen.dtype is None for chosen in columns):
-            return Table(_typed(paths, features, sum(map(os.path.getsize, paths)) > memory), features)
+            return Table(_typed(paths, features, may_exceed(paths, memory)), features)
         dtype = np.result_type(*(chosen.dtype for chosen in columns))
         large = shape[0] * shape[1] * dtype.itemsize > memory
         X = scratch_array(shape, dtype, folder) if large else np.empty(shape, dtype)

@@ -14,6 +14,7 @@ SILENT = {
     "detect": ("RUN", "digits", "--out", "FOLDER/run"),
     "transform": ("RUN", "digits", "--out", "FOLDER/a.npy"),
     "reconstruct": ("RUN", "digits", "--out", "FOLDER/a.npy"),
+    "impute": ("GAPPY", "GAPS", "--out", "FOLDER/a.csv"),
     "predict": ("TUNED", "digits", "--out", "FOLDER/a.npy"),
     "export": ("RUN", "--out", "FOLDER/a.onnx"),
 }
@@ -35,10 +36,23 @@ def tuned(finished_run, tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def gappy(tmp_path_factory):
+    from helpers import call_stackae
+
+    folder = tmp_path_factory.mktemp("gappy")
+    (folder / "gaps.csv").write_text("a,b\n" + "1.5,\n2.5,7\n,8\n" * 4)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        args = ("pretrain", folder / "gaps.csv", "--out", folder / "run", *SMALL)
+        assert call_stackae(monkeypatch, *args) == 0
+    return folder
+
+
 @pytest.fixture
-def call(stackae, finished_run, tuned, tmp_path):
+def call(stackae, finished_run, tuned, gappy, tmp_path):
     def call(name, *options):
         places = {"RUN": str(finished_run), "TUNED": str(tuned)}
+        places |= {"GAPPY": str(gappy / "run"), "GAPS": str(gappy / "gaps.csv")}
         args = [
             places.get(arg, str(arg).replace("FOLDER", str(tmp_path))) for arg in {**SILENT, **PRINTING}[name]
         ]

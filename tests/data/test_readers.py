@@ -340,6 +340,21 @@ def test_integers_that_float64_rounds_are_warned_of(tmp_path, value):
                 read_table(tmp_path / name)
 
 
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_such_integers_among_gaps_are_warned_of_and_rounded(tmp_path, ending):
+    path = tmp_path / f"t{ending}"
+    table = pa.table({"a": pa.array([2**53 + 3, None, 5])})
+    pq.write_table(table, path) if ending == ".parquet" else path.write_text(f"a\n{2**53 + 3}\nNA\n5\n")
+    with pytest.warns(StackaeWarning, match=r"integers of column 'a' over 2\*\*53 are rounded"):
+        X = read_table(path).X
+    np.testing.assert_array_equal(X, [[2.0**53 + 4], [np.nan], [5]])
+
+
+def test_a_column_of_integers_that_are_all_missing_is_nan(tmp_path):
+    pq.write_table(pa.table({"a": pa.array([None, None], pa.int64()), "b": [1, 2]}), tmp_path / "t.parquet")
+    np.testing.assert_array_equal(read_table(tmp_path / "t.parquet").X, [[np.nan, 1], [np.nan, 2]])
+
+
 # npz
 
 

@@ -46,7 +46,7 @@ def detect(out: Path, **options: Any) -> None:
 
     options["data"] = data_of(options["run"], options["data"])
     encoder = load_stack(options["run"], options["device"])
-    source = Source.of(options).with_gaps_of(options["run"])
+    source = Source.of(options).as_told(options["run"])
     share = options["contamination"]
     model = StackedAutoencoderDetector(
         FrozenEstimator(encoder), contamination=share, device=options["device"]

@@ -188,7 +188,7 @@ def _of_run(
             f"{given[0]} is for DATA alone, got the run {run!r} too, which has its layers and rows"
         )
     model = load_run(run, options["device"]).set_params(verbose=0)
-    source = source.with_labels_of(run).with_gaps_of(run)
+    source = source.with_labels_of(run).as_told(run)
     whole = read_training_samples(source, model)
     say_what_is_ignored(source, whole, run)
     with about(source.data):

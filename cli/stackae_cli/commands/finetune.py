@@ -110,7 +110,7 @@ def _run(out: Path, options: dict[str, Any], resume: bool, checkpoint_every: flo
 
     training = _training(options)
     encoder = load_stack(options["run"], options["device"])
-    source = Source.of(options).with_labels_of(options["run"]).with_gaps_of(options["run"])
+    source = Source.of(options).with_labels_of(options["run"]).as_told(options["run"])
     options["labels"] = source.labels
     learned = read_learned(source, encoder, options)
     say_what_is_ignored(source, learned.data, options["run"])
