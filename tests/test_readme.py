@@ -43,6 +43,8 @@ def beside_the_data(tmp_path, monkeypatch):
         np.save(tmp_path / "shards" / f"{k}.npy", X[60 * k :][:60])
     lines = [f"{a},{b},{c},{'ant' if a > 0 else 'bee'}" for a, b, c in X[:, :3]]
     (tmp_path / "table.csv").write_text("\n".join(["a,b,c,kind", *lines]) + "\n")
+    birds = ["Adelie,Dream,39.1,male", "Gentoo,Biscoe,,female", "Gentoo,Biscoe,47.5,"]
+    (tmp_path / "penguins.csv").write_text("\n".join(["species,island,bill,sex", *birds * 20]) + "\n")
     lines = [f"p{k},{line}" for k, line in enumerate(lines)]
     for name in ("flowers", "more"):
         (tmp_path / f"{name}.csv").write_text("\n".join(["plant,a,b,c,kind", *lines]) + "\n")

@@ -98,8 +98,7 @@ def check_X(  # noqa: N802
     if table is not None or columns or (reset and holds_other_than_numbers(X)):
         if table is not None and isinstance(X, NamedMatrix):
             raise DataTypeError("the model was fitted on a table; give a data frame")
-        table = _fitted_encoder(X, columns) if table is None else table
-        encoded = DenseMatrix(table.transform(X)).of_table(table)
+        encoded = _encoded(X, columns) if table is None else DenseMatrix(table.encode(X)).of_table(table)
         return _checked_table(encoded, reset=reset, missing_values=missing_values)
     if hasattr(X, "column_names") and holds_other_than_numbers(X):  # pyarrow's text may be read as numbers
         raise DataTypeError(
@@ -119,14 +118,15 @@ def check_X(  # noqa: N802
     return Checked(matrix, own)
 
 
-def _fitted_encoder(X: Any, columns: dict[Any, str] | TableEncoder | None) -> TableEncoder:
-    """A new encoder of a table, as it was asked for."""
+def _encoded(X: Any, columns: dict[Any, str] | TableEncoder | None) -> Matrix:
+    """A table by a new encoder, as it was asked for."""
     if as_table(X) is None:
         raise ParameterError(
             f"columns= speaks of a table, got {type(X).__name__}; give a data frame of pandas, polars or"
             " pyarrow"
         )
-    return _asked_for(columns).fit(X)
+    encoder = _asked_for(columns)
+    return DenseMatrix(encoder.fit_encode(X)).of_table(encoder)
 
 
 def _asked_for(columns: dict[Any, str] | TableEncoder | None) -> TableEncoder:

@@ -1,14 +1,12 @@
-"""Columns of two values, of few, and text of many."""
+"""Columns of two values, and of few."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import HashingVectorizer
 
 from stackae.exceptions import DataError
 from stackae.tables._cells import (
@@ -21,15 +19,9 @@ from stackae.tables._cells import (
     as_levels,
     coded,
     key_of,
-    missing,
     warn_of_unknown,
 )
 from stackae.tables._column import Column, Options, Writer
-
-#: Texts are cut into pieces of 3 and 4 characters, each counted in one of so many places.
-_N_PLACES = 2**12
-#: From so many different texts at most the places' directions are learned.
-_MOST_TEXTS = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,53 +123,9 @@ class CategoryColumn(Column):
         return Cells(name, "levels", np.where(are_gaps, GAP, codes).astype(np.int64), self.levels)
 
 
-@dataclass(frozen=True, eq=False)
-class TextColumn(Column):
-    """Pieces of 3 and 4 characters within words, hashed, on the directions in which texts differ most."""
-
-    kind: ClassVar[str] = "text"
-    #: (text_components, places).
-    directions: Floats
-
-    @classmethod
-    def fit(cls, cells: Cells, options: Options) -> Self:
-        """Learn the directions from different texts, each once."""
-        levels = as_levels(cells).levels
-        step = -(-len(levels) // _MOST_TEXTS)
-        pieces = _pieces(levels[::step])
-        n_components = min(options.text_components, len(levels))
-        svd = TruncatedSVD(n_components, random_state=0).fit(pieces)
-        return cls(np.ascontiguousarray(svd.components_, dtype=np.float64))
-
-    @property
-    def n_encoded(self) -> int:
-        return len(self.directions)
-
-    def names(self, name: str) -> list[str]:
-        return [f"{name}: text {number}" for number in range(1, self.n_encoded + 1)]
-
-    def encode(self, cells: Cells) -> Writer:
-        cells = as_levels(cells)
-        gap = np.full((1, self.n_encoded), np.nan)
-        texts = np.vstack([_pieces(cells.levels) @ self.directions.T, gap]) if cells.levels else gap
-
-        def write(rows: slice, out: npt.NDArray[np.floating]) -> None:
-            out[:] = texts[cells.values[rows]]
-
-        return write
-
-    def decode(self, name: Name, block: Floats) -> Cells:
-        return missing(name, len(block))
-
-
 def counted(cells: Cells) -> tuple[tuple[Level, ...], np.ndarray]:
     """The values that occur, and how often."""
     cells = as_levels(cells)
     counts = np.bincount(cells.values[~cells.gaps], minlength=len(cells.levels))
     occurring = np.flatnonzero(counts)
     return tuple(cells.levels[place] for place in occurring), counts[occurring]
-
-
-def _pieces(levels: tuple[Level, ...]) -> Any:
-    vectorizer = HashingVectorizer(analyzer="char_wb", ngram_range=(3, 4), n_features=_N_PLACES)
-    return vectorizer.transform([key_of(level) for level in levels])

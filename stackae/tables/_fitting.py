@@ -9,7 +9,7 @@ import narwhals.stable.v2 as nw
 
 from stackae.exceptions import DataError, ParameterError
 from stackae.serialization.table_info import ColumnInfo, TableInfo
-from stackae.tables._cells import Name
+from stackae.tables._cells import Cells, Name, missing
 from stackae.tables._column import Column, Options
 from stackae.tables._fitted import FittedTable
 from stackae.tables._kinds import KINDS, fit_column
@@ -17,7 +17,12 @@ from stackae.tables._numbers import DroppedColumn, NumberColumn
 from stackae.tables._reading import Dtype, columns_of, dtype_of, library_of, listed, read
 
 
-def fit_table(table: nw.DataFrame[Any], kinds: Mapping[Any, str], options: Options) -> FittedTable:
+def fit_table(
+    table: nw.DataFrame[Any],
+    kinds: Mapping[Any, str],
+    options: Options,
+    read_cells: list[Cells] | None = None,
+) -> FittedTable:
     """Learn what each column of a table is.
 
     Parameters
@@ -26,6 +31,8 @@ def fit_table(table: nw.DataFrame[Any], kinds: Mapping[Any, str], options: Optio
     kinds : mapping of column names to names in ``KINDS``
         What columns are told to be.
     options : Options
+    read_cells : list or None, default=None
+        Where the cells of each column are left, to be encoded.
 
     Raises
     ------
@@ -42,8 +49,13 @@ def fit_table(table: nw.DataFrame[Any], kinds: Mapping[Any, str], options: Optio
     dtypes = [dtype_of(series) for _, series in columns_of(table)]
     columns, told = [], []
     for (name, series), dtype in zip(columns_of(table), dtypes, strict=True):
-        column, n_missing, note = _fit_column(name, series, kinds.get(name), options)
+        kind = kinds.get(name)
+        cells = missing(name, len(series)) if kind == "drop" else read(name, series)  # whatever is in it
+        column, note = _fit_column(series, cells, kind, options)
+        n_missing = int(series.null_count() if kind == "drop" else cells.gaps.sum())
         columns.append(column)
+        if read_cells is not None:
+            read_cells.append(cells if column.n_encoded else missing(name, len(series)))
         told.append(ColumnInfo(name, dtype["native"], column.kind, column.n_encoded, n_missing, note))
     if not any(column.n_encoded for column in columns):
         why = "; ".join(f"{info.name!r} is {info.note}" for info in told[:5])
@@ -54,15 +66,13 @@ def fit_table(table: nw.DataFrame[Any], kinds: Mapping[Any, str], options: Optio
 
 
 def _fit_column(
-    name: Name, series: nw.Series[Any], kind: str | None, options: Options
-) -> tuple[Column, int, str]:
-    """A fitted column, its gaps, and a note."""
-    if kind == "drop":  # whatever is in it
-        return DroppedColumn(), int(series.null_count()), "left out, as told"
-    cells = read(name, series)
+    series: nw.Series[Any], cells: Cells, kind: str | None, options: Options
+) -> tuple[Column, str]:
+    """A fitted column, and a note."""
+    if kind == "drop":
+        return DroppedColumn(), "left out, as told"
     is_categorical = isinstance(series.dtype, (nw.Categorical, nw.Enum))
-    column, note = fit_column(cells, kind, is_categorical=is_categorical, options=options)
-    return column, int(cells.gaps.sum()), note
+    return fit_column(cells, kind, is_categorical=is_categorical, options=options)
 
 
 def _precision(columns: list[Column], dtypes: list[Dtype]) -> str:

@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stackae.tables._categories import BinaryColumn, CategoryColumn, TextColumn, counted
+from stackae.tables._categories import BinaryColumn, CategoryColumn, counted
 from stackae.tables._cells import Cells, Level, as_numbers, iso_instants, wrong
 from stackae.tables._column import Column, Options
 from stackae.tables._dates import DateColumn
 from stackae.tables._numbers import DroppedColumn, NumberColumn
+from stackae.tables._texts import TextColumn
 
 KINDS: dict[str, type[Column]] = {
     kind.kind: kind

@@ -223,6 +223,8 @@ def _different(series: nw.Series[Any]) -> tuple[Codes, tuple[Level, ...]]:
     if series.implementation.is_pandas():
         codes, found = series.to_native().factorize()
         texts = [str(text) for text in found]
+    elif series.implementation.is_pyarrow():
+        return _of_arrow(series.to_native())
     else:
         texts = series.drop_nulls().unique().to_list()
         codes = _places(series, texts)
@@ -230,6 +232,21 @@ def _different(series: nw.Series[Any]) -> tuple[Codes, tuple[Level, ...]]:
     rank = np.empty(len(texts) + 1, np.int64)
     rank[order], rank[-1] = np.arange(len(texts)), GAP
     return rank[codes], tuple(texts[place] for place in order)
+
+
+def _of_arrow(column: Any) -> tuple[Codes, tuple[Level, ...]]:
+    """The same of a column of Arrow's, which sorts texts as Python does."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    whole = pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
+    encoded = whole.dictionary_encode()
+    order = compute.array_sort_indices(encoded.dictionary)
+    rank = np.empty(len(order) + 1, np.int64)
+    rank[order.to_numpy()], rank[-1] = np.arange(len(order)), GAP
+    places = compute.fill_null(encoded.indices, GAP).to_numpy()
+    return rank[places], tuple(encoded.dictionary.take(order).to_pylist())
 
 
 def _places(series: nw.Series[Any], texts: list[str]) -> Codes:

@@ -144,7 +144,7 @@ def _encoded(
         own = rows[start : start + len(block)]
         if len(own) == len(block):
             with told.gathering():
-                own[:] = encoder._transformed(pa.Table.from_batches([block]), first_row=start)
+                own[:] = encoder.encode(pa.Table.from_batches([block]), first_row=start)
             release(own)
         start += len(block)
     if start != n_rows:

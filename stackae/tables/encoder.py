@@ -149,6 +149,34 @@ class TableEncoder(TransformerMixin, Constrained):
         DataError
             A column cannot be encoded, or none is left; the message names it.
         """
+        return self._fit(X)
+
+    def fit_transform(self, X: Any, y: Any = None) -> Floats:
+        """The same as :meth:`fit` and :meth:`transform`, while a table is read once.
+
+        Parameters
+        ----------
+        X : DataFrame, Table or array-like of shape (n_samples, n_features)
+        y : ignored
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_encoded), float64
+
+        Raises
+        ------
+        InvalidParameterError, ParameterError, DataError
+            As of :meth:`fit`.
+        """
+        return self.fit_encode(X)
+
+    def fit_encode(self, X: Any) -> Floats:
+        """The same, an array whatever ``set_output`` says."""
+        cells: list[Cells] = []
+        self._fit(X, cells)
+        return self._fitted.encode(len(cells[0].values), cells) if cells else self.encode(X)
+
+    def _fit(self, X: Any, cells: list[Cells] | None = None) -> Self:
         self.check_parameters()
         table = as_table(X)
         if table is None:
@@ -158,7 +186,7 @@ class TableEncoder(TransformerMixin, Constrained):
                 )
             return self._set(fit_array(as_array(self, X, reset=True), self.numeric))
         options = Options(self.numeric, self.max_categories, self.min_frequency, self.text_components)
-        return self._set(fit_table(table, self.columns or {}, options))
+        return self._set(fit_table(table, self.columns or {}, options, cells))
 
     def _set(self, fitted: FittedTable) -> Self:
         """Set all attributes together; names of an array were looked at by scikit-learn."""
@@ -191,11 +219,11 @@ class TableEncoder(TransformerMixin, Constrained):
         DataError
             Columns are missing, or cells are of another type than was fitted, or infinite.
         """
-        check_is_fitted(self)
-        return self._transformed(X)
+        return self.encode(X)
 
-    def _transformed(self, X: Any, first_row: int = 0) -> Floats:
-        """What :meth:`transform` gives for a table, or for its rows from one on."""
+    def encode(self, X: Any, first_row: int = 0) -> Floats:
+        """The same, an array whatever ``set_output`` says, of the rows from one on, for messages."""
+        check_is_fitted(self)
         table, fitted = as_table(X), self._fitted
         if table is not None and fitted.library:
             return fitted.encode(len(table), self._cells(table, first_row))

@@ -156,13 +156,13 @@ def test_another_warning_is_given_once_too():
 
 
 def test_blocks_are_as_small_as_the_memory_asks(long, monkeypatch):
-    sizes, whole = [], TableEncoder._transformed
+    sizes, whole = [], TableEncoder.encode
 
     def watched(self, X, first_row=0):
         sizes.append((X.nbytes, len(X)))
         return whole(self, X, first_row)
 
-    monkeypatch.setattr(TableEncoder, "_transformed", watched)
+    monkeypatch.setattr(TableEncoder, "encode", watched)
     encoder = TableEncoder().fit(long)
     X = encode_stream(Batches(long, 100_000), encoder=encoder, max_memory="16MiB")
     assert sum(n for _, n in sizes) == len(X) == 100_000
