@@ -73,6 +73,7 @@ def test_the_large_file_is_a_table_of_the_shape_asked_for(benchmark_named, tmp_p
         ("many_labels", ["error on 360 test samples", "pretraining"]),
         ("mixed_imputation", ["penguins", "KNNImputer", "IterativeImputer", "all but one"]),
         ("mixed_tables", ["penguins", "its codes, linear", "HistGradientBoosting", "above / equal"]),
+        ("mixed_ablations", ["accuracy", "default", "the same, written out"]),
     ],
 )
 def test_downstream_work_is_compared(name, words, benchmark_named, monkeypatch, capsys, tmp_path):
@@ -232,3 +233,13 @@ def test_dialects_judges_readers_by_what_a_file_means(benchmark_named, tmp_path)
     assert dialects.verdict(ragged, dialects.stackae, tmp_path) == "right"
     assert dialects.verdict(ragged, dialects.pandas, tmp_path) == "read: 3 rows"
     assert set(dialects.speeds(20, 1)) == set(dialects.READERS) >= {"pandas", "pyarrow", "stackae"}
+
+
+def test_reading_and_encoding_are_timed_beside_the_reader(benchmark_named, capsys, tmp_path):
+    speed = benchmark_named("table_speed")
+    speed.main.callback(rows=2000, turns=1, max_memory="16MiB", json_path=tmp_path / "figures.json")
+    said = capsys.readouterr().out
+    assert "2,000 rows × 40 columns" in said
+    found = json.loads((tmp_path / "figures.json").read_text())["results"]
+    assert set(found["rows a second"]) == {"reader alone", "read and encoded", "within memory"}
+    assert all(rate > 0 for rate in found["rows a second"].values())
