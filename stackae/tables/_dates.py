@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -19,6 +20,7 @@ _STEPS = (DAY, 3600 * SECOND, 60 * SECOND, SECOND, 1000, 1)
 _EARLIEST, _LATEST = -106_751 * DAY, 106_750 * DAY
 #: A point this near to a circle's centre says nothing of the phase.
 _LEAST_RADIUS = 0.5
+_FIRST = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +52,9 @@ class DateColumn(Column):
         known = values[~np.isnan(values)]
         low, high = float(known.min()), float(known.max())
         start = 0.0 if form == "times" else low // DAY * DAY
-        step = next(step for step in _STEPS if step == 1 or not (known % step).any())
+        step = next(
+            step for step in _STEPS if not any((dates % step).any() for dates in (known[:_FIRST], known))
+        )
         length, between = 0, " "
         if cells.form == "levels":
             text = max(map(str, cells.levels), key=len)
@@ -108,12 +112,20 @@ class DateColumn(Column):
 
 
 def _varying(known: Floats) -> list[str]:
-    """The circles on which the dates have several places."""
-    dates = known.astype(np.int64).astype("datetime64[us]")
-    days = dates.astype("datetime64[D]").astype(np.int64)
-    places = {
-        "month": dates.astype("datetime64[M]").astype(np.int64) % 12,
-        "weekday": days % 7,
-        "hour": known % DAY // (3600 * SECOND),
-    }
-    return [circle for circle, place in places.items() if np.ptp(place) > 0]
+    """The circles on which the dates have several places; as a rule the first dates show it."""
+    return [
+        circle
+        for circle, place in _PLACES.items()
+        if any(np.ptp(place(dates)) > 0 for dates in (known[:_FIRST], known))
+    ]
+
+
+def _month(instants: Floats) -> Floats:
+    return instants.astype(np.int64).astype("datetime64[us]").astype("datetime64[M]").astype(np.float64) % 12
+
+
+_PLACES: dict[str, Callable[[Floats], Floats]] = {
+    "month": _month,
+    "weekday": lambda instants: instants // DAY % 7,
+    "hour": lambda instants: instants % DAY // (3600 * SECOND),
+}

@@ -23,6 +23,8 @@ _MOST_TEXTS = 20_000
 _BLOCK = 2**15
 #: Of the characters up to the last blank, and one behind it.
 _IS_SPACE = np.array([chr(character).isspace() for character in range(0x3002)])
+#: Makes one number of the characters of a piece, with few that are alike.
+_FACTOR = np.uint32(0x9E3779B1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,29 +94,29 @@ def pieces(texts: Sequence[str], n_places: int = _N_PLACES) -> list[sparse.csr_m
     buffer = f" {'  '.join(lowered)} ".encode("utf-32-le", "surrogatepass")
     characters = np.frombuffer(buffer, np.uint32)
     is_space = _IS_SPACE[np.minimum(characters, len(_IS_SPACE) - 1)]
-    characters = np.where(is_space, np.uint32(32), characters).astype(np.uint64)
-    ends = np.cumsum(np.fromiter(map(len, lowered), np.int64, len(lowered)) + 2)
-    return [_hashed(characters, is_space, ends, length, n_places) for length in LENGTHS]
+    characters = np.where(is_space, np.uint32(32), characters)
+    ends = np.concatenate([[0], np.cumsum(np.fromiter(map(len, lowered), np.int64, len(lowered)) + 2)])
+    hashed, within, found = characters, np.ones(len(characters), bool), []
+    for length in range(2, LENGTHS[-1] + 1):
+        n = max(0, len(characters) - length + 1)
+        hashed = hashed[:n] * _FACTOR + characters[length - 1 :]
+        if length in LENGTHS:
+            starts = np.flatnonzero(within[:n])
+            found.append(_counted(hashed[starts], np.searchsorted(starts, ends), n_places))
+        within = within[:n] & ~is_space[length - 1 :]  # a blank within is between words, or between texts
+    return found
 
 
-def _hashed(characters: Any, is_space: Any, ends: Any, length: int, n_places: int) -> sparse.csr_matrix:
-    """The pieces of one length: of all texts behind each other, which end at ``ends``."""
-    n = max(0, len(characters) - length + 1)
-    within = ~is_space[1 : 1 + n]
-    for k in range(2, length - 1):  # a blank within is between words, or between texts
-        within &= ~is_space[k : k + n]
-    starts = np.flatnonzero(within)
-    hashed = characters[starts]
-    for k in range(1, length):
-        hashed *= np.uint64(0x100000001B3)
-        hashed += characters[starts + k]
-    hashed ^= hashed >> np.uint64(33)
-    hashed *= np.uint64(0xFF51AFD7ED558CCD)
-    hashed ^= hashed >> np.uint64(33)
-    places = (hashed & np.uint64(n_places - 1)).astype(np.int32)
-    signs = 1 - 2 * (hashed >> np.uint64(63)).astype(np.float32)
-    behind = np.searchsorted(starts, np.concatenate([[0], ends]))
-    return sparse.csr_matrix((signs, places, behind), (len(ends), n_places))
+def _counted(hashed: Any, ends: Any, n_places: int) -> sparse.csr_matrix:
+    """The hashes of pieces, mixed, as places and signs."""
+    hashed ^= hashed >> np.uint32(16)
+    hashed *= np.uint32(0x7FEB352D)
+    hashed ^= hashed >> np.uint32(15)
+    hashed *= np.uint32(0x846CA68B)
+    hashed ^= hashed >> np.uint32(16)
+    signs = 1 - 2 * (hashed >> np.uint32(31)).astype(np.float32)
+    places = (hashed & np.uint32(n_places - 1)).astype(np.int32)
+    return sparse.csr_matrix((signs, places, ends), (len(ends) - 1, n_places))
 
 
 def _summed(levels: Sequence[Level], directions: Floats | None) -> Any:

@@ -152,21 +152,12 @@ class TableEncoder(TransformerMixin, Constrained):
         return self._fit(X)
 
     def fit_transform(self, X: Any, y: Any = None) -> Floats:
-        """The same as :meth:`fit` and :meth:`transform`, while a table is read once.
+        """The same as :meth:`fit` and then :meth:`transform`, while a table is read once.
 
         Parameters
         ----------
         X : DataFrame, Table or array-like of shape (n_samples, n_features)
         y : ignored
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_encoded), float64
-
-        Raises
-        ------
-        InvalidParameterError, ParameterError, DataError
-            As of :meth:`fit`.
         """
         return self.fit_encode(X)
 
