@@ -221,7 +221,7 @@ class FitTasks(Callback):
             vars(own)
         )  # None: what an earlier fit had, and this one has not
         self.set_fitted(own, module, list(self._records))
-        return attributes | vars(own)
+        return {**attributes, **vars(own)}
 
 
 def _teardown(callback: Callback, estimator: Told) -> Callable[..., None]:
