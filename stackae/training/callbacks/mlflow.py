@@ -58,25 +58,25 @@ class MLflowLogger(Logger):
         self.run_name = run_name
         self.tracking_uri = tracking_uri
         self.resume = resume
-        #: MLflow's name of the run, once it has begun.
-        self.run_id: str | None = None
+        #: MLflow's name of the run; empty before it has begun.
+        self.run_id = ""
 
     def setup(self, estimator: Any) -> None:
         from mlflow.tracking import MlflowClient
 
         self._client = MlflowClient(self.tracking_uri)
-        if self.run_id is None:
+        if not self.run_id:
             known = self._client.get_experiment_by_name(self.experiment)
             where = self._client.create_experiment(self.experiment) if known is None else known.experiment_id
-            self.run_id = self._found(where) if self.resume else None
-            if self.run_id is None:
+            self.run_id = self._found(where) if self.resume else ""
+            if not self.run_id:
                 self._begin(where, estimator)
                 return
             self._last = self._last_steps()
         self._client.set_terminated(self.run_id, "RUNNING")
 
     def teardown(self, estimator: Any, error: BaseException | None) -> None:
-        if self.run_id is not None:
+        if self.run_id:
             broken = "FAILED" if isinstance(error, Exception) else "KILLED"
             self._client.set_terminated(self.run_id, "FINISHED" if error is None else broken)
 
@@ -91,12 +91,11 @@ class MLflowLogger(Logger):
         for k in range(0, len(parameters), _AT_ONCE):
             self._client.log_batch(self.run_id, params=parameters[k : k + _AT_ONCE])
 
-    def _found(self, experiment_id: str) -> str | None:
-        """The newest run of that name."""
+    def _found(self, experiment_id: str) -> str:
+        """The newest run of that name, or none."""
         runs = self._client.search_runs([experiment_id], order_by=["attributes.start_time DESC"])
         names = {run.info.run_name: run.info.run_id for run in reversed(runs)}
-        found: str | None = names.get(self.run_name)
-        return found
+        return str(names.get(self.run_name, ""))
 
     def _last_steps(self) -> dict[str, int]:
         """The last step of each metric that is there."""
