@@ -22,6 +22,7 @@ from stackae._utils.memory import MemoryBudget, parse_memory
 from stackae.data.matrix import Matrix
 from stackae.estimators._callbacks import Told
 from stackae.estimators._changed import reading, refuse_another_reading, refuse_other_widths
+from stackae.estimators._notebook import ShownInNotebooks
 from stackae.estimators._parameters import OF_THE_PLACE, NestedParameters
 from stackae.estimators._saving import save
 from stackae.estimators._tables import OnTables
@@ -40,7 +41,9 @@ from stackae.training.precision import computing, resolve_device, uses_bfloat16
 Floats = npt.NDArray[np.floating]
 
 
-class BaseEncoder(OnTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin, NestedParameters, Told):
+class BaseEncoder(
+    OnTables, ShownInNotebooks, ClassNamePrefixFeaturesOutMixin, TransformerMixin, NestedParameters, Told
+):
     """A fitted encoder as a transformer: what is common to all estimators."""
 
     device: str | torch.device
@@ -134,6 +137,8 @@ class BaseEncoder(OnTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin, N
     def health_(self) -> Any:
         """The health reports of the encoder's layers, bottom first, as they were before any labels."""
         check_is_fitted(self)
+        if not self._health:
+            raise AttributeError("health_ is known when the fit has ended")
         return self._health
 
     @property

@@ -133,6 +133,9 @@ def test_the_fitted_estimator_is_the_model_of_that_moment(make, phases, X, y):
         assert (codes[0] != codes[1]).any()  # each keeps the weights of its moment
         assert codes[0].shape[1] == {"layer 1": model.module_.widths[0]}.get(name, codes[-1].shape[1])
     assert len(own[-1].history_) == model.n_iter_
+    if "supervised" not in phases:
+        assert not hasattr(own[-1], "health_")  # known when the fit has ended
+    own[-1]._repr_html_()
 
 
 def test_the_phases_end_shows_what_the_model_ends_in_where_no_layer_follows(X, y):
