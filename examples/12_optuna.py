@@ -1,6 +1,6 @@
 """A search that gives up early: Optuna prunes trials by the held-out loss, of which a callback tells it.
 
-    python examples/12_optuna.py            # about TIME on 2 cores
+    python examples/12_optuna.py            # minutes on 2 cores
     python examples/12_optuna.py --quick    # seconds, on the bundled digits
 
 A trial is a stack with a code of 8 units; how much of the input is hidden, how wide the layer below is and
@@ -60,7 +60,7 @@ def stack(trial: optuna.Trial, quick: bool) -> StackedAutoencoder:
 def main() -> None:
     opts = gallery.options(__doc__)
     data = gallery.images(opts.quick)
-    X = data.train[:10_000]
+    X = data.train[:5_000]
 
     def objective(trial: optuna.Trial) -> float:
         model = stack(trial, opts.quick).set_callbacks(Pruning(trial)).fit(X)
@@ -71,7 +71,7 @@ def main() -> None:
         sampler=optuna.samplers.TPESampler(seed=0, n_startup_trials=5),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=2),
     )
-    study.optimize(objective, n_trials=12 if opts.quick else 30)
+    study.optimize(objective, n_trials=12 if opts.quick else 20)
 
     pruned = [trial for trial in study.trials if trial.state == optuna.trial.TrialState.PRUNED]
     best = stack(study.best_trial, opts.quick).fit(X)
