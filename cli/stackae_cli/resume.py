@@ -22,7 +22,17 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 #: Options that say where and how a run is made, and not what it ends in.
-_OF_THE_WAY = {"out", "resume", "checkpoint_every", "dry_run", "quiet", "config", "debug"}
+_OF_THE_WAY = {
+    "out",
+    "resume",
+    "checkpoint_every",
+    "dry_run",
+    "quiet",
+    "config",
+    "debug",
+    "tensorboard",
+    "mlflow",
+}
 
 
 def config_option(function: F) -> F:

@@ -20,7 +20,9 @@ from torch import Tensor
 
 from stackae._utils.memory import MemoryBudget, parse_memory
 from stackae.data.matrix import Matrix
+from stackae.estimators._callbacks import Told
 from stackae.estimators._changed import reading, refuse_another_reading, refuse_other_widths
+from stackae.estimators._notebook import ShownInNotebooks
 from stackae.estimators._parameters import OF_THE_PLACE, NestedParameters
 from stackae.estimators._saving import save
 from stackae.estimators._tables import OnTables
@@ -32,14 +34,16 @@ from stackae.modules.health import Health
 from stackae.modules.layer import Layer
 from stackae.modules.shortcut import Shortcut
 from stackae.serialization.onnx import write_onnx
-from stackae.training.callbacks import Callback, Callbacks, progress_bars
+from stackae.training.callbacks import Callbacks, progress_bars
 from stackae.training.phase import EpochRecord
 from stackae.training.precision import computing, resolve_device, uses_bfloat16
 
 Floats = npt.NDArray[np.floating]
 
 
-class BaseEncoder(OnTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin, NestedParameters):
+class BaseEncoder(
+    OnTables, ShownInNotebooks, ClassNamePrefixFeaturesOutMixin, TransformerMixin, NestedParameters, Told
+):
     """A fitted encoder as a transformer: what is common to all estimators."""
 
     device: str | torch.device
@@ -55,38 +59,12 @@ class BaseEncoder(OnTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin, N
     n_features_in_: int
     _health: list[Health]
     feature_names_in_: npt.NDArray[np.object_]
-    _callbacks: tuple[Callback, ...] = ()
     #: How samples were read in the fit, by the parameters of that name.
     _was_reading: Mapping[str, Any] = {}
     #: Whether gradients may be analytic; if not, autograd is forced.
     _analytic = True
 
     # Fitting -----------------------------------------------------------------------------------------
-
-    def set_callbacks(self, *callbacks: Callback) -> Self:
-        """Let callbacks hear how the next fits go; they are no parameters, and ``clone`` leaves them behind.
-
-        Parameters
-        ----------
-        *callbacks : Callback
-            Such as :class:`stackae.training.callbacks.Checkpoints`; none: those that were set are forgotten.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        TypeError
-            One of them is no :class:`stackae.training.callbacks.Callback`.
-        """
-        for callback in callbacks:
-            if not isinstance(callback, Callback):
-                raise TypeError(
-                    f"callbacks are given one by one, each an instance of Callback, got {callback!r}"
-                )
-        self._callbacks = callbacks
-        return self
 
     def _context(self, random_state: Any = None) -> FitContext:
         """Where a fit computes, what it draws from, who is told."""
@@ -101,7 +79,7 @@ class BaseEncoder(OnTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin, N
             uses_bfloat16(self.precision, device),
             torch.Generator(device).manual_seed(seed),
             MemoryBudget(parse_memory(self.max_memory), self.cache_folder),
-            Callbacks([*self._callbacks, *([] if progress is None else [progress])]),
+            Callbacks([*self._told, *([] if progress is None else [progress])]),
             self._layer_cache(),
         )
 
@@ -159,6 +137,8 @@ class BaseEncoder(OnTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin, N
     def health_(self) -> Any:
         """The health reports of the encoder's layers, bottom first, as they were before any labels."""
         check_is_fitted(self)
+        if not self._health:
+            raise AttributeError("health_ is known when the fit has ended")
         return self._health
 
     @property
@@ -315,6 +295,7 @@ class BaseEncoder(OnTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin, N
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = {**super().__getstate__(), "_callbacks": ()}
+        state.pop("_tasks", None)
         if "module_" in state and next(self.module_.parameters()).device.type != "cpu":
             # The optimizers of partial_fit stay behind: they belong to the weights on the device.
             state = {**state, "module_": deepcopy(self.module_).cpu(), "_stream": None}

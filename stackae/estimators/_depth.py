@@ -71,7 +71,8 @@ def choose_layers(
             layers = (_BELOW,) * (depth - 1) + (_CODE,)
             candidate = clone(stack).set_params(layers=layers, memory=memory)
             candidate._analytic = stack._analytic
-            candidate.set_callbacks(*stack._callbacks)._fit_matrix(pieces[0], own)
+            candidate._callbacks = stack._told
+            candidate._fit_matrix(pieces[0], own)
             if probed and targets is not None:
                 codes = [_codes(candidate, piece) for piece in pieces]
                 score = _probe(codes, [targets[others], targets[held_out]], classes)

@@ -103,6 +103,11 @@ class EncoderEstimator(BaseEncoder):
                 "encoder= is fitted already: give FrozenEstimator(encoder) (from sklearn.frozen) to use it as"
                 " it is, or clone(encoder) to fit it anew"
             )
+        elif hasattr(self.encoder, "_skl_callbacks"):
+            raise ParameterError(
+                f"encoder= has callbacks of scikit-learn's; set them on the {type(self).__name__}, of whose"
+                " fit the encoder's phases are tasks"
+            )
         else:
             self._new_encoder().check_parameters()
 
@@ -122,7 +127,8 @@ class EncoderEstimator(BaseEncoder):
         if encoder.random_state is None:  # one seed decides everything
             encoder.random_state = self.random_state
         encoder._analytic = self._analytic
-        return encoder.set_callbacks(*self._callbacks)
+        encoder._callbacks = self._told
+        return encoder
 
     def _checked_for_fit(self, X: Any) -> Checked:
         """Samples for a new fit; a frozen encoder knows what the columns of a table are."""

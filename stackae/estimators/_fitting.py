@@ -6,20 +6,19 @@ from abc import abstractmethod
 from dataclasses import replace
 from typing import Any, Self
 
-import numpy as np
-
 from stackae.data.matrix import Matrix
-from stackae.data.statistics import column_moments
+from stackae.estimators._callbacks import telling
 from stackae.estimators._reconstructing import Reconstructing
 from stackae.estimators._validation import Checked, Floats, apply_sample_weight, check_X
 from stackae.exceptions import ParameterError
 from stackae.fitting.context import FitContext
-from stackae.fitting.fit import fit_stack
+from stackae.fitting.fit import FittedStack, fit_stack
 from stackae.fitting.parameters import StackParameters
 from stackae.fitting.plan import Plan
 from stackae.fitting.planner import make_plan
 from stackae.fitting.summary import summarise
 from stackae.tables import TableEncoder
+from stackae.training.phase import EpochRecord
 
 
 class BaseAutoencoder(Reconstructing):
@@ -34,6 +33,7 @@ class BaseAutoencoder(Reconstructing):
     #: How the fitted stack was trained, where it is one of bare widths.
     _recipe: str | None = None
 
+    @telling
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn from the samples, from a new start.
 
@@ -58,7 +58,13 @@ class BaseAutoencoder(Reconstructing):
         self.check_parameters()
         matrix, names = self._checked_for_fit(X)
         targets, classes = self._numbers(y, len(matrix))
-        self._fit_matrix(*apply_sample_weight(matrix, sample_weight, targets), classes=classes)
+        matrix, weights, targets = apply_sample_weight(matrix, sample_weight, targets)
+
+        def set_fitted(own: Self, module: Any, history: list[EpochRecord]) -> None:
+            own._set_stack(FittedStack(module, history, []), matrix, weights)._set_names(names)
+
+        self._can_show(set_fitted)
+        self._fit_matrix(matrix, weights, targets, classes=classes)
         return self._set_names(names)
 
     def _fit_matrix(
@@ -70,20 +76,17 @@ class BaseAutoencoder(Reconstructing):
         plan = settled._make_plan(X, weights, context)
         fitted = fit_stack(plan, X, context, weights=weights)
         self.__dict__.update(found, _recipe=plan.recipe, _stream=None)
+        self._set_stack(fitted, X, weights)
+
+    def _set_stack(self, fitted: FittedStack, X: Matrix, weights: Floats | None) -> Self:
+        """Set what was fitted to samples."""
         self._set_fitted(fitted.module, fitted.history, fitted.health)
         self._set_table(X.table, self._variances_of(X, weights))
+        return self
 
     def _checked_for_fit(self, X: Any) -> Checked:
         """Samples for a new fit."""
         return check_X(self, X, reset=True, missing_values=self.missing_values, columns=self.columns)
-
-    def _variances_of(self, X: Matrix, weights: Floats | None) -> Floats | None:
-        """Of encoded columns, in the units in which the model works; None where they are no table's."""
-        if X.table is None:
-            return None
-        factor = self.module_[0].scaling.factor.cpu().numpy()
-        variances: Floats = np.nan_to_num(column_moments(X, weights)[1] / np.square(factor))
-        return variances
 
     def _numbers(self, y: Any, n_samples: int) -> tuple[Floats | None, bool]:
         """What helps a choice (samples × targets), NaN where there is none, and whether it is classes."""
@@ -139,6 +142,7 @@ class BaseAutoencoder(Reconstructing):
         asking = None if going_on.get("started") is not None else parameters  # all is settled then
         return make_plan(parameters, summarise(X, weights, asking), context, **going_on)
 
+    @telling
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn from a piece of the rows: one pass over it for each layer, then one for the stack; for the
         stack only where :meth:`fit` has left it with a shortcut.

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from stackae._utils.constraints import Integral
 from stackae.data.matrix import DenseMatrix, Matrix, is_encoded
-from stackae.data.statistics import column_means
+from stackae.data.statistics import column_means, column_moments
 from stackae.estimators._base import BaseEncoder, Floats
 from stackae.estimators._validation import check_X, refuse_other_names
 from stackae.exceptions import DataError, ParameterError
@@ -255,6 +255,14 @@ class Reconstructing(BaseEncoder):
         left = self._apply(X, squared_error, len(total)).sum(0, dtype=np.float64)
         varies = total > 0
         return float(np.mean(1 - left[varies] / total[varies])) if varies.any() else 1.0
+
+    def _variances_of(self, X: Matrix, weights: npt.NDArray[np.float64] | None) -> Floats | None:
+        """Of encoded columns, in the units in which the model works; None where they are no table's."""
+        if X.table is None:
+            return None
+        factor = self.module_[0].scaling.factor.cpu().numpy()
+        variances: Floats = np.nan_to_num(column_moments(X, weights)[1] / np.square(factor))
+        return variances
 
     def _decode_features(self, module: Any, features: Tensor) -> Tensor:
         """What a block of features decodes to."""

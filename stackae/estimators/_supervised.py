@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from stackae._utils.constraints import Interval, NamedIn, Real
 from stackae.data.labels import as_cells
 from stackae.data.matrix import Matrix
+from stackae.estimators._callbacks import telling
 from stackae.estimators._encoder import EncoderEstimator
 from stackae.estimators._parameters import TRAININGS
 from stackae.estimators._validation import Floats, Names, apply_sample_weight, check_weights
@@ -28,6 +29,7 @@ from stackae.modules.heads import Predictor
 from stackae.modules.layer import Layer
 from stackae.modules.shortcut import Shortcut
 from stackae.training.parameters import Training
+from stackae.training.phase import EpochRecord
 
 
 class Labelled(NamedTuple):
@@ -63,6 +65,7 @@ class BaseSupervised(EncoderEstimator):
     finetune: str | Training
     adversarial: float
     module_: Predictor
+    _n_more_phases = 1
 
     @abstractmethod
     def _read_targets(self, y: Any, sample_weight: Floats) -> tuple[Floats, dict[str, Any]]:
@@ -72,6 +75,7 @@ class BaseSupervised(EncoderEstimator):
     def _task(self, named: Mapping[str, Any]) -> Task:
         """What is to be predicted."""
 
+    @telling
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Pretrain on all samples, then fine-tune on those that have a target.
 
@@ -94,6 +98,15 @@ class BaseSupervised(EncoderEstimator):
         encoder = self._fitted_encoder(names, *data, classes=is_classifier(self))
         rng = check_random_state(self.random_state)
         rng.randint(2**31 - 1)  # is the encoder's
+
+        def set_fitted(own: Self, module: Any, history: list[EpochRecord]) -> None:
+            for name, value in named.items():
+                setattr(own, name, value)
+            own._set_fitted(module, history, encoder._health)
+            own._set_table(data.X.table, encoder._variances)
+            own._set_names(names)
+
+        self._can_show(set_fitted)
         module, history = fit_predictor(
             self._task(named),
             encoder.module_,
@@ -103,11 +116,8 @@ class BaseSupervised(EncoderEstimator):
             adversarial=float(self.adversarial),
             past=[] if encoder is self._given else encoder.history_,
         )
-        for name, value in named.items():
-            setattr(self, name, value)
-        self._set_fitted(module, history, encoder._health)
-        self._set_table(data.X.table, encoder._variances)
-        return self._set_names(names)
+        set_fitted(self, module, history)
+        return self
 
     def plan(self, X: Any, y: Any, sample_weight: Any = None) -> Plan:
         """What :meth:`fit` would do, without doing it; see :meth:`stackae.StackedAutoencoder.plan`."""

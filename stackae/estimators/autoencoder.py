@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 import torch
 from sklearn.base import clone
-from sklearn.utils.validation import check_is_fitted
 
 from stackae._utils.constraints import Integral, Interval, InvalidParameterError, NamedIn
 from stackae._utils.part_table import PartTable
@@ -214,8 +213,8 @@ class Autoencoder(BaseAutoencoder):
     @property
     def health_(self) -> Health:
         """The health report; see :class:`stackae.modules.health.Health`."""
-        check_is_fitted(self)
-        return self._health[0]
+        report: Health = super().health_[0]
+        return report
 
     def _penalties(self) -> tuple[Penalty, ...]:
         if self.penalty is None:

@@ -15,15 +15,18 @@ from sklearn.frozen import FrozenEstimator
 from torch import Tensor
 
 from stackae._utils.constraints import Interval, Real
+from stackae.data.matrix import Matrix
 from stackae.estimators._base import Floats
+from stackae.estimators._callbacks import telling
 from stackae.estimators._encoder import EncoderEstimator
 from stackae.estimators._fitting import BaseAutoencoder
 from stackae.estimators._reconstructing import Reconstructing
-from stackae.estimators._validation import apply_sample_weight
+from stackae.estimators._validation import Checked, apply_sample_weight
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.fitting.plan import Plan
 from stackae.modules.autoencoder import DeepAutoencoder
 from stackae.serialization.onnx import write_onnx
+from stackae.training.phase import EpochRecord
 
 
 class StackedAutoencoderDetector(OutlierMixin, EncoderEstimator, Reconstructing):
@@ -124,6 +127,7 @@ class StackedAutoencoderDetector(OutlierMixin, EncoderEstimator, Reconstructing)
 
     # Fitting -----------------------------------------------------------------------------------------
 
+    @telling
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit the stack, unless a fitted one was given, and find the threshold.
 
@@ -142,19 +146,29 @@ class StackedAutoencoderDetector(OutlierMixin, EncoderEstimator, Reconstructing)
         self.check_parameters()
         checked = self._checked_for_fit(X)
         matrix, weights, _ = apply_sample_weight(checked.X, sample_weight)
+
+        def set_fitted(own: Self, module: Any, history: list[EpochRecord]) -> None:
+            own._set_fitted(module, history, [])
+            own._set_detector(checked, matrix, weights, own._variances_of(matrix, weights))
+
+        self._can_show(set_fitted)
         encoder = self._fitted_encoder(checked.names, matrix, weights)
         module = deepcopy(encoder.module_) if encoder is self._given else encoder.module_
         self._set_fitted(module, list(encoder.history_), encoder._health)
-        self._set_table(checked.X.table, encoder._variances)
+        self._set_detector(checked, matrix, weights, encoder._variances)
+        return self
+
+    def _set_detector(self, checked: Checked, X: Matrix, weights: Floats | None, variances: Any) -> None:
+        """Set what is known of the columns, and find the threshold."""
+        self._set_table(checked.X.table, variances)
         self._set_names(checked.names)
-        scores = self._scores(matrix).astype(np.float64)
+        scores = self._scores(X).astype(np.float64)
         # The greatest errors of which a share of the rows is left above.
         self.offset_ = float(
             np.percentile(scores, 100 * self.contamination)
             if weights is None
             else np.percentile(scores, 100 * self.contamination, weights=weights, method="inverted_cdf")
         )
-        return self
 
     def plan(self, X: Any, y: Any = None, sample_weight: Any = None) -> Plan:
         """What :meth:`fit` would do, without doing it; see :meth:`stackae.StackedAutoencoder.plan`."""

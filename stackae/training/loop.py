@@ -92,6 +92,7 @@ def train(run: PhaseRun, callback: Callback | None = None) -> list[EpochRecord]:
     try:
         with computing(run.samples.device, bfloat16=run.bfloat16, work=n_weights * run.budget.batch_size):
             while not run.stop and len(run.history) < run.budget.max_epochs:
+                told.begin_epoch(run)
                 record = epoch(run, told)
                 run.history.append(record)
                 told.end_epoch(record, run)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from stackae_cli.layer_spec import CorruptionSpec, parse_corruption
+from stackae_cli.logs import Logs, image_shape, log_options
 from stackae_cli.options import (
     about,
     drawn,
@@ -84,10 +85,18 @@ if TYPE_CHECKING:
 @click.option("--label-smoothing", type=float, help="Of a classifier's targets [default: 0].")
 @click.option("--balanced", is_flag=True, help="Let a classifier see all classes equally often.")
 @seed_option
+@log_options
 @run_options
 @click.pass_context
 def finetune(
-    context: click.Context, /, out: Path, resume: bool, checkpoint_every: float, **options: Any
+    context: click.Context,
+    /,
+    out: Path,
+    resume: bool,
+    checkpoint_every: float,
+    tensorboard: Path | None,
+    mlflow: str | None,
+    **options: Any,
 ) -> None:
     """Fine-tune the encoders of RUN, with a head, to predict the labels of DATA's rows.
 
@@ -95,15 +104,19 @@ def finetune(
     transform, info and export. One that is interrupted or killed goes on with --resume, and ends in the same
     bits.
     """
+    logs = Logs(tensorboard, mlflow)
+    loggers = logs.loggers(out, resume=resume)
     if resume:
         options = own_options(context, out, options)
     options["data"] = data_of(options["run"], options["data"])
     options["random_state"] = drawn(options["random_state"])
-    with saying_how_to_go_on(out, "finetune", options["run"], options["data"]):
-        _run(out, options, resume, checkpoint_every)
+    with saying_how_to_go_on(out, "finetune", options["run"], options["data"], *logs.arguments):
+        _run(out, options, resume, checkpoint_every, loggers)
 
 
-def _run(out: Path, options: dict[str, Any], resume: bool, checkpoint_every: float) -> None:
+def _run(
+    out: Path, options: dict[str, Any], resume: bool, checkpoint_every: float, loggers: list[Any]
+) -> None:
     """Make the run."""
     from stackae.data import fingerprint
     from stackae_cli.learning import judged, read_learned
@@ -129,7 +142,9 @@ def _run(out: Path, options: dict[str, Any], resume: bool, checkpoint_every: flo
         key = write_config(folder, "finetune", options, made_from)
         with about(source.data):
             found = judged(model, learned, folder, key, options, checkpoint_every)
-            model.set_callbacks(checkpoints_in(folder, key, checkpoint_every))
+            for logger in loggers:
+                logger.image_shape = image_shape(options["data"], learned.data.X.shape[1])
+            model.set_callbacks(checkpoints_in(folder, key, checkpoint_every), *loggers)
             model.fit(learned.data.named_samples, learned.targets)
         leave(folder, model)
     if found is not None:

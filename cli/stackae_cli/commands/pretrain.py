@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stackae_cli.layer_spec import LayerSpec, known_words, parse_layer
+from stackae_cli.logs import Logs, image_shape, log_options
 from stackae_cli.options import (
     about,
     columns_option,
@@ -111,6 +112,7 @@ if TYPE_CHECKING:
 )
 @data_options
 @columns_option
+@log_options
 @run_options
 @click.option(
     "--dry-run",
@@ -126,6 +128,8 @@ def pretrain(
     resume: bool,
     checkpoint_every: float,
     dry_run: bool,
+    tensorboard: Path | None,
+    mlflow: str | None,
     **options: Any,
 ) -> None:
     """Pretrain a stack on DATA, fine-tune it, and leave the model in a run folder.
@@ -143,6 +147,8 @@ def pretrain(
     if out is None:
         out = Path("runs") / Path(options["data"]).name.partition(".")[0].replace(":", "-")
     several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    logs = Logs(tensorboard, mlflow)
+    loggers = logs.loggers(out, resume=resume)
     if resume and several:
         raise ParameterError("--resume: runs of several processes keep no checkpoints; start it anew")
     if resume:
@@ -157,11 +163,13 @@ def pretrain(
         with about(options["data"]):
             result(repr(model.plan(data.named_samples)))
         return
-    with saying_how_to_go_on(out, "pretrain", options["data"]):
-        _run(out, options, resume, None if several else checkpoint_every)
+    with saying_how_to_go_on(out, "pretrain", options["data"], *logs.arguments):
+        _run(out, options, resume, None if several else checkpoint_every, loggers)
 
 
-def _run(out: Path, options: dict[str, Any], resume: bool, checkpoint_every: float | None) -> None:
+def _run(
+    out: Path, options: dict[str, Any], resume: bool, checkpoint_every: float | None, loggers: list[Any]
+) -> None:
     """Make the run, with checkpoints or, None, without."""
     from stackae.data import fingerprint
     from stackae.training.distributed import together
@@ -184,6 +192,9 @@ def _run(out: Path, options: dict[str, Any], resume: bool, checkpoint_every: flo
             key = write_config(folder, "pretrain", options, made_from)
             if checkpoint_every is not None:
                 callbacks.append(checkpoints_in(folder, key, checkpoint_every))
+            for logger in loggers:
+                logger.image_shape = image_shape(options["data"], data.X.shape[1])
+            callbacks += loggers
         with about(options["data"]):
             model.set_callbacks(*callbacks).fit(data.named_samples)
         if folder is None:  # the first of several processes reports

@@ -4,7 +4,9 @@ from stackae.training.callbacks.base import Callback, Callbacks
 from stackae.training.callbacks.checkpoints import Checkpoints
 from stackae.training.callbacks.early_stopping import EarlyStopping
 from stackae.training.callbacks.history import History
+from stackae.training.callbacks.mlflow import MLflowLogger
 from stackae.training.callbacks.progress import progress_bars
+from stackae.training.callbacks.tensorboard import TensorBoardLogger
 
 __all__ = [
     "Callback",
@@ -12,5 +14,7 @@ __all__ = [
     "Checkpoints",
     "EarlyStopping",
     "History",
+    "MLflowLogger",
+    "TensorBoardLogger",
     "progress_bars",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from torch import Generator
 
@@ -33,11 +34,17 @@ class Callback:
     pretrain 1 2 True
     """
 
+    def setup(self, estimator: Any) -> None:
+        """``fit`` or ``partial_fit`` of an estimator begins: one fit, or that of an encoder and of a head."""
+
     def begin_fit(self, n_phases: int, n_bytes: int, generator: Generator) -> None:
         """So many phases follow, which leave weights of so many bytes, and draw from the generator."""
 
     def begin_phase(self, phase: Phase, run: PhaseRun | None) -> None:
         """A phase begins. ``run.gradient`` and ``run.watch`` may be wrapped; ``run.stop = True`` skips it."""
+
+    def begin_epoch(self, run: PhaseRun | None) -> None:
+        """An epoch begins. Of one that is not trained now nothing is told but its end."""
 
     def end_batches(self, n_samples: int) -> None:
         """So many more samples of the epoch are done."""
@@ -54,6 +61,9 @@ class Callback:
     def end_fit(self) -> None:
         """All is done, or broken off."""
 
+    def teardown(self, estimator: Any, error: BaseException | None) -> None:
+        """What :meth:`setup` told of is over: the estimator is fitted or, by an error, is not."""
+
 
 class Callbacks(Callback):
     """Several callbacks as one.
@@ -69,6 +79,10 @@ class Callbacks(Callback):
     def __iter__(self) -> Iterator[Callback]:
         return iter(self._callbacks)
 
+    def setup(self, estimator: Any) -> None:
+        for callback in self:
+            callback.setup(estimator)
+
     def begin_fit(self, n_phases: int, n_bytes: int, generator: Generator) -> None:
         for callback in self:
             callback.begin_fit(n_phases, n_bytes, generator)
@@ -76,6 +90,10 @@ class Callbacks(Callback):
     def begin_phase(self, phase: Phase, run: PhaseRun | None) -> None:
         for callback in self:
             callback.begin_phase(phase, run)
+
+    def begin_epoch(self, run: PhaseRun | None) -> None:
+        for callback in self:
+            callback.begin_epoch(run)
 
     def end_batches(self, n_samples: int) -> None:
         for callback in self:
@@ -96,3 +114,7 @@ class Callbacks(Callback):
     def end_fit(self) -> None:
         for callback in self:
             callback.end_fit()
+
+    def teardown(self, estimator: Any, error: BaseException | None) -> None:
+        for callback in self:
+            callback.teardown(estimator, error)
