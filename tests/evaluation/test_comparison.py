@@ -21,7 +21,6 @@ from stackae.evaluation import (
     Split,
     compare,
     compare_fitted,
-    draw,
     resplit,
     summary,
 )
