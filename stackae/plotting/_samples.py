@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
+from sklearn.utils.validation import check_is_fitted
 
 from stackae.data.matrix import Matrix
 from stackae.exceptions import DataError, ParameterError
@@ -25,10 +26,23 @@ FIRST, BEST, WORST, BOTH = "first", "best", "worst", "both"
 
 
 class Chosen(NamedTuple):
-    """Numbers of samples, and how they were chosen."""
+    """Numbers of samples, and of each whether it is one of the best or worst; None: it is any."""
 
     rows: npt.NDArray[np.intp]
-    told: str
+    kinds: list[str | None]
+
+    @property
+    def names(self) -> list[str]:
+        """A name for each."""
+        return [str(row) if kind is None else f"{row}, {kind}" for row, kind in zip(*self, strict=True)]
+
+    @property
+    def told(self) -> str:
+        """What their numbers are."""
+        n_best, n_worst = self.kinds.count(BEST), self.kinds.count(WORST)
+        if n_best and n_worst:
+            return f"row: the {n_best} best, then the {n_worst} worst"
+        return f"row, the {self.kinds[0]} first" if n_best or n_worst else "row"
 
 
 def samples_of(model: Any, X: Any) -> Matrix:
@@ -38,7 +52,7 @@ def samples_of(model: Any, X: Any) -> Matrix:
 
 
 def choose(model: Any, matrix: Matrix, samples: str | Sequence[int], most: int) -> Chosen:
-    """At most so many samples: given by their numbers, the first ones, or by how well they are reconstructed."""
+    """At most so many samples: by their numbers, the first, or by how well they are reconstructed."""
     n = len(matrix)
     if not isinstance(samples, str):
         index = np.asarray(samples)
@@ -46,21 +60,21 @@ def choose(model: Any, matrix: Matrix, samples: str | Sequence[int], most: int) 
             raise ParameterError(f"samples must be numbers of rows, at least one, got {samples!r}")
         if not ((index >= -n) & (index < n)).all():
             raise DataError(f"samples must be below {n}, the number of rows, got {samples!r}")
-        return Chosen(index % n, "row")
+        return Chosen(index % n, [None] * len(index))
     if samples not in (FIRST, BEST, WORST, BOTH):
         raise ParameterError(
             f"samples must be numbers of rows, 'first', 'best', 'worst' or 'both', got {samples!r}"
         )
+    if isinstance(most, bool) or not isinstance(most, Integral) or most < 1:
+        raise ParameterError(f"n_samples must be an integer of at least 1, got {most!r}")
+    most = min(most, n)
     if samples == FIRST:
-        return Chosen(np.arange(min(most, n)), "row")
+        return Chosen(np.arange(most), [None] * most)
     best_first = np.argsort(-model._scores(matrix), kind="stable")
-    if samples == BOTH and n > most >= 2:
-        half = most // 2
-        told = f"row: the {half} best, then the {half} worst"
-        return Chosen(np.r_[best_first[:half], best_first[-half:]], told)
-    if samples == WORST:
-        return Chosen(best_first[::-1][:most], "row, the worst first")
-    return Chosen(best_first[:most], "row, the best first")
+    n_worst = {BEST: 0, WORST: most, BOTH: most // 2}[samples]
+    n_best = most - n_worst
+    rows = np.r_[best_first[:n_best], best_first[::-1][:n_worst]]
+    return Chosen(rows, [BEST] * n_best + [WORST] * n_worst)
 
 
 def refuse_unless(model: Any, method: str, display: str, can: str) -> None:
@@ -76,6 +90,7 @@ def layout_of(
     model: Any, image_shape: str | Sequence[int] | None, sequence_shape: Sequence[int] | None
 ) -> Layout | None:
     """How the columns of a row lie: as given, as the first network knows, or in no order (None)."""
+    check_is_fitted(model)
     if image_shape is not None and sequence_shape is not None:
         raise ParameterError("rows are images or series: give image_shape or sequence_shape, not both")
     n_features = model.module_.n_inputs
@@ -141,9 +156,19 @@ def shown_columns(model: Any) -> list[tuple[str, int]]:
     return [(str(column.name), k) for k, column in told if column.kind not in ("drop", "text")]
 
 
-def take_rows(X: Any, matrix: Matrix, index: npt.NDArray[np.intp]) -> Any:
-    """Rows of what was given where it is a table, else of the array that it became."""
-    table = as_table(X)
+def errors_of(model: Any, matrix: Matrix) -> Floats:
+    """What ``explain`` gives for samples that were checked."""
+    if model._table is None:
+        errors: Floats = model._apply(matrix, model._errors, model.module_.n_inputs)
+        return errors
+    n_columns = len(np.unique(model._table.column_of_))
+    errors = model._with_those_left_out(model._apply(matrix, model._errors, n_columns))
+    return errors
+
+
+def take_rows(model: Any, X: Any, matrix: Matrix, index: npt.NDArray[np.intp]) -> Any:
+    """Rows of what was given where the model was fitted on such a table, else of the array that it became."""
+    table = None if model._table is None else as_table(X)
     return matrix.gather(index) if table is None else table[index.tolist()].to_native()
 
 

@@ -15,12 +15,12 @@ from sklearn.utils import check_random_state
 from stackae.data.labels import REGRESS, as_labels, task_of
 from stackae.exceptions import DataError, ParameterError
 from stackae.plotting._samples import refuse_unless, samples_of
-from stackae.plotting.display import COLOURS, GREY, MEASURED, Display, shortened
+from stackae.plotting.display import COLOURS, GREY, MEASURED, TEN_COLOURS, Display, shortened
 
 _METHODS = ("auto", "codes", "pca", "tsne", "umap")
 _MARKERS = ("o", "^", "s")
 #: Classes that have a colour and a shape of their own; the others share a grey.
-_MOST_CLASSES = len(COLOURS[:-1]) * len(_MARKERS)
+_MOST_CLASSES = 20
 _UNKNOWN, _OTHERS = "no label", "others"
 
 
@@ -34,7 +34,7 @@ class CodesDisplay(Display):
         Classes, which get a legend, or numbers, which get a colour bar.
     axis_names : (str, str), default=("code 0", "code 1")
     colour_name : str or None, default=None
-        What the colours mean.
+        What the colours mean; of a series of pandas or polars its name.
     with_ticks : bool, default=True
         Whether places on the axes mean something, which those of t-SNE and UMAP do not.
 
@@ -122,7 +122,7 @@ class CodesDisplay(Display):
             raise ParameterError(f"method must be one of {', '.join(_METHODS)}, got {method!r}")
         if errors and y is not None:
             raise ParameterError("points are coloured by y or by errors, not by both; leave one out")
-        matrix = samples_of(model, X)
+        matrix, given = samples_of(model, X), y
         n = len(matrix)
         if y is not None and len(y) != n:
             raise DataError(f"y must have one label a row, {n}, got {len(y)}")
@@ -130,7 +130,7 @@ class CodesDisplay(Display):
             index = np.sort(check_random_state(random_state).permutation(n)[:max_samples])
             matrix = matrix.take(index)
             y = None if y is None else np.asarray(y, dtype=object)[index].tolist()
-        name = None
+        name = getattr(given, "name", None)
         if errors:
             refuse_unless(model, "score_samples", cls.__name__ + "(errors=True)", "reconstructs")
             y, name = -model._scores(matrix), "reconstruction error"
@@ -177,11 +177,12 @@ class CodesDisplay(Display):
         if _OTHERS in self.classes_:
             named[~np.isin(named.astype(str), self.classes_)] = _OTHERS
         greys = [name for name in self.classes_ if name in (_UNKNOWN, _OTHERS)]
+        colours = COLOURS[:-1] if len(self.classes_) < len(COLOURS) else TEN_COLOURS
         for place, name in enumerate(self.classes_):
-            row, colour = divmod(place, len(COLOURS) - 1)
+            row, colour = divmod(place, len(colours))
             how = {"color": GREY, "marker": "x", "zorder": 1, "linewidths": 0.8}
             if name not in greys:
-                how = {"color": COLOURS[colour], "marker": _MARKERS[row], "zorder": 2, "linewidths": 0}
+                how = {"color": colours[colour], "marker": _MARKERS[row], "zorder": 2, "linewidths": 0}
             ax.scatter(*self.points[named == name].T, s=size, label=shortened(name, 16), **how)
         ax.legend(
             title=self.colour_name,

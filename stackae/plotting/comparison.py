@@ -10,7 +10,7 @@ import numpy as np
 from stackae.data.labels import CLASSIFY, REGRESS
 from stackae.evaluation.comparison import Comparison
 from stackae.evaluation.measures import LINEAR, PROBES
-from stackae.evaluation.methods import METHODS, OURS, RAW, RIVAL
+from stackae.evaluation.methods import OURS, RAW, RIVAL
 from stackae.evaluation.statistics import interval
 from stackae.plotting.display import COLOURS, GREY, Display, shortened
 
@@ -97,6 +97,7 @@ class ComparisonDisplay(Display):
 def _lines(axis: Any, comparison: Comparison, places: Sequence[int], values: Any) -> None:
     """A line a method; what is best is to be seen: the stack and PCA are drawn strong."""
     factor, least = _RANGE[comparison.task]
+    coloured = [method for method in comparison.methods if method != RAW]
     for method in comparison.methods:
         points = [(place, interval(found)) for place in places if (found := values(method, place))]
         if not points:
@@ -105,7 +106,7 @@ def _lines(axis: Any, comparison: Comparison, places: Sequence[int], values: Any
         ends = factor * np.array([(found.low, found.high) for _, found in points]).T
         ends = np.clip(ends, np.minimum(least, means), factor)
         strong = method in (OURS, RIVAL)
-        shape, colour = divmod(list(METHODS).index(method), len(COLOURS) - 1) if method != RAW else (0, -1)
+        shape, colour = divmod(coloured.index(method), len(COLOURS) - 1) if method != RAW else (0, -1)
         axis.errorbar(
             [place for place, _ in points],
             means,

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 #: Of lines and classes: those of Okabe & Ito that are seen on white, and a grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6D6D6D")
 OURS, RIVAL, _, _, _, _, GREY = COLOURS
+#: Of more classes, Petroff's ten (arXiv:2107.02270).
+TEN_COLOURS = (
+    *("#3F90DA", "#FFA90E", "#BD1F01", "#94A4A2", "#832DB6"),
+    *("#A96B59", "#E76300", "#B9AC70", "#717581", "#92DADD"),
+)
 #: Colour maps of signed and of other numbers, which the colour-blind read too.
 SIGNED, MEASURED, INK = "RdBu", "cividis", "gray"
 #: Inches. Drawn 300 pixels wide, text of 10 points has 10 pixels.
@@ -64,7 +69,9 @@ class Display(ABC):
             matplotlib is not installed, or the axes are not as many as are drawn.
         """
 
-    def save(self, where: str | PathLike[str] | IO[bytes], *, dpi: float = 150) -> None:
+    def save(
+        self, where: str | PathLike[str] | IO[bytes], *, dpi: float = 150, transparent: bool = False
+    ) -> None:
         """Write the figure that was drawn last.
 
         Parameters
@@ -73,6 +80,8 @@ class Display(ABC):
             The ending of a path says the format: ``.png``, ``.svg``, ``.pdf``. A file gets a PNG.
         dpi : float, default=150
             Pixels an inch; figures of displays are 4 inches wide.
+        transparent : bool, default=False
+            Whether there is no white behind.
 
         Raises
         ------
@@ -85,9 +94,9 @@ class Display(ABC):
         if isinstance(where, (str, PathLike)):
             check_picture(type(self).__name__, where)
             with atomic_write(where) as file:
-                root.savefig(file, format=_ending(where), dpi=dpi)
+                root.savefig(file, format=_ending(where), dpi=dpi, transparent=transparent)
         else:
-            root.savefig(where, format="png", dpi=dpi)
+            root.savefig(where, format="png", dpi=dpi, transparent=transparent)
 
     def _repr_png_(self) -> bytes | None:
         """What a notebook shows: a figure of the display's own, others are shown already."""
@@ -138,10 +147,12 @@ def check_picture(what: str, path: str | PathLike[str] | None = None) -> None:
 
 
 def shortened(text: object, width: int) -> str:
-    """A text that takes at most so many characters, its last one a sign that it was longer."""
+    """A text that takes at most so many characters: of a longer one beginning and end, where names differ."""
     whole = " ".join(str(text).split())
-    # matplotlib reads what stands between two dollars as mathematics.
-    return (whole if len(whole) <= width else whole[: width - 1] + "…").replace("$", r"\$")
+    if len(whole) > width:
+        n_last = width // 3
+        whole = f"{whole[: width - 1 - n_last]}…{whole[len(whole) - n_last :]}"
+    return whole.replace("$", r"\$")  # matplotlib reads what stands between two as mathematics
 
 
 def bars(ax: Any, values: npt.NDArray[np.floating], names: Sequence[str], label: str) -> None:

@@ -96,7 +96,7 @@ class HealthDisplay(Display):
         for k, (shares, units) in enumerate(zip(self.shares_, self.n_units, strict=True)):
             places = [row - 0.4 + (k + 0.5) * thick for row in range(len(names))]
             values = [min(max(share, 0.0), 1.0) for share in shares.values()]
-            label = f"layer {k + 1}, mean code {self.reports[k]['mean_activity']:.3g}"
+            label = f"layer {k + 1}, mean activity {self.reports[k]['mean_activity']:.3g}"
             drawn = ax.barh(places, values, thick * 0.9, color=COLOURS[k % len(COLOURS)], label=label)
             said = [_said(name, share, units) for name, share in shares.items()]
             ax.bar_label(drawn, said, padding=3, fontsize="small")

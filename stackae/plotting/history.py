@@ -95,7 +95,12 @@ def _draw_phase(ax: Any, epochs: Sequence[Mapping[str, Any]]) -> None:
     every = np.concatenate([training, held_out])
     low, high = np.nanmin(every), np.nanmax(every)
     if low > 0 and high > _WIDE * low:
+        from matplotlib.ticker import LogLocator, NullFormatter
+
         ax.set_yscale("log")
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=6))
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_formatter(NullFormatter())
     else:
         ax.locator_params(axis="y", nbins=4)
     ax.xaxis.get_major_locator().set_params(integer=True, nbins=6)

@@ -17,6 +17,7 @@ from stackae.plotting._samples import (
     Cells,
     cells_of,
     choose,
+    errors_of,
     in_words,
     layout_of,
     refuse_unless,
@@ -50,7 +51,7 @@ class ReconstructionDisplay(Display):
     sample_names : sequence of str or None, default=None
         None: their numbers.
     sample_label : str, default="row"
-        What the names are.
+        What the names under images are.
     errors : array of shape (n_samples, n_columns) or None, default=None
         Of a table how badly each column is reconstructed, as a bar; the worst are drawn first. None: the
         columns as they come.
@@ -133,24 +134,23 @@ class ReconstructionDisplay(Display):
         refuse_unless(model, "reconstruct", cls.__name__, "reconstructs")
         matrix, layout = samples_of(model, X), layout_of(model, image_shape, sequence_shape)
         most = _MOST_ROWS if layout is None else _MOST_IMAGES if len(layout.space) == 2 else _MOST_SERIES
-        index, told = choose(model, matrix, samples, n_samples or most)
-        rows, kept = take_rows(X, matrix, index), matrix.take(index)
+        chosen = choose(model, matrix, samples, most if n_samples is None else n_samples)
+        kept = matrix.take(chosen.rows)
         back = model._apply(kept, lambda module, x: module(x), model.module_.n_inputs)
         seen = _seen(model, kept, random_state)
-        names = [str(row) for row in index]
         if layout is not None:
             given, *others = [
                 None if values is None else unflattened(values, layout) for values in (kept[:], back, seen)
             ]
-            return cls(given, *others, sample_names=names, sample_label=told).plot(ax)
+            names = chosen.names if len(layout.space) == 1 else [str(row) for row in chosen.rows]
+            return cls(given, *others, sample_names=names, sample_label=chosen.told).plot(ax)
         columns = [place for _, place in shown_columns(model)]
         return cls(
-            cells_of(model, rows),
+            cells_of(model, take_rows(model, X, matrix, chosen.rows)),
             cells_of(model, back),
             None if seen is None else cells_of(model, seen),
-            sample_names=names,
-            sample_label=told,
-            errors=model.explain(rows)[:, columns],
+            sample_names=chosen.names,
+            errors=errors_of(model, kept)[:, columns],
         ).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:
@@ -200,7 +200,13 @@ class ReconstructionDisplay(Display):
         how = {"loc": "lower left", "bbox_to_anchor": (0, 1.15), "borderaxespad": 0.0, "columnspacing": 1.0}
         more = drawing.left_out(len(channels), n_channels, "channels, the worst")
         ax.legend(
-            handles, names, ncols=3, frameon=False, fontsize="small", title=more.lstrip(", ") or None, **how
+            handles,
+            names,
+            ncols=2 if len(channels) > 1 else 3,
+            frameon=False,
+            fontsize="small",
+            title=more.lstrip(", ") or None,
+            **how,
         )
 
     def _draw_table(self, ax: Any) -> None:
@@ -236,8 +242,8 @@ def kind_of(values: Any) -> str:
     kinds = {3: "series", 4: "images"}
     if np.ndim(values) not in kinds:
         raise ParameterError(
-            "samples are images (samples × height × width × channels), series (samples × steps × channels) or a"
-            f" dict of columns, got an array of {np.ndim(values)} axes"
+            "samples are images (samples × height × width × channels), series (samples × steps × channels) or"
+            f" a dict of columns, got an array of {np.ndim(values)} axes"
         )
     return kinds[np.ndim(values)]
 

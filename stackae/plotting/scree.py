@@ -10,7 +10,8 @@ import numpy.typing as npt
 import torch
 from sklearn.decomposition import PCA
 
-from stackae.data.matrix import Matrix
+from stackae.data.matrix import DenseMatrix, Matrix
+from stackae.data.statistics import column_means
 from stackae.exceptions import DataError, ParameterError
 from stackae.plotting._samples import refuse_unless, samples_of
 from stackae.plotting.display import OURS, RIVAL, Display
@@ -61,9 +62,9 @@ class ScreeDisplay(Display):
     def from_estimator(cls, models: Any, X: Any, *, ax: Any = None) -> Self:
         """Reconstruct samples by a model, or by several of different widths, and by PCA.
 
-        All are judged on ``X`` in the units in which the first model works, scaled and encoded as there: R² is
-        1 - Σ(z - ẑ)² / Σ(z - mean)² or, of a table, the mean over its columns of each one's, as ``score``
-        gives it. PCA is fitted to ``X`` itself; where the models were not, that favours it. For PCA a gap is
+        All are judged on ``X`` in the units in which the first model works, scaled and encoded as there: R²
+        is 1 - Σ(z - ẑ)² / Σ(z - mean)² or, of a table, the mean over its columns of each one's, as
+        ``score`` gives it. PCA is fitted to ``X`` itself; where the models were not, that favours it. For PCA a gap is
         its column's mean.
 
         Parameters
@@ -96,7 +97,9 @@ class ScreeDisplay(Display):
                 "the models encode X to different columns; give models that were fitted alike"
             )
         z = _scaled(first, matrices[0])
-        varied = np.nansum(np.square(z - np.nanmean(z, 0)), 0)
+        with np.errstate(invalid="ignore"):  # columns without a value
+            mean = column_means(DenseMatrix(z))
+        varied = np.nansum(np.square(z - mean), 0)
         if not varied.any():
             raise DataError("X does not vary: there is nothing to explain")
         owner = np.arange(z.shape[1]) if first._table is None else np.asarray(first._table.column_of_)
@@ -110,7 +113,7 @@ class ScreeDisplay(Display):
             )[0]
             for model, matrix in zip(models, matrices, strict=True)
         ]
-        filled = np.where(np.isnan(z), np.nanmean(z, 0), z)
+        filled = np.where(np.isnan(z), np.nan_to_num(mean), z)
         n_components = min(*filled.shape, max(_FURTHER * max(widths), _LEAST))
         pca = PCA(n_components, svd_solver="full").fit(filled)
         explained = np.square(pca.singular_values_)[:, None] * np.square(pca.components_)
@@ -150,11 +153,9 @@ def _scaled(first: Any, matrix: Matrix, model: Any = None) -> Floats:
 def _r2(left: Floats, varied: Floats, owner: npt.NDArray[np.integer], *, together: bool) -> Floats:
     """R² of squared errors (cases × encoded columns): of all, or the mean of each column's of a table."""
     if together:
-        result: Floats = 1 - left.sum(1) / varied.sum()
-        return result
+        owner = np.zeros_like(owner)
     columns = np.unique(owner)
     total = np.array([varied[owner == column].sum() for column in columns])
     own = np.array([left[:, owner == column].sum(1) for column in columns]).T
-    shares: Floats = 1 - own[:, total > 0] / total[total > 0]
-    result = shares.mean(1)
-    return result
+    r2: Floats = (1 - own[:, total > 0] / total[total > 0]).mean(1)
+    return r2

@@ -83,8 +83,8 @@ class WeightsDisplay(Display):
         units : sequence of int or None, default=None
             Numbers of the units that are drawn. None: the first 36 as images, or 4.
         image_shape : "square", (height, width) or (height, width, channels), or None, default=None
-            What the columns of a row are. None: columns. Of a convolutional layer the filters are drawn, which
-            have a shape of their own.
+            What the columns of a row are. None: columns. Of a convolutional layer the filters are drawn,
+            which have a shape of their own.
         sequence_shape : (steps,) or (steps, channels), or None, default=None
         ax : matplotlib.axes.Axes, sequence of Axes or None, default=None
 
