@@ -113,9 +113,12 @@ def draw_cells(
     shares: Sequence[float] | None = None,
 ) -> None:
     """Lines of text in columns, the first to the left; ``shares``: a bar at the end of each line."""
-    widths = [max(len(text) for text in column) + 2 for column in zip(head, *lines, strict=True)]
-    room = max(_CHARACTERS - (9 if shares is not None else 0), sum(widths))
-    ends = np.cumsum(widths) / (room + (9 if shares is not None else 0))
+    widths = [max(len(text) for text in column) for column in zip(head, *lines, strict=True)]
+    for_bars = 10 if shares is not None else 0
+    spare = max(_CHARACTERS - for_bars - sum(widths), 2 * len(widths))
+    spaces = spare / max(len(widths) - 1, 1)
+    ends = np.cumsum([width + spaces * (k > 0) for k, width in enumerate(widths)])
+    ends = ends / (ends[-1] + for_bars)
     ax.set(xlim=(0, 1), ylim=(len(lines) + 0.5, -1.5), xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     ax.set_title(title, loc="left", fontsize="medium")
@@ -124,10 +127,10 @@ def draw_cells(
         how = {key: value for key, value in how.items() if value is not None}
         ax.text(0, place, line[0], ha="left", **how)
         for end, text in zip(ends[1:], line[1:], strict=True):
-            ax.text(end - 0.01, place, text, ha="right", **how)
+            ax.text(end, place, text, ha="right", **how)
     ax.axhline(-0.5, color=GREY, linewidth=0.8)
     if shares is not None:
-        start = float(ends[-1]) + 0.02
+        start = float(ends[-1]) + 0.03
         ax.text(start, -1, "error", ha="left", va="center", fontsize="small", color=GREY)
         ax.barh(range(len(lines)), np.asarray(shares) * (1 - start), left=start, height=0.5, color=COLOURS[1])
 

@@ -158,12 +158,10 @@ def shown_columns(model: Any) -> list[tuple[str, int]]:
 
 def errors_of(model: Any, matrix: Matrix) -> Floats:
     """What ``explain`` gives for samples that were checked."""
-    if model._table is None:
-        errors: Floats = model._apply(matrix, model._errors, model.module_.n_inputs)
-        return errors
-    n_columns = len(np.unique(model._table.column_of_))
-    errors = model._with_those_left_out(model._apply(matrix, model._errors, n_columns))
-    return errors
+    table = model._table
+    n_columns = model.module_.n_inputs if table is None else len(np.unique(table.column_of_))
+    errors: Floats = model._apply(matrix, model._errors, n_columns)
+    return errors if table is None else np.asarray(model._with_those_left_out(errors))
 
 
 def take_rows(model: Any, X: Any, matrix: Matrix, index: npt.NDArray[np.intp]) -> Any:

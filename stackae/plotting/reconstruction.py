@@ -192,21 +192,26 @@ class ReconstructionDisplay(Display):
     def _legend(self, ax: Any, channels: Sequence[int], n_channels: int) -> None:
         """The lines' meanings above the first panel, channels by their colours."""
         handles, names = ax.get_legend_handles_labels()
-        if len(channels) > 1:
-            from matplotlib.lines import Line2D
+        from matplotlib.lines import Line2D
+        from matplotlib.transforms import offset_copy
 
+        if len(channels) > 1:
             handles += [Line2D([], [], color=COLOURS[k], linewidth=4) for k in range(len(channels))]
             names += [f"channel {channel}" for channel in channels]
-        how = {"loc": "lower left", "bbox_to_anchor": (0, 1.15), "borderaxespad": 0.0, "columnspacing": 1.0}
         more = drawing.left_out(len(channels), n_channels, "channels, the worst")
         ax.legend(
             handles,
             names,
+            loc="lower left",
+            bbox_to_anchor=(0, 1),
+            # Above the title.
+            bbox_transform=offset_copy(ax.transAxes, ax.get_figure(), y=16, units="points"),
+            borderaxespad=0.0,
             ncols=2 if len(channels) > 1 else 3,
+            columnspacing=1.0,
             frameon=False,
             fontsize="small",
             title=more.lstrip(", ") or None,
-            **how,
         )
 
     def _draw_table(self, ax: Any) -> None:
@@ -215,9 +220,8 @@ class ReconstructionDisplay(Display):
         axes = self._take_axes(ax, n_samples, height=0.2 + n_samples * (0.75 + 0.2 * n_shown))
         errors = np.zeros((n_samples, len(names))) if self.errors is None else np.nan_to_num(self.errors)
         largest = errors.max() or 1.0
-        told = drawing.left_out(
-            n_shown, len(names), "columns, the worst" if self.errors is not None else "columns"
-        )
+        which = "first" if self.errors is None else "worst"
+        told = f": the {n_shown} {which} of {len(names):,} columns" if n_shown < len(names) else ""
         for k, own in enumerate(axes):
             order = np.argsort(-errors[k], kind="stable")[:n_shown]
             lines = [

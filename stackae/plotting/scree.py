@@ -64,8 +64,8 @@ class ScreeDisplay(Display):
 
         All are judged on ``X`` in the units in which the first model works, scaled and encoded as there: R²
         is 1 - Σ(z - ẑ)² / Σ(z - mean)² or, of a table, the mean over its columns of each one's, as
-        ``score`` gives it. PCA is fitted to ``X`` itself; where the models were not, that favours it. For PCA a gap is
-        its column's mean.
+        ``score`` gives it. PCA is fitted to ``X`` itself; where the models were not, that favours it. For PCA
+        a gap is its column's mean.
 
         Parameters
         ----------

@@ -137,7 +137,9 @@ class WeightsDisplay(Display):
         if self.weights.shape[-1] in (3, 4):  # colours have no sign: each channel by itself
             rows = [np.concatenate(np.moveaxis(images, -1, 0), axis=2)[..., None] for images in rows]
         drawn = drawing.draw_tiles(own, rows, None, SIGNED)
-        own.set_title(f"weights of {len(self.weights)} units", fontsize="medium")
+        first, last, n_units = self.unit_names[0], self.unit_names[-1], len(self.unit_names)
+        named = f"{first} to {last}, row by row" if n_units > 8 else ", ".join(self.unit_names)
+        own.set_title(f"units {named}", fontsize="medium")
         drawing.colour_bar(own, drawn, "weight, each unit on its scale", own_scales=True)
 
 
