@@ -89,7 +89,9 @@ class ComparisonDisplay(Display):
         limits = [axis.get_ylim() for axis in axes]
         low, high = min(low for low, _ in limits), max(high for _, high in limits)
         for axis in axes:
-            axis.set_ylabel("accuracy, %" if self.comparison.task == CLASSIFY else "R²")
+            axis.set_ylabel(
+                "accuracy on\ntest rows, %" if self.comparison.task == CLASSIFY else "R² on test rows"
+            )
             if high > least:
                 axis.set_ylim(max(low, least), min(high, 1.01 * factor))
 
