@@ -99,6 +99,9 @@ DISPLAYS: dict[str, Callable[[Any, Any], Any]] = {
     "codes of a table": lambda m, ax: CodesDisplay.from_estimator(
         m.on_table, m.table, m.table["city"], ax=ax
     ),
+    "codes and many classes of long names": lambda m, ax: CodesDisplay.from_estimator(
+        m.stack, m.X, [f"a class of a long name {k % 30}" for k in range(300)], ax=ax
+    ),
     "scree": lambda m, ax: ScreeDisplay.from_estimator([m.stack, m.wide], m.X, ax=ax),
     "new images": lambda m, ax: SamplesDisplay.from_estimator(m.generative, image_shape=(8, 8), ax=ax),
     "new rows": lambda m, ax: SamplesDisplay.from_estimator(m.generative_table, ax=ax),

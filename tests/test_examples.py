@@ -17,8 +17,8 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 SCRIPTS = sorted(path.name for path in EXAMPLES.glob("[0-9][0-9]_*.py"))
 
 
-def test_there_are_ten():
-    assert [name[:2] for name in SCRIPTS] == [f"{number:02}" for number in range(1, 11)]
+def test_there_are_eleven():
+    assert [name[:2] for name in SCRIPTS] == [f"{number:02}" for number in range(1, 12)]
 
 
 @pytest.fixture

@@ -144,7 +144,8 @@ class CodesDisplay(Display):
         return cls(points, y, axis_names=axis_names, colour_name=name, with_ticks=ticks).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:
-        (own,) = self._take_axes(ax, height=3.2)
+        rows = (len(self.classes_ or ()) + 1) // 2 + 1
+        (own,) = self._take_axes(ax, height=3.2 + (0.16 * rows if self._legend_is_below else 0))
         size = float(np.clip(2000 / max(len(self.points), 1), 5, 24))
         if self._labels is None:
             own.scatter(*self.points.T, s=size, color=COLOURS[0], linewidths=0)
@@ -184,14 +185,29 @@ class CodesDisplay(Display):
             if name not in greys:
                 how = {"color": colours[colour], "marker": _MARKERS[row], "zorder": 2, "linewidths": 0}
             ax.scatter(*self.points[named == name].T, s=size, label=shortened(name, 16), **how)
+        self._legend(ax, size)
+
+    @property
+    def _legend_is_below(self) -> bool:
+        """Whether the names would take too much room beside the points."""
+        return len(self.classes_ or ()) > 12 or max(map(len, self.classes_ or [""])) > 12
+
+    def _legend(self, ax: Any, size: float) -> None:
+        from matplotlib.transforms import offset_copy
+
+        below = self._legend_is_below
         ax.legend(
             title=self.colour_name,
-            loc="center left",
-            bbox_to_anchor=(1, 0.5),
+            loc="upper left" if below else "center left",
+            bbox_to_anchor=(0, 0) if below else (1, 0.5),
+            # Under what stands at the axis.
+            bbox_transform=offset_copy(ax.transAxes, ax.get_figure(), y=-32 if below else 0, units="points"),
+            ncols=2 if below else 1,
             frameon=False,
             fontsize="small",
             markerscale=(30 / size) ** 0.5,
             handletextpad=0.2,
+            columnspacing=1.0,
         )
 
     def _draw_numbers(self, ax: Any, size: float) -> None:

@@ -14,7 +14,7 @@ from stackae.exceptions import ParameterError
 from stackae.networks.layout import Layout
 from stackae.plotting import _drawing as drawing
 from stackae.plotting._samples import encoded_names, layout_of, unflattened
-from stackae.plotting.display import GREY, OURS, SIGNED, WIDTH, Display, bars
+from stackae.plotting.display import GREY, SIGNED, WIDTH, Display, bars
 
 _MOST_IMAGES, _MOST_SERIES, _MOST_PANELS = 36, 4, 4
 #: Bars of a unit.
@@ -146,7 +146,7 @@ class WeightsDisplay(Display):
 def _draw_line(ax: Any, unit: npt.NDArray[np.floating]) -> None:
     ax.axhline(0, color=GREY, linewidth=0.8)
     drawing.draw_series(ax, {"sample": unit}, channels=range(min(unit.shape[-1], drawing.MOST_CHANNELS)))
-    ax.set_ylabel("weight", color=OURS if unit.shape[-1] == 1 else None)
+    ax.set_ylabel("weight")
 
 
 def _layout_of_filters(model: Any, n_weights: int) -> Layout | None:
