@@ -14,7 +14,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from stackae.data.matrix import Matrix
-from stackae.exceptions import DataError, ParameterError
+from stackae.exceptions import ParameterError
 from stackae.networks.layout import Layout
 from stackae.plotting.display import shortened
 from stackae.tables import as_table
@@ -51,16 +51,18 @@ def samples_of(model: Any, X: Any) -> Matrix:
     return matrix
 
 
-def choose(model: Any, matrix: Matrix, samples: str | Sequence[int], most: int) -> Chosen:
+def choose(
+    model: Any, matrix: Matrix, samples: str | Sequence[int], n_samples: int | None, default: int
+) -> Chosen:
     """At most so many samples: by their numbers, the first, or by how well they are reconstructed."""
-    n = len(matrix)
+    n, most = len(matrix), default if n_samples is None else n_samples
     if not isinstance(samples, str):
-        index = np.asarray(samples)
-        if index.ndim != 1 or not len(index) or index.dtype.kind not in "iu":
-            raise ParameterError(f"samples must be numbers of rows, at least one, got {samples!r}")
-        if not ((index >= -n) & (index < n)).all():
-            raise DataError(f"samples must be below {n}, the number of rows, got {samples!r}")
-        return Chosen(index % n, [None] * len(index))
+        if n_samples is not None:
+            raise ParameterError(
+                "samples are given by their numbers, which n_samples cannot change; leave it out"
+            )
+        rows = numbered("samples", samples, n)
+        return Chosen(np.array(rows), [None] * len(rows))
     if samples not in (FIRST, BEST, WORST, BOTH):
         raise ParameterError(
             f"samples must be numbers of rows, 'first', 'best', 'worst' or 'both', got {samples!r}"
@@ -75,6 +77,20 @@ def choose(model: Any, matrix: Matrix, samples: str | Sequence[int], most: int) 
     n_best = most - n_worst
     rows = np.r_[best_first[:n_best], best_first[::-1][:n_worst]]
     return Chosen(rows, [BEST] * n_best + [WORST] * n_worst)
+
+
+def numbered(what: str, given: Sequence[int], n: int) -> list[int]:
+    """Numbers that were given, of n things, as they count from the first."""
+    index = np.asarray(given)
+    if (
+        index.ndim != 1
+        or not len(index)
+        or index.dtype.kind not in "iu"
+        or not ((index >= -n) & (index < n)).all()
+    ):
+        raise ParameterError(f"{what} must be numbers below {n:,}, one at least, got {given!r}")
+    places: list[int] = (index % n).tolist()
+    return places
 
 
 def refuse_unless(model: Any, method: str, display: str, can: str) -> None:

@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.utils import check_random_state
 
-from stackae.data.labels import REGRESS, as_labels, task_of
+from stackae.data.labels import REGRESS, as_cells, as_labels, task_of
 from stackae.exceptions import DataError, ParameterError
 from stackae.plotting._samples import refuse_unless, samples_of
 from stackae.plotting.display import COLOURS, GREY, MEASURED, TEN_COLOURS, Display, shortened
@@ -100,7 +100,7 @@ class CodesDisplay(Display):
             ``"codes"``: two numbers of the code. The others: of all of them, as they are. ``"auto"``:
             ``"codes"`` where there are two, else ``"pca"``.
         components : (int, int), default=(0, 1)
-            Which numbers, or principal components.
+            Which numbers, or principal components; t-SNE and UMAP have none to choose.
         errors : bool, default=False
             Colour by reconstruction error, minus ``score_samples``; there is no ``y`` then.
         max_samples : int or None, default=2000
@@ -129,7 +129,7 @@ class CodesDisplay(Display):
         if max_samples is not None and n > max_samples:
             index = np.sort(check_random_state(random_state).permutation(n)[:max_samples])
             matrix = matrix.take(index)
-            y = None if y is None else np.asarray(y, dtype=object)[index].tolist()
+            y = None if y is None else as_cells(y)[index]
         name = getattr(given, "name", None)
         if errors:
             refuse_unless(model, "score_samples", cls.__name__ + "(errors=True)", "reconstructs")
@@ -250,6 +250,10 @@ def _placed(
         pca = PCA(max(one, two) + 1, random_state=seed).fit(codes)
         names = [f"PC {k + 1} of {n_codes} codes, {pca.explained_variance_ratio_[k]:.0%}" for k in (one, two)]
         return pca.transform(codes)[:, [one, two]], (names[0], names[1])
+    if tuple(components) != (0, 1):
+        raise ParameterError(
+            f"components are those of codes and PCA, got {components!r} beside method={method!r}"
+        )
     name = "t-SNE" if method == "tsne" else "UMAP"
     if method == "tsne":
         perplexity = min(30.0, (len(codes) - 1) / 3)

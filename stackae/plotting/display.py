@@ -72,7 +72,7 @@ class Display(ABC):
     def save(
         self, where: str | PathLike[str] | IO[bytes], *, dpi: float = 150, transparent: bool = False
     ) -> None:
-        """Write the figure that was drawn last.
+        """Write the figure that was drawn last; one that never was is drawn.
 
         Parameters
         ----------
@@ -90,6 +90,8 @@ class Display(ABC):
         OSError
             The file cannot be written.
         """
+        if not hasattr(self, "figure_"):
+            self.plot()
         root = self.figure_.figure
         if isinstance(where, (str, PathLike)):
             check_picture(type(self).__name__, where)

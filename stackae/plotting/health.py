@@ -86,7 +86,9 @@ class HealthDisplay(Display):
         check_is_fitted(model)
         reports = model.health_ if isinstance(model.health_, list) else [model.health_]
         together = any(record["phase"] == "finetune" for record in model.history_)
-        by_itself = len(reports) == 1 or not together
+        trained = {record["layer"] for record in model.history_} - {None}
+        # Else the layers were last trained to reconstruct together, or elsewhere.
+        by_itself = len(reports) == 1 or (not together and len(trained) == len(reports))
         return cls(reports, model.module_.widths, by_itself=by_itself).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stackae.exceptions import ParameterError
+from stackae.plotting._samples import numbered
 from stackae.plotting.display import SIGNED, Display, bars, shortened
 
 
@@ -76,9 +77,10 @@ class LoadingsDisplay(Display):
         LoadingsDisplay
         """
         found = model.loadings(X)
-        own = range(len(found.code_names)) if codes is None else codes
+        n_codes = len(found.code_names)
+        own = numbered("codes", range(n_codes) if codes is None else codes, n_codes)
         names = [found.code_names[code] for code in own]
-        values = np.asarray(found.values)[list(own)]
+        values = found.values[own]
         return cls(values, names, found.column_names, max_columns=max_columns).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:

@@ -134,7 +134,7 @@ class ReconstructionDisplay(Display):
         refuse_unless(model, "reconstruct", cls.__name__, "reconstructs")
         matrix, layout = samples_of(model, X), layout_of(model, image_shape, sequence_shape)
         most = _MOST_ROWS if layout is None else _MOST_IMAGES if len(layout.space) == 2 else _MOST_SERIES
-        chosen = choose(model, matrix, samples, most if n_samples is None else n_samples)
+        chosen = choose(model, matrix, samples, n_samples, most)
         kept = matrix.take(chosen.rows)
         back = model._apply(kept, lambda module, x: module(x), model.module_.n_inputs)
         seen = _seen(model, kept, random_state)

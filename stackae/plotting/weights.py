@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from stackae.exceptions import ParameterError
 from stackae.networks.layout import Layout
 from stackae.plotting import _drawing as drawing
-from stackae.plotting._samples import encoded_names, layout_of, unflattened
+from stackae.plotting._samples import encoded_names, layout_of, numbered, unflattened
 from stackae.plotting.display import GREY, SIGNED, WIDTH, Display, bars
 
 _MOST_IMAGES, _MOST_SERIES, _MOST_PANELS = 36, 4, 4
@@ -106,10 +106,9 @@ class WeightsDisplay(Display):
         elif weights.shape[1] > len(names):  # the encoder is told what is missing
             names = [*names, *(f"{name} missing" for name in names)]
         most = {4: _MOST_IMAGES, 3: _MOST_SERIES, 2: _MOST_PANELS}[weights.ndim]
-        own = range(min(most, len(weights))) if units is None else units
-        return cls(weights[list(own)], names if layout is None else None, [str(unit) for unit in own]).plot(
-            ax
-        )
+        shown = range(min(most, len(weights))) if units is None else units
+        own = numbered("units", shown, len(weights))
+        return cls(weights[own], names if layout is None else None, [str(unit) for unit in own]).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:
         if self.kind_ == "images":

@@ -103,6 +103,15 @@ def test_of_many_rows_some_are_drawn_with_their_labels(fitted):
     )
 
 
+def test_dates_are_classes_also_of_some_of_the_rows():
+    dates = np.array(["2024-01-01", "2024-02-01"], "datetime64[ns]")[np.arange(60) % 2]
+    X = np.random.default_rng(0).normal(size=(60, 5))
+    model = small_autoencoder(2, training=BRIEF).fit(X)
+    for most in (None, 30):
+        display = CodesDisplay.from_estimator(model, X, dates, max_samples=most)
+        assert [name[:10] for name in display.classes_] == ["2024-01-01", "2024-02-01"]
+
+
 def test_tsne_is_drawn_without_numbers_at_its_axes(fitted):
     display = CodesDisplay.from_estimator(fitted.stack, fitted.X[:40], method="tsne")
     assert display.points.shape == (40, 2)
@@ -133,6 +142,7 @@ def test_umap_is_asked_where_it_is_installed_and_else_named(fitted, monkeypatch)
     ("options", "message"),
     [
         ({"method": "mds"}, "method must be one of auto, codes, pca, tsne, umap, got 'mds'"),
+        ({"components": (1, 2), "method": "tsne"}, r"components are those of codes and PCA, got \(1, 2\)"),
         ({"components": (0, 3)}, r"components must be two numbers below 3, got \(0, 3\)"),
         ({"y": np.zeros(300), "errors": True}, "coloured by y or by errors, not by both"),
     ],

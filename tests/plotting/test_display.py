@@ -15,7 +15,7 @@ from pictures import DISPLAYS, faults, pixels, tick_labels
 
 import stackae.plotting
 from stackae.exceptions import ParameterError
-from stackae.plotting import HealthDisplay, HistoryDisplay
+from stackae.plotting import HealthDisplay, HistoryDisplay, LoadingsDisplay
 from stackae.plotting.display import shortened
 
 KINDS = stackae.plotting.__all__
@@ -115,6 +115,12 @@ def test_it_is_saved_by_its_ending_and_whole_or_not_at_all(fitted, tmp_path):
     display.save(file)
     assert file.getvalue().startswith(b"\x89PNG")
     assert display._repr_png_().startswith(b"\x89PNG")
+
+
+def test_what_was_never_drawn_is_drawn_to_be_saved():
+    display = LoadingsDisplay([[1.0, 2.0]], ["code"], ["a", "b"])
+    assert display._repr_png_() is None
+    assert pixels(display).shape[1] == 300
 
 
 def test_a_transparent_picture_has_nothing_behind_it(fitted):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from helpers import small_stack
+from helpers import BRIEF, small_stack
 from pictures import tick_labels
+from sklearn.frozen import FrozenEstimator
 
+from stackae import StackedAutoencoderClassifier
 from stackae.exceptions import ParameterError
 from stackae.plotting import HealthDisplay
 
@@ -37,6 +39,12 @@ def test_a_stack_that_is_not_fine_tuned_tells_how_well_each_layer_reconstructs(f
     assert tick_labels(display.ax_.yaxis) == [*NAMES, "R² of its inputs"]
     drawn = [bars[4].get_width() for bars in display.ax_.containers]
     assert drawn == pytest.approx([max(own["variance_reconstructed"], 0) for own in stack.health_])
+
+
+def test_of_a_frozen_stack_that_was_trained_elsewhere_nothing_is_said_of_single_layers(fitted):
+    model = StackedAutoencoderClassifier(FrozenEstimator(fitted.stack), finetune=BRIEF)
+    display = HealthDisplay.from_estimator(model.fit(fitted.X, fitted.y))
+    assert tick_labels(display.ax_.yaxis) == NAMES
 
 
 def test_beside_the_bars_stands_what_they_are_shares_of(fitted):

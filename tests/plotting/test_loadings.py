@@ -33,6 +33,11 @@ def test_of_one_code_bars_are_drawn(fitted):
     assert display.ax_.get_xlabel() == "loading on stackedautoencoder2"
 
 
+def test_a_code_that_is_not_there_is_refused(fitted):
+    with pytest.raises(ParameterError, match=r"codes must be numbers below 5, one at least, got \[5\]"):
+        LoadingsDisplay.from_estimator(WithLoadings(), fitted.X, codes=[5])
+
+
 def test_a_planted_column_stands_first():
     values = np.full((3, 40), 0.1)
     values[1, 17] = -5

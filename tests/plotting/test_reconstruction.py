@@ -12,7 +12,7 @@ from pictures import tick_labels
 from scipy.sparse import csr_array
 
 from stackae import Autoencoder, Convolutional, Masking, StackedAutoencoderClassifier
-from stackae.exceptions import DataError, ParameterError
+from stackae.exceptions import ParameterError
 from stackae.plotting import ReconstructionDisplay
 from stackae.plotting.display import shortened
 
@@ -171,8 +171,11 @@ def test_gaps_that_are_a_number_and_sparse_rows_are_read_as_the_model_reads_them
     ("options", "message"),
     [
         ({"samples": "median"}, "samples must be numbers of rows, 'first', 'best', 'worst' or 'both'"),
-        ({"samples": []}, "samples must be numbers of rows, at least one"),
-        ({"samples": [0.5]}, "samples must be numbers of rows"),
+        ({"samples": []}, "samples must be numbers below 300, one at least"),
+        ({"samples": [300]}, r"samples must be numbers below 300, one at least, got \[300\]"),
+        ({"samples": [0.5]}, "samples must be numbers below 300"),
+        ({"samples": 3}, "samples must be numbers below 300"),
+        ({"samples": [1, 2], "n_samples": 2}, "given by their numbers, which n_samples cannot change"),
         ({"n_samples": 0}, "n_samples must be an integer of at least 1, got 0"),
         ({"image_shape": (8, 9)}, r"image_shape=\(8, 9\) does not fit 64 columns"),
         ({"image_shape": (64,)}, r"image_shape must be \(height, width\)"),
@@ -186,9 +189,7 @@ def test_what_cannot_be_drawn_is_refused(options, message, fitted):
         ReconstructionDisplay.from_estimator(fitted.layer, fitted.X, **options)
 
 
-def test_rows_that_are_not_there_and_models_that_do_not_reconstruct_are_refused(fitted):
-    with pytest.raises(DataError, match="samples must be below 300, the number of rows"):
-        ReconstructionDisplay.from_estimator(fitted.layer, fitted.X, samples=[300])
+def test_models_that_do_not_reconstruct_are_refused(fitted):
     model = StackedAutoencoderClassifier((4,), finetune=BRIEF).fit(fitted.X, fitted.y)
     with pytest.raises(
         ParameterError, match="needs a model that reconstructs, got StackedAutoencoderClassifier"

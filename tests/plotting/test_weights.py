@@ -69,6 +69,11 @@ def test_a_recurrent_layers_weights_are_those_of_the_channels(fitted):
     assert sorted(tick_labels(display.ax_.yaxis)) == [f"channel {k}" for k in range(4)]
 
 
+def test_units_that_are_not_there_are_refused(fitted):
+    with pytest.raises(ParameterError, match=r"units must be numbers below 16, one at least, got \[16\]"):
+        WeightsDisplay.from_estimator(fitted.layer, units=[16])
+
+
 def test_series_are_lines(fitted):
     display = WeightsDisplay.from_estimator(fitted.stack, sequence_shape=(64,), units=[2, 5])
     for axes, unit in zip(display.axes_, (2, 5), strict=True):
