@@ -80,14 +80,15 @@ def show(axes: Any, image: npt.NDArray[np.floating], shape: tuple[int, int], **k
         spine.set_visible(False)
 
 
-def finish(figure: Any, numbers: Any, script: str, opts: Options) -> None:
+def finish(figure: Any, numbers: Any, script: str, opts: Options, *, few_colours: bool = True) -> None:
     """Save the figure as PNG, and its numbers as JSON with versions and machine, under the script's name."""
     opts.out.mkdir(parents=True, exist_ok=True)
     stem = opts.out / Path(script).stem
     picture = stem.with_suffix(".png")
     figure.savefig(picture, dpi=100, bbox_inches="tight")
-    with Image.open(picture) as image:  # 256 colours are enough, and a third of the bytes
-        image.convert("RGB").quantize(256).save(picture, optimize=True)
+    if few_colours:
+        with Image.open(picture) as image:  # 256 are enough for most, and a third of the bytes
+            image.convert("RGB").quantize(256).save(picture, optimize=True)
     content = {
         "date": datetime.now(UTC).date().isoformat(),
         "quick": opts.quick,

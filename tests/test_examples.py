@@ -18,7 +18,7 @@ SCRIPTS = sorted(path.name for path in EXAMPLES.glob("[0-9][0-9]_*.py"))
 
 
 def test_they_are_numbered():
-    assert [name[:2] for name in SCRIPTS] == [f"{number:02}" for number in [*range(1, 11), 12]]
+    assert [name[:2] for name in SCRIPTS] == [f"{number:02}" for number in range(1, 13)]
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from stackae.evaluation.experiment import compare, compare_fitted
 from stackae.evaluation.held_out import beside_baselines, hold_out
 from stackae.evaluation.measures import Measure
 from stackae.evaluation.methods import METHODS
-from stackae.evaluation.picture import draw
 from stackae.evaluation.splits import Split, resplit
 
 __all__ = [
@@ -17,7 +16,6 @@ __all__ = [
     "beside_baselines",
     "compare",
     "compare_fitted",
-    "draw",
     "hold_out",
     "resplit",
     "summary",

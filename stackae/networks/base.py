@@ -10,6 +10,7 @@ from torch import Generator, Tensor, nn
 
 from stackae._utils.constraints import Constrained
 from stackae.corruption.base import Corruption
+from stackae.networks.layout import Layout
 
 #: Gives the rows from which a network is initialised, block after block, as often as it is called.
 Blocks = Callable[[], Iterable[Tensor]]
@@ -78,6 +79,12 @@ class Network(Constrained):
     initialised_from_data: ClassVar[bool] = False
     #: Whether they are trained; if not, ``initialise_from`` has found them already.
     is_trained: ClassVar[bool] = True
+
+    @property
+    def layout(self) -> Layout | None:
+        """How the columns of a row hold an image or a series; None: they are in no order. The network must be
+        settled."""
+        return None
 
     def fitted_to(self, shape: tuple[int, ...]) -> Network:
         """The network with every ``"auto"`` replaced, for rows of a shape.

@@ -103,16 +103,16 @@ class Convolutional(Network):
         return Convolutional(image, self.kernel_size, self.pool, first)
 
     def code_shape(self, n_components: int) -> tuple[int, ...]:
-        height, width = self._layout.space
+        height, width = self.layout.space
         return -(-height // self.pool), -(-width // self.pool), n_components
 
     def build(
         self, n_inputs: int, n_components: int, *, activation: str, tied_weights: bool, heads: int = 1
     ) -> NetworkModule:
-        if self._layout.n_features != n_inputs:
+        if self.layout.n_features != n_inputs:
             raise ParameterError(f"image_shape {self.image_shape} does not have {n_inputs} values")
         return ConvolutionalModule(
-            self._layout,
+            self.layout,
             self.code_shape(n_components),  # type: ignore[arg-type]
             self.kernel_size,
             self.pool,
@@ -122,7 +122,7 @@ class Convolutional(Network):
         )
 
     @property
-    def _layout(self) -> Layout:
+    def layout(self) -> Layout:
         if isinstance(self.image_shape, str) or len(self.image_shape) != 3:
             raise ParameterError("image_shape is not settled; fitted_to() settles it")
         return Layout.of(self.image_shape, channels_first=self.channels_first)

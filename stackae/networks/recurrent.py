@@ -92,13 +92,19 @@ class Recurrent(Network):
         )
         return Recurrent(sequence or (prod(shape), 1), self.cell, self.hidden, self.padding, first)
 
+    @property
+    def layout(self) -> Layout:
+        if isinstance(self.sequence_shape, str):
+            raise ParameterError("sequence_shape is not settled; fitted_to() settles it")
+        return Layout.of(self.sequence_shape, channels_first=self.channels_first)
+
     def build(
         self, n_inputs: int, n_components: int, *, activation: str, tied_weights: bool, heads: int = 1
     ) -> NetworkModule:
         if isinstance(self.sequence_shape, str) or prod(self.sequence_shape) != n_inputs:
             raise ParameterError(f"sequence_shape {self.sequence_shape} does not have {n_inputs} values")
         return RecurrentModule(
-            Layout.of(self.sequence_shape, channels_first=self.channels_first),
+            self.layout,
             n_components,
             self.hidden,
             self.cell,

@@ -21,7 +21,6 @@ from stackae.evaluation import (
     Split,
     compare,
     compare_fitted,
-    draw,
     resplit,
     summary,
 )
@@ -179,16 +178,6 @@ def test_what_is_found_goes_into_json(of_wine):
     assert {test["measure"] for test in table["against_pca"]} == {"linear_probe", "knn_probe"}
 
 
-def test_the_picture_has_a_line_a_method_in_each_panel(of_wine, tmp_path):
-    figure = draw(of_wine, tmp_path / "table.svg", title="wine")
-    assert len(figure.axes) == 3
-    for axis in figure.axes:
-        assert len(axis.containers) == len(METHODS)
-    assert (tmp_path / "table.svg").read_text().startswith("<?xml")
-    with pytest.raises(ParameterError, match=r"table\.docx.*'docx'"):
-        draw(of_wine, tmp_path / "table.docx")
-
-
 def test_reconstructions_are_judged_in_the_units_in_which_methods_work():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 2)) * [1000, 1]
@@ -232,24 +221,6 @@ def test_of_two_splits_no_interval_is_told():
     assert neighbours == "k-NN probe: at 2 no gain beyond chance, +0.0 points"
     table = json.loads(json.dumps(comparison.as_dict(), allow_nan=False))
     assert [test["half_width"] for test in table["against_pca"]] == [None, None]
-
-
-@pytest.mark.parametrize(
-    "splits", [(0.3, 0.9, 1.0), (0.05, 0.9), (0.98, 0.99, 1.0), (0.0, 0.02, 0.3), (0.5,)]
-)
-def test_the_picture_draws_nothing_outside_0_and_100_percent(splits):
-    figure = draw(Comparison([*values("stackae", *splits), *values("PCA", *splits)], 0.0))
-    for axis in figure.axes:
-        low, high = axis.get_ylim()
-        assert 0 <= low < high <= 101
-        for container in axis.containers:
-            (bars,) = container.lines[2]
-            ends = np.array(bars.get_segments())[:, :, 1]
-            assert ends.min() >= 0
-            assert ends.max() <= 100
-    (bars,) = figure.axes[0].containers[0].lines[2]
-    if len(splits) == 2:  # their range
-        assert bars.get_segments()[0][:, 1] == pytest.approx([100 * min(splits), 100 * max(splits)])
 
 
 def test_a_width_is_worth_it_where_a_probe_gains_and_none_loses():

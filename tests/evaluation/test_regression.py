@@ -14,7 +14,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.decomposition import PCA
 
 from stackae import StackedAutoencoderClassifier, StackedAutoencoderRegressor
-from stackae.evaluation import Comparison, Record, Split, compare, compare_fitted, draw, resplit, summary
+from stackae.evaluation import Comparison, Record, Split, compare, compare_fitted, resplit, summary
 from stackae.exceptions import DataError
 
 
@@ -85,21 +85,6 @@ def test_on_one_split_the_test_is_over_the_squared_errors_of_its_rows(diabetes):
     assert values[0] == pytest.approx(1 - own.mean())
 
 
-def test_the_picture_is_of_r2(found):
-    figure = draw(found)
-    assert figure.axes[0].get_ylabel() == "R² on test rows"
-    assert figure.axes[0].get_ylim()[1] <= 1.01
-    low = [
-        Record(k, method, 2, 2, {"linear_probe": r2, "knn_probe": r2})
-        for method in ("stackae", "PCA")
-        for k, r2 in enumerate((-9.0, 0.99, 1.0))
-    ]
-    axis = draw(Comparison(low, 0.0, task="regress")).axes[0]
-    assert axis.get_ylim() == (-1, 1.01)
-    (bars,) = axis.containers[0].lines[2]
-    assert bars.get_segments()[0][:, 1].max() <= 1
-
-
 def test_splits_made_by_hand_are_taken_as_the_first_one_is(diabetes):
     X, y = diabetes
     splits = [
@@ -143,7 +128,6 @@ def test_a_classifiers_codes_are_judged_and_its_predictions_beside_them(classes)
     assert (head.width, head.n_features) == (3, 3)
     assert len(comparison.verdicts()) == 3
     assert len(summary(comparison)) == 3
-    draw(comparison)
 
 
 def test_a_regressors_codes_are_judged_and_its_predictions_beside_them(diabetes):

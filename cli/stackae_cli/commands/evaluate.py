@@ -119,8 +119,8 @@ def evaluate(where: tuple[str, ...], json_path: Path | None, picture: Path | Non
     the features of training rows and are asked about test rows. Where labels are numbers to predict, the
     models are ridge and 5-nearest-neighbour regression, and figures are R².
     """
-    from stackae.evaluation import draw
-    from stackae.evaluation.picture import check_picture
+    from stackae.plotting import ComparisonDisplay
+    from stackae.plotting.display import check_picture
     from stackae.serialization.files import atomic_write_text, check_new_file
     from stackae.serialization.provenance import machine, versions
 
@@ -128,7 +128,7 @@ def evaluate(where: tuple[str, ...], json_path: Path | None, picture: Path | Non
         if path is not None:
             check_new_file(path, option)
     if picture is not None:
-        check_picture(picture)
+        check_picture("--picture", picture)
     options["methods"] = _known(options["methods"])
     run, data = _run_and_data(where)
     source = Source.of({**options, "data": data})
@@ -145,7 +145,7 @@ def evaluate(where: tuple[str, ...], json_path: Path | None, picture: Path | Non
         atomic_write_text(json_path, json.dumps(table, indent=2) + "\n")
     if picture is not None:
         with saying(f"stopped; {json_path or 'nothing'} was written"):
-            draw(comparison, picture, title=data)
+            ComparisonDisplay(comparison, title=data).plot().save(picture)
     result(as_text(comparison, title, notes))
 
 

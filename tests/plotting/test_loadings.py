@@ -1,0 +1,51 @@
+"""What is drawn is the loadings, the strongest columns first."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pictures import WithLoadings, tick_labels
+
+from stackae.exceptions import ParameterError
+from stackae.plotting import LoadingsDisplay
+from stackae.plotting.display import shortened
+
+
+def test_the_map_is_of_the_strongest_columns(fitted):
+    model = WithLoadings(n_codes=4)
+    display = LoadingsDisplay.from_estimator(model, fitted.X, max_columns=6)
+    values = model.found.values
+    order = np.argsort(-np.square(values).sum(0))[:6]
+    (image,) = display.ax_.images
+    np.testing.assert_array_equal(image.get_array(), values[:, order].T)
+    assert tick_labels(display.ax_.yaxis) == [shortened(f"a long name of column {k}", 20) for k in order]
+    low, high = image.get_clim()
+    assert -low == high == np.abs(values[:, order]).max()
+    assert display.ax_.get_title() == "the 6 strongest of 18 columns"
+
+
+def test_of_one_code_bars_are_drawn(fitted):
+    model = WithLoadings()
+    display = LoadingsDisplay.from_estimator(model, fitted.X, codes=[2])
+    own = model.found.values[2]
+    order = np.argsort(-np.abs(own))[:15]
+    assert [bar.get_width() for bar in display.ax_.patches] == own[order].tolist()
+    assert display.ax_.get_xlabel() == "loading on stackedautoencoder2"
+
+
+def test_a_code_that_is_not_there_is_refused(fitted):
+    with pytest.raises(ParameterError, match=r"codes must be numbers below 5, one at least, got \[5\]"):
+        LoadingsDisplay.from_estimator(WithLoadings(), fitted.X, codes=[5])
+
+
+def test_a_planted_column_stands_first():
+    values = np.full((3, 40), 0.1)
+    values[1, 17] = -5
+    display = LoadingsDisplay(values, ["a", "b", "c"], [f"column {k}" for k in range(40)]).plot()
+    assert tick_labels(display.ax_.yaxis)[0] == "column 17"
+    assert tick_labels(display.ax_.xaxis) == ["a", "b", "c"]
+
+
+def test_names_must_be_as_many_as_the_loadings():
+    with pytest.raises(ParameterError, match=r"codes × columns: 1 × 2 names, got shape \(2, 2\)"):
+        LoadingsDisplay(np.zeros((2, 2)), ["a"], ["x", "y"])
