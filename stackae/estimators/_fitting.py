@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from stackae.data.matrix import Matrix
-from stackae.data.statistics import column_moments
+from stackae.data.statistics import column_means, column_moments
 from stackae.estimators._reconstructing import Reconstructing
 from stackae.estimators._validation import Checked, Floats, apply_sample_weight, check_X
 from stackae.exceptions import ParameterError
@@ -71,19 +71,22 @@ class BaseAutoencoder(Reconstructing):
         fitted = fit_stack(plan, X, context, weights=weights)
         self.__dict__.update(found, _recipe=plan.recipe, _stream=None)
         self._set_fitted(fitted.module, fitted.history, fitted.health)
-        self._set_table(X.table, self._variances_of(X, weights))
+        self._set_table(X.table, *self._moments_of(X, weights))
 
     def _checked_for_fit(self, X: Any) -> Checked:
         """Samples for a new fit."""
         return check_X(self, X, reset=True, missing_values=self.missing_values, columns=self.columns)
 
-    def _variances_of(self, X: Matrix, weights: Floats | None) -> Floats | None:
-        """Of encoded columns, in the units in which the model works; None where they are no table's."""
-        if X.table is None:
-            return None
-        factor = self.module_[0].scaling.factor.cpu().numpy()
-        variances: Floats = np.nan_to_num(column_moments(X, weights)[1] / np.square(factor))
-        return variances
+    def _moments_of(self, X: Matrix, weights: Floats | None) -> tuple[Floats | None, Floats]:
+        """Variances of encoded columns, in the units in which the model works, None where they are no
+        table's; and the columns' means."""
+        first = self.module_[0]
+        shift, factor = (values.cpu().numpy() for values in (first.scaling.shift, first.scaling.factor))
+        if X.table is not None:
+            means, variances = column_moments(X, weights)
+            return np.nan_to_num(variances / np.square(factor)), np.nan_to_num(means)
+        is_standard = first.parts.scale == "standard" and not (first.parts.kept or first.loss.unit_columns)
+        return None, shift.copy() if is_standard else np.nan_to_num(column_means(X, weights))
 
     def _numbers(self, y: Any, n_samples: int) -> tuple[Floats | None, bool]:
         """What helps a choice (samples × targets), NaN where there is none, and whether it is classes."""
@@ -174,9 +177,8 @@ class BaseAutoencoder(Reconstructing):
         fitted = fit_stack(plan, matrix, context, weights=weights, started=started, past=past)
         self._recipe = recipe
         self._set_fitted(fitted.module, fitted.history, fitted.health)
-        self._set_table(
-            matrix.table, self._variances_of(matrix, weights) if started is None else self._variances
-        )
+        moments = self._moments_of(matrix, weights) if started is None else (self._variances, self._means)
+        self._set_table(matrix.table, *moments)
         self._stream = {"generator": context.generator.get_state(), "optimizers": context.optimizers}
         return self if started is not None else self._set_names(names)
 

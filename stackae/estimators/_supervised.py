@@ -106,7 +106,7 @@ class BaseSupervised(EncoderEstimator):
         for name, value in named.items():
             setattr(self, name, value)
         self._set_fitted(module, history, encoder._health)
-        self._set_table(data.X.table, encoder._variances)
+        self._set_table(data.X.table, encoder._variances, encoder._means)
         return self._set_names(names)
 
     def plan(self, X: Any, y: Any, sample_weight: Any = None) -> Plan:

@@ -145,7 +145,7 @@ class StackedAutoencoderDetector(OutlierMixin, EncoderEstimator, Reconstructing)
         encoder = self._fitted_encoder(checked.names, matrix, weights)
         module = deepcopy(encoder.module_) if encoder is self._given else encoder.module_
         self._set_fitted(module, list(encoder.history_), encoder._health)
-        self._set_table(checked.X.table, encoder._variances)
+        self._set_table(checked.X.table, encoder._variances, encoder._means)
         self._set_names(checked.names)
         scores = self._scores(matrix).astype(np.float64)
         # The greatest errors of which a share of the rows is left above.
