@@ -180,7 +180,8 @@ class Reconstructing(BaseEncoder):
         array of shape (n_samples, n_features)
             In the units in which the model works; where no cell is missing, a row's sum is its negative
             score. NaN where a cell is missing. Of a table a column for each of the user's, as in
-            :meth:`score_samples`, 0 for those left out.
+            :meth:`score_samples`, 0 for those left out. The columns are those of :meth:`contributions`, which
+            says of codes what this says of the score.
         """
         matrix = self._checked(X)
         if self._table is None:
