@@ -19,7 +19,7 @@ from stackae.estimators.attributions import Contributions, Loadings
 from stackae.exceptions import DataError, ParameterError
 from stackae.modules.attribution import (
     MOST_NONLINEAR,
-    SlopeMoments,
+    MeanJacobian,
     contributions_to,
     gradients,
     is_dense,
@@ -30,9 +30,9 @@ from stackae.modules.autoencoder import DeepEncoder
 
 Floats = npt.NDArray[np.floating]
 
-#: What a mean Jacobian that must be found code by code may cost, in passes of the encoder over all rows; but
-#: of so many rows it is found at least.
-_PASSES, _FEWEST_ROWS = 3, 200
+#: A mean Jacobian that is found code by code is that of so many rows, times all rows, a code; but of so many
+#: rows at least.
+_PASSES, _FEWEST_ROWS = 2, 100
 
 
 class Attributing(OnTables):
@@ -70,8 +70,8 @@ class Attributing(OnTables):
         Notes
         -----
         Dense encoders of at most two nonlinear layers, as bare widths are up to three, cost less than two
-        ``transform``. Of others the mean is that of evenly spaced rows, as many as cost three ``transform``,
-        or 200.
+        ``transform``. Of others the mean is that of evenly spaced rows: of n rows and m codes, of 2·n/m rows,
+        or 100.
 
         Examples
         --------
@@ -200,14 +200,15 @@ class Attributing(OnTables):
     def _mean_jacobian(self, X: Matrix) -> npt.NDArray[np.float64]:
         """Of the features (features × columns), in the user's units."""
         units, module = self._units, self.module_
-        if is_dense(module) and len(nonlinear_layers(module)) <= MOST_NONLINEAR:
-            moments = SlopeMoments()
-            self._apply(X, moments.take, 0)
-            found = torch.cat([moments.jacobian(depth) for depth in self._depths])
-            scaling = module[0].scaling
-            return (found[:, : module.n_inputs] / scaling.factor).cpu().numpy()
-        n_rows = min(len(X), max(_FEWEST_ROWS, _PASSES * len(X) // len(units)))
-        some = X.take(np.linspace(0, len(X) - 1, n_rows).astype(np.intp))
+        n_rows, dense = len(X), is_dense(module)
+        if not dense or len(nonlinear_layers(module)) > MOST_NONLINEAR:
+            n_rows = min(n_rows, max(_FEWEST_ROWS, _PASSES * n_rows // len(units)))
+            X = X.take(np.linspace(0, len(X) - 1, n_rows).astype(np.intp))
+        if dense:
+            mean = MeanJacobian()
+            self._apply(X, mean.take, 0)
+            found = torch.cat([mean.jacobian(depth) for depth in self._depths])
+            return (found[:, : module.n_inputs] / module[0].scaling.factor).cpu().numpy()
         total = np.zeros((len(units), module.n_inputs))
 
         def take(module: DeepEncoder, x: Tensor) -> Tensor:
@@ -217,7 +218,7 @@ class Attributing(OnTables):
                 total[k] += own.double().sum(0).cpu().numpy()
             return x.new_empty(len(x), 0)
 
-        self._apply(some, take, 0)
+        self._apply(X, take, 0)
         return total / n_rows
 
     def _by_column(self, X: Matrix, slopes: Floats, values: Floats, mean: npt.NDArray[np.float64]) -> Floats:

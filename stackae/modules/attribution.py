@@ -17,6 +17,8 @@ from stackae.networks.dense import DenseModule
 
 #: So many nonlinear layers at most have a mean Jacobian that is a product of matrices.
 MOST_NONLINEAR = 2
+#: So many values of Jacobians are computed at once.
+_BLOCK = 2**22
 #: Points of the way at which encoders that are not dense are differentiated.
 _POINTS = 64
 #: Where a preactivation changes by less, the slope in the middle stands for the mean one.
@@ -80,6 +82,36 @@ class DenseChain:
         """What a layer's activation is given, of the codes below it or the scaled inputs."""
         return linear(inputs, self.weights[k], self.biases[k])
 
+    def slopes(self, z: Tensor) -> dict[int, Tensor]:
+        """Of each nonlinear layer the slopes of its units at each scaled sample."""
+        found: dict[int, Tensor] = {}
+        code = z
+        for k in range(self.nonlinear[-1] + 1 if self.nonlinear else 0):
+            before, activation = self.preactivations(k, code), self.activations[k]
+            code = activation(before)
+            if k in self.nonlinear:
+                slope = activation.slope(code)
+                found[k] = _derivative(activation, before) if slope is None else slope
+            if isinstance(self.layers[k].parts.code, TopK):
+                code = self.layers[k].code_of(code)
+                found[k] = found[k] * (code != 0)
+        return found
+
+    def summed_jacobians(self, slopes: dict[int, Tensor], depth: int) -> Tensor:
+        """The sum over samples of the Jacobians of a layer's code, before the first affine map, float64."""
+        weights = self.weights
+        n_values = len(weights[depth]) * max(weight.shape[1] for weight in weights[1 : depth + 1])
+        total = torch.zeros((), dtype=torch.float64, device=weights[0].device)
+        size, n_samples = max(1, _BLOCK // n_values), len(slopes[depth])
+        for first in range(0, n_samples, size):
+            slope = {k: own[first : first + size] for k, own in slopes.items()}
+            result = slope[depth][:, :, None] * weights[depth]
+            for k in range(depth - 1, -1, -1):
+                result = result * slope[k][:, None] if k in slope else result
+                result = result @ weights[k] if k else result
+            total = total + result.sum(0).double()
+        return total
+
     def multipliers(self, z: Tensor, start: Tensor, depth: int, unit: int) -> Tensor:
         """What the change of each scaled input, from a start, is multiplied by in the change of a unit."""
         slopes = []
@@ -98,39 +130,37 @@ class DenseChain:
         return result + self.shortcut.encoder_weight[unit - n_kept]
 
 
-class SlopeMoments:
-    """The mean Jacobian of dense layers, of which at most two are nonlinear, from moments of their slopes.
+class MeanJacobian:
+    """The mean Jacobian of dense layers over samples that come in blocks.
 
-    With affine maps A, B, C the Jacobian is C·diag(t)·B·diag(s)·A, and its mean C·(B∘E[t·sᵀ])·A: it costs
-    less than encoding the samples twice.
+    With affine maps A, B, C and slopes s, t of the units the Jacobian of two nonlinear layers is
+    C·diag(t)·B·diag(s)·A, and its mean C·(B∘E[t·sᵀ])·A: it costs less than encoding the samples twice. With
+    more of them it costs, of each sample, as many encodings as there are units.
     """
 
     def __init__(self) -> None:
         self._chain: DenseChain | None = None
         self._n_samples = 0
-        self._means: list[Any] = [0.0] * MOST_NONLINEAR
+        #: The sums of the first nonlinear layer's slopes, of the products of the first two's, and of the
+        #: Jacobians before the first affine map, by depth.
+        self._slopes: Any = 0.0
         self._products: Any = 0.0
+        self._jacobians: dict[int, Any] = {}
 
     def take(self, module: DeepEncoder, x: Tensor) -> Tensor:
         """Count a block of samples in (samples × features, in the user's units); gives samples × 0."""
         if self._chain is None:
             self._chain = DenseChain(module)
-        chain, slopes = self._chain, []
-        code = module[0].network_input(module[0].scaling(x))
-        for k in range(chain.nonlinear[-1] + 1 if chain.nonlinear else 0):
-            before, activation = chain.preactivations(k, code), chain.activations[k]
-            code = activation(before)
-            slope = activation.slope(code)
-            slope = _derivative(activation, before) if slope is None else slope
-            if isinstance(chain.layers[k].parts.code, TopK):
-                code = chain.layers[k].code_of(code)
-                slope = slope * (code != 0)
-            if k in chain.nonlinear:
-                slopes.append(slope)
+        slopes = self._chain.slopes(module[0].network_input(module[0].scaling(x)))
+        first = list(slopes.values())[:MOST_NONLINEAR]
         self._n_samples += len(x)
-        self._means = [mean + slope.sum(0).double() for mean, slope in zip(self._means, slopes, strict=False)]
-        if len(slopes) == MOST_NONLINEAR:
-            self._products = self._products + (slopes[1].t() @ slopes[0]).double()
+        if first:
+            self._slopes = self._slopes + first[0].sum(0).double()
+        if len(first) == MOST_NONLINEAR:
+            self._products = self._products + (first[1].t() @ first[0]).double()
+        for depth in list(slopes)[MOST_NONLINEAR:]:
+            total = self._chain.summed_jacobians(slopes, depth)
+            self._jacobians[depth] = self._jacobians.get(depth, 0.0) + total
         return x.new_empty(len(x), 0)
 
     def jacobian(self, depth: int) -> Tensor:
@@ -141,12 +171,14 @@ class SlopeMoments:
         result, below = weights[0], None
         for k, weight in enumerate(weights):
             result = weight if k == 0 or k - 1 in passed[:-1] else weight @ result
-            if k not in passed:
+            if len(passed) > MOST_NONLINEAR and k == passed[-1]:
+                result = self._jacobians[k] / self._n_samples @ weights[0]
+            elif k not in passed:
                 continue
-            if k != passed[-1]:
+            elif k != passed[-1]:
                 below = result
             elif below is None:
-                result = result * (self._means[0] / self._n_samples)[:, None]
+                result = result * (self._slopes / self._n_samples)[:, None]
             else:
                 result = (result * (self._products / self._n_samples)) @ below
         shortcut = self._chain.shortcut
