@@ -9,6 +9,7 @@ import click
 import stackae
 from stackae_cli.commands.detect import detect
 from stackae_cli.commands.evaluate import evaluate
+from stackae_cli.commands.explain import explain
 from stackae_cli.commands.export import export
 from stackae_cli.commands.finetune import finetune
 from stackae_cli.commands.impute import impute
@@ -36,6 +37,7 @@ cli.add_command(transform)
 cli.add_command(reconstruct)
 cli.add_command(impute)
 cli.add_command(score)
+cli.add_command(explain)
 cli.add_command(finetune)
 cli.add_command(predict)
 cli.add_command(detect)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,22 @@ def column_moments(
     variance = column_means(X, weights, lambda block: np.square(block - mean))
     constant = np.sqrt(variance) <= 10 * np.finfo(np.float64).eps * np.abs(mean)
     return mean, np.where(constant, 0.0, variance)
+
+
+def column_covariances(
+    X: Matrix, ranges: Sequence[tuple[int, int]], mean: npt.NDArray[np.float64]
+) -> list[npt.NDArray[np.float64]]:
+    """The covariances of the columns of each range (start, stop), of these means; samples with missing cells
+    (NaN) there are passed over."""
+    products = [np.zeros((stop - start, stop - start)) for start, stop in ranges]
+    counts = np.zeros(len(ranges))
+    for block in X.blocks():
+        for k, (start, stop) in enumerate(ranges):
+            own = block[:, start:stop] - mean[start:stop]
+            there = own[~np.isnan(own).any(1)]
+            products[k] += there.T @ there
+            counts[k] += len(there)
+    return [product / max(1, count) for product, count in zip(products, counts, strict=True)]
 
 
 def column_range(X: Matrix) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

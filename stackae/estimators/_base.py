@@ -20,12 +20,12 @@ from torch import Tensor
 
 from stackae._utils.memory import MemoryBudget, parse_memory
 from stackae.data.matrix import Matrix
+from stackae.estimators._attributing import Attributing
 from stackae.estimators._callbacks import Told
 from stackae.estimators._changed import reading, refuse_another_reading, refuse_other_widths
 from stackae.estimators._notebook import ShownInNotebooks
 from stackae.estimators._parameters import OF_THE_PLACE, NestedParameters
 from stackae.estimators._saving import save
-from stackae.estimators._tables import OnTables
 from stackae.estimators._validation import Names, check_X
 from stackae.exceptions import ParameterError
 from stackae.fitting.context import FitContext
@@ -42,7 +42,7 @@ Floats = npt.NDArray[np.floating]
 
 
 class BaseEncoder(
-    OnTables, ShownInNotebooks, ClassNamePrefixFeaturesOutMixin, TransformerMixin, NestedParameters, Told
+    ShownInNotebooks, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Attributing, NestedParameters, Told
 ):
     """A fitted encoder as a transformer: what is common to all estimators."""
 

@@ -81,7 +81,7 @@ class BaseAutoencoder(Reconstructing):
     def _set_stack(self, fitted: FittedStack, X: Matrix, weights: Floats | None) -> Self:
         """Set what was fitted to samples."""
         self._set_fitted(fitted.module, fitted.history, fitted.health)
-        self._set_table(X.table, self._variances_of(X, weights))
+        self._set_table(X.table, *self._moments_of(X, weights))
         return self
 
     def _checked_for_fit(self, X: Any) -> Checked:
@@ -178,9 +178,8 @@ class BaseAutoencoder(Reconstructing):
         fitted = fit_stack(plan, matrix, context, weights=weights, started=started, past=past)
         self._recipe = recipe
         self._set_fitted(fitted.module, fitted.history, fitted.health)
-        self._set_table(
-            matrix.table, self._variances_of(matrix, weights) if started is None else self._variances
-        )
+        moments = self._moments_of(matrix, weights) if started is None else (self._variances, self._means)
+        self._set_table(matrix.table, *moments)
         self._stream = {"generator": context.generator.get_state(), "optimizers": context.optimizers}
         return self if started is not None else self._set_names(names)
 

@@ -13,7 +13,7 @@ import torch
 from stackae._utils.constraints import Constrained
 from stackae.estimators._base import BaseEncoder
 from stackae.estimators._parameters import part_classes
-from stackae.estimators._saving import TABLE
+from stackae.estimators._saving import MEANS, TABLE
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.estimators.classifier import StackedAutoencoderClassifier
 from stackae.estimators.detector import StackedAutoencoderDetector
@@ -104,6 +104,7 @@ def load(path: str | PathLike[str], *, device: str | torch.device | None = None)
 
 def _rebuild(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> BaseEncoder:
     arrays = {name: tensors.pop(name) for name in [*tensors] if name.startswith(TABLE)}
+    means = tensors.pop(MEANS, None)
     kind = _known(ESTIMATORS, header["estimator"], "estimator")
     estimator = kind(**{name: _decode(value) for name, value in header["params"].items()})
     estimator.check_parameters()
@@ -133,6 +134,8 @@ def _rebuild(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> BaseEn
     n_encoded = fitted["n_features_in_"] if table is None else len(table.column_of_)
     if n_encoded != layers[0].n_inputs:
         raise ModelFileError("n_features_in_ is not the width of the first layer")
+    if means is not None and (means.shape != (n_encoded,) or means.dtype != torch.float64):
+        raise ModelFileError(f"tensor {MEANS!r} must be {n_encoded} numbers of float64")
     health: list[Health] = [
         {name: report[name] for name in Health.__annotations__}  # type: ignore[misc]
         for report in fitted["health"]
@@ -140,7 +143,7 @@ def _rebuild(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> BaseEn
     if len(health) != len(layers):
         raise ModelFileError(f"it has {len(health)} health reports for {len(layers)} layers")
     estimator._set_fitted(module, list(fitted["history_"]), health)
-    estimator._set_table(table, variances)
+    estimator._set_table(table, variances, None if means is None else means.numpy())
     names = fitted["feature_names_in_"]
     own = None if names is None else np.asarray(names, dtype=object)
     return estimator._set_names(own)

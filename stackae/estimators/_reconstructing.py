@@ -180,7 +180,8 @@ class Reconstructing(BaseEncoder):
         array of shape (n_samples, n_features)
             In the units in which the model works; where no cell is missing, a row's sum is its negative
             score. NaN where a cell is missing. Of a table a column for each of the user's, as in
-            :meth:`score_samples`, 0 for those left out.
+            :meth:`score_samples`, 0 for those left out. The columns are those of :meth:`contributions`, which
+            says of codes what this says of the score.
         """
         matrix = self._checked(X)
         if self._table is None:
@@ -256,13 +257,16 @@ class Reconstructing(BaseEncoder):
         varies = total > 0
         return float(np.mean(1 - left[varies] / total[varies])) if varies.any() else 1.0
 
-    def _variances_of(self, X: Matrix, weights: npt.NDArray[np.float64] | None) -> Floats | None:
-        """Of encoded columns, in the units in which the model works; None where they are no table's."""
-        if X.table is None:
-            return None
-        factor = self.module_[0].scaling.factor.cpu().numpy()
-        variances: Floats = np.nan_to_num(column_moments(X, weights)[1] / np.square(factor))
-        return variances
+    def _moments_of(self, X: Matrix, weights: npt.NDArray[np.float64] | None) -> tuple[Floats | None, Floats]:
+        """Variances of encoded columns, in the units in which the model works, None where they are no
+        table's; and the columns' means."""
+        first = self.module_[0]
+        shift, factor = (values.cpu().numpy() for values in (first.scaling.shift, first.scaling.factor))
+        if X.table is not None:
+            means, variances = column_moments(X, weights)
+            return np.nan_to_num(variances / np.square(factor)), np.nan_to_num(means)
+        is_standard = first.parts.scale == "standard" and not (first.parts.kept or first.loss.unit_columns)
+        return None, shift.copy() if is_standard else np.nan_to_num(column_means(X, weights))
 
     def _decode_features(self, module: Any, features: Tensor) -> Tensor:
         """What a block of features decodes to."""

@@ -22,6 +22,8 @@ from stackae.serialization.provenance import versions
 
 #: What the names of a table encoder's arrays begin with, among tensors.
 TABLE = "table."
+#: The name of the tensor of the columns' means, which a model that knows them has.
+MEANS = "column_means"
 #: What a clock has measured; the same fit has other times whenever it runs.
 _TIMES = ("seconds", "samples_per_second")
 
@@ -52,6 +54,8 @@ def save(estimator: Any, path: str | PathLike[str]) -> None:
         "versions": versions(),
     }
     tensors = dict(estimator.module_.state_dict())
+    if estimator._means is not None:
+        tensors[MEANS] = torch.from_numpy(estimator._means)
     if estimator._table is not None:
         values, arrays = estimator._table.to_json()
         values["variances"] = estimator._variances.tolist()

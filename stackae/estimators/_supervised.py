@@ -103,7 +103,7 @@ class BaseSupervised(EncoderEstimator):
             for name, value in named.items():
                 setattr(own, name, value)
             own._set_fitted(module, history, encoder._health)
-            own._set_table(data.X.table, encoder._variances)
+            own._set_table(data.X.table, encoder._variances, encoder._means)
             own._set_names(names)
 
         self._can_show(set_fitted)

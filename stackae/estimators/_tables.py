@@ -26,11 +26,13 @@ class OnTables:
     #: The variance of each encoded column in the fit, in the units in which the model works, by which errors
     #: are made comparable; None where it was numbers.
     _variances: npt.NDArray[np.float64] | None = None
+    #: The mean of each column in the fit, of a table of each encoded one; None where it is not known.
+    _means: npt.NDArray[np.float64] | None = None
     n_features_in_: int
 
-    def _set_table(self, table: TableEncoder | None, variances: Any) -> None:
-        """Keep what was learned of the table that was fitted; None: it was numbers."""
-        self._table, self._variances = table, None
+    def _set_table(self, table: TableEncoder | None, variances: Any, means: Any) -> None:
+        """Keep what was learned of the columns that were fitted; no table: they were numbers."""
+        self._table, self._variances, self._means = table, None, means
         if table is not None:
             self.n_features_in_ = table.n_features_in_
             self._variances = np.asarray(variances, np.float64)

@@ -149,18 +149,18 @@ class StackedAutoencoderDetector(OutlierMixin, EncoderEstimator, Reconstructing)
 
         def set_fitted(own: Self, module: Any, history: list[EpochRecord]) -> None:
             own._set_fitted(module, history, [])
-            own._set_detector(checked, matrix, weights, own._variances_of(matrix, weights))
+            own._set_detector(checked, matrix, weights, *own._moments_of(matrix, weights))
 
         self._can_show(set_fitted)
         encoder = self._fitted_encoder(checked.names, matrix, weights)
         module = deepcopy(encoder.module_) if encoder is self._given else encoder.module_
         self._set_fitted(module, list(encoder.history_), encoder._health)
-        self._set_detector(checked, matrix, weights, encoder._variances)
+        self._set_detector(checked, matrix, weights, encoder._variances, encoder._means)
         return self
 
-    def _set_detector(self, checked: Checked, X: Matrix, weights: Floats | None, variances: Any) -> None:
+    def _set_detector(self, checked: Checked, X: Matrix, weights: Floats | None, *moments: Any) -> None:
         """Set what is known of the columns, and find the threshold."""
-        self._set_table(checked.X.table, variances)
+        self._set_table(checked.X.table, *moments)
         self._set_names(checked.names)
         scores = self._scores(X).astype(np.float64)
         # The greatest errors of which a share of the rows is left above.

@@ -329,7 +329,7 @@ class StackedAutoencoder(BaseAutoencoder):
             own = [record for record in self.history_ if record["layer"] == k + 1]
             estimator._set_fitted(DeepAutoencoder([self.module_[k]]), own, self._health[k : k + 1])
         layers[0]._set_names(getattr(self, "feature_names_in_", None))
-        layers[0]._set_table(self._table, self._variances)
+        layers[0]._set_table(self._table, self._variances, self._means)
         return layers
 
     # Applying ----------------------------------------------------------------------------------------

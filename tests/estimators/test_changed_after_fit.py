@@ -30,7 +30,7 @@ MODELS = {
 #: Whatever reads samples.
 READERS = (
     *("transform", "predict", "predict_proba", "decision_function", "reconstruct", "impute", "explain"),
-    *("score_samples", "score", "partial_fit"),
+    *("score_samples", "score", "partial_fit", "loadings", "contributions"),
 )
 
 

@@ -71,6 +71,9 @@ def test_a_fit_on_an_encoded_table_is_that_on_the_table(make, encoded, tmp_path)
             given = [getattr(model, method)(rows) for rows in (frame, X)]
             np.testing.assert_array_equal(*given)
             np.testing.assert_array_equal(given[0], getattr(other, method)(frame))
+    for rows in (frame, X):
+        np.testing.assert_array_equal(model.loadings(rows), other.loadings(frame))
+        np.testing.assert_array_equal(model.contributions(rows)[0], other.contributions(frame)[0])
     if hasattr(model, "score"):
         assert model.score(X, Y) == other.score(frame, Y)
     model.save(tmp_path / "m.safetensors")

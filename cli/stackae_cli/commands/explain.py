@@ -1,0 +1,70 @@
+"""``stackae explain``: which columns make which code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stackae_cli.options import is_quiet, model_on_rows, out_option
+from stackae_cli.streams import result, tell
+
+
+@click.command()
+@model_on_rows
+@out_option
+@click.option(
+    "--rows",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write what each column adds to the code of each row, from the mean of the columns on, to .npy, .csv"
+    " or .parquet.",
+)
+@click.option(
+    "--code",
+    metavar="NAME",
+    help="The code of which --rows tells, by name or number [default: the only one].",
+)
+def explain(run: str, out: Path, rows: Path | None, code: str | None, device: str, **options: Any) -> None:
+    """Say which columns of DATA make which code.
+
+    What is written are the loadings, a line a code: by how much it changes as a column rises by one standard
+    deviation, in the mean over the rows. Which columns a row is reconstructed badly in, "stackae score
+    --explain" says.
+    """
+    from dataclasses import replace
+
+    import numpy as np
+
+    from stackae.data.writers import STANDARD_OUTPUT, check_destination, write_table
+    from stackae.estimators.attributions import heading_beside, number_of
+    from stackae.exceptions import ParameterError
+    from stackae_cli.applying import Application
+    from stackae_cli.options import load_run
+
+    if out.suffix.lower() == ".npy":
+        raise ParameterError(f"{out}: .npy has no place for the names of codes; give .csv or .parquet")
+    if out == rows == STANDARD_OUTPUT:
+        raise ParameterError("--out and --rows cannot both be standard output; give one of them a file")
+    if code is not None and rows is None:
+        raise ParameterError("--code says which code --rows tells of; give --rows FILE too")
+    check_destination(out)
+    application = Application(run, load_run, device, options, [] if rows is None else [rows])
+    model, columns = application.model, application.feature_names
+    names = [str(name) for name in model.get_feature_names_out()]
+    if rows is not None and code is None and len(names) > 1:
+        raise ParameterError(
+            f"--rows tells of one code, and there are {len(names)}; give --code, {names[0]} to {names[-1]}"
+        )
+    number = number_of(int(code) if code and code.isdecimal() else code or 0, names)
+    with application.about_data():
+        loadings = replace(model.loadings(application.samples), column_names=tuple(columns))
+        shares = None if rows is None else model.contributions(application.samples)[number]
+    write_table(out, loadings.values, columns, (heading_beside(columns), np.array(names)))
+    if rows is not None:
+        application.write(rows, shares, columns)
+    if STANDARD_OUTPUT not in (out, rows):
+        result(repr(loadings))
+    elif not is_quiet():
+        tell(repr(loadings))

@@ -1,0 +1,261 @@
+"""Estimators that tell which columns make their codes."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from stackae.data.matrix import Matrix
+from stackae.data.statistics import column_covariances, column_moments
+from stackae.estimators._tables import OnTables
+from stackae.estimators.attributions import Contributions, Loadings
+from stackae.exceptions import DataError, ParameterError
+from stackae.modules.attribution import (
+    MOST_NONLINEAR,
+    MeanJacobian,
+    contributions_to,
+    gradients,
+    is_dense,
+    nonlinear_layers,
+    why_no_way,
+)
+from stackae.modules.autoencoder import DeepEncoder
+
+Floats = npt.NDArray[np.floating]
+
+#: A mean Jacobian that is found code by code is that of so many rows, times all rows, a code; but of so many
+#: rows at least.
+_PASSES, _FEWEST_ROWS = 2, 100
+
+
+class Attributing(OnTables):
+    """An encoder that tells what each column has to do with each code."""
+
+    module_: DeepEncoder
+
+    def loadings(self, X: Any) -> Loadings:
+        """How much each code moves with each column, over these rows.
+
+        The mean Jacobian of the encoder, times the column's standard deviation: by how much the code changes
+        as the column alone rises by one. A linear encoder of standardised columns has its weights for
+        loadings, PCA its ``components_``; a column that does not vary has 0.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Two rows or more. Missing cells are taken as the encoder takes them; that they are missing
+            (``add_indicator``) does not count.
+
+        Returns
+        -------
+        Loadings
+            Its ``values`` are (codes × columns), in the codes' units. Of a table a column for each of the
+            user's, 0 for those left out: what is encoded as several columns, as categories and dates are, has
+            the standard deviation, over the rows, of what these add together, which has no sign.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        DataError, ValueError
+            Fewer than two rows, or rows that :meth:`transform` refuses.
+
+        Notes
+        -----
+        Dense encoders of at most two nonlinear layers, as bare widths are up to three, cost less than two
+        ``transform``. Of others the mean is that of evenly spaced rows: of n rows and m codes, of 2·n/m rows,
+        or 100.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from stackae import Autoencoder
+        >>> iris = load_iris(as_frame=True).data
+        >>> Autoencoder(2, network="pca", random_state=0).fit(iris).loadings(iris)
+        loadings of 2 codes × 4 columns, the strongest of each
+        autoencoder0  +0.58 petal length (cm), +0.565 petal width (cm), +0.521 sepal length (cm)
+        autoencoder1  +0.923 sepal width (cm), +0.377 sepal length (cm), +0.0669 petal width (cm)
+        """
+        matrix = self._checked(X)
+        if len(matrix) < 2:
+            raise DataError(f"loadings need two rows or more, got {len(matrix)}")
+        with torch.inference_mode(False):
+            slopes = self._mean_jacobian(matrix)
+        mean, variance = column_moments(matrix)
+        deviation = np.sqrt(np.nan_to_num(variance))
+        values: Floats = slopes * deviation
+        if self._table is not None:
+            values = self._by_column(matrix, slopes, values, mean)
+        return Loadings(values.astype(matrix.dtype), *self._names_of_codes_and_columns())
+
+    def contributions(self, X: Any, reference: Any = None) -> Contributions:
+        """What each column adds to each code of each row, on the way there from a reference.
+
+        A row's contributions to a code sum to the code less that of the reference. Dense layers are passed
+        one after the other, each on the straight way between its inputs at the reference and at the row,
+        where a unit's slope has the mean Δa/Δz exactly, kinks included; slopes and weights multiply. With one
+        hidden layer these are integrated gradients. Convolutional and recurrent encoders are integrated as a
+        whole, at 64 points: sums of smooth ones are exact, those of others to about one percent.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        reference : array-like of shape (1, n_features), default=None
+            Where the way begins. None: the mean of each column in the fit (a table's encoded columns
+            have theirs), so that a missing cell adds nothing.
+
+        Returns
+        -------
+        Contributions
+            Rows × codes × columns; ``[code]``, by number or name, is rows × columns, computed when it is
+            asked for. Of a table a column for each of the user's, categories being one, 0 for those left out.
+            With ``add_indicator`` a column's include what its being missing adds.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ParameterError
+            Codes jump on the way, as those of :class:`~stackae.TopK` do; or the means of the fit are not
+            known (files of before they were kept), and there is no reference.
+        DataError, ValueError
+            Rows, or a reference, that :meth:`transform` refuses.
+
+        References
+        ----------
+        Shrikumar, Greenside & Kundaje (2017), Learning important features through propagating activation
+        differences, ICML. Sundararajan, Taly & Yan (2017), Axiomatic attribution for deep networks, ICML.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from stackae import Autoencoder
+        >>> X = load_iris().data
+        >>> model = Autoencoder(2, random_state=0).fit(X)
+        >>> contributions = model.contributions(X)
+        >>> contributions
+        contributions of 150 rows × 2 codes × 4 columns, by code
+        >>> sums = contributions[1].sum(axis=1) + contributions.base_values[1]
+        >>> bool(abs(sums - model.transform(X)[:, 1]).max() < 1e-5)
+        True
+        """
+        matrix = self._checked(X)
+        if reason := why_no_way(self.module_):
+            raise ParameterError(f"contributions sum to what a code changes by, but {reason}; use loadings")
+        with torch.inference_mode(False):
+            module = deepcopy(self.module_).double()
+            start = self._reference(reference).to(next(module.parameters()).device)
+            base = np.concatenate([codes.cpu().numpy()[0] for codes in self._codes(module, start)])
+        units = self._units
+
+        def compute(code: int) -> Floats:
+            def block(_: Any, x: Tensor) -> Tensor:
+                shares = contributions_to(module, x.double(), start, *units[code])
+                return shares if self._table is None else self._sums(shares)
+
+            width = module.n_inputs if self._table is None else len(set(self._table.column_of_.tolist()))
+            with torch.inference_mode(False):
+                shares = self._apply(matrix, block, width)
+            return shares if self._table is None else self._with_those_left_out(shares)
+
+        return Contributions(compute, len(matrix), base, *self._names_of_codes_and_columns())
+
+    def _reference(self, given: Any) -> Tensor:
+        """Where the way begins (1 × features, float64, in the user's units, of a table encoded)."""
+        if given is None:
+            if self._means is None:
+                raise ParameterError(
+                    "the model does not know the means of the columns that it was fitted to; give reference=,"
+                    " one row, such as X[:1]"
+                )
+            return torch.from_numpy(self._means)[None]
+        matrix = self._checked(given)
+        if len(matrix) != 1:
+            raise DataError(f"reference must be one row, got {len(matrix)}")
+        return torch.from_numpy(np.array(matrix[:], np.float64))
+
+    @property
+    def _depths(self) -> list[int]:
+        """Which layers' codes the features are."""
+        widths = self.module_.widths
+        return [*range(len(widths))] if self._n_features_out == sum(widths) else [len(widths) - 1]
+
+    @property
+    def _units(self) -> list[tuple[int, int]]:
+        """Of each feature the layer, and the number in its code."""
+        widths = self.module_.widths
+        return [(depth, unit) for depth in self._depths for unit in range(widths[depth])]
+
+    def _codes(self, module: DeepEncoder, x: Tensor) -> list[Tensor]:
+        codes = module.codes(x)
+        return [codes[depth] for depth in self._depths]
+
+    def _mean_jacobian(self, X: Matrix) -> npt.NDArray[np.float64]:
+        """Of the features (features × columns), in the user's units."""
+        units, module = self._units, self.module_
+        n_rows, dense = len(X), is_dense(module)
+        if not dense or len(nonlinear_layers(module)) > MOST_NONLINEAR:
+            n_rows = min(n_rows, max(_FEWEST_ROWS, _PASSES * n_rows // len(units)))
+            X = X.take(np.linspace(0, len(X) - 1, n_rows).astype(np.intp))
+        if dense:
+            mean = MeanJacobian()
+            self._apply(X, mean.take, 0)
+            found = torch.cat([mean.jacobian(depth) for depth in self._depths])
+            return (found[:, : module.n_inputs] / module[0].scaling.factor).cpu().numpy()
+        total = np.zeros((len(units), module.n_inputs))
+
+        def take(module: DeepEncoder, x: Tensor) -> Tensor:
+            first = module[0]
+            filled = x if first.fill is None else torch.where(x.isnan(), first.scaling.inverse(first.fill), x)
+            for k, own in enumerate(gradients(module, filled.to(x.dtype), units)):
+                total[k] += own.double().sum(0).cpu().numpy()
+            return x.new_empty(len(x), 0)
+
+        self._apply(X, take, 0)
+        return total / n_rows
+
+    def _by_column(self, X: Matrix, slopes: Floats, values: Floats, mean: npt.NDArray[np.float64]) -> Floats:
+        """Of a table, whose encoded columns have these loadings, those of its own columns."""
+        assert self._table is not None
+        columns, starts, sizes = np.unique(self._table.column_of_, return_index=True, return_counts=True)
+        every = np.zeros((len(values), self.n_features_in_))
+        every[:, columns] = values[:, starts]
+        several = [k for k, size in enumerate(sizes) if size > 1]
+        ranges = [(int(starts[k]), int(starts[k] + sizes[k])) for k in several]
+        for k, (start, stop), covariance in zip(
+            several, ranges, column_covariances(X, ranges, mean), strict=True
+        ):
+            own = slopes[:, start:stop]
+            every[:, columns[k]] = np.sqrt(np.einsum("ij,jk,ik->i", own, covariance, own).clip(min=0))
+        return every
+
+    def _names_of_codes_and_columns(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        names = getattr(self, "feature_names_in_", None)
+        if names is None and self._table is not None:
+            names = [column.name for column in self._table.table_]
+        if names is None:
+            names = [f"x{k}" for k in range(self.n_features_in_)]
+        codes = self.get_feature_names_out()  # type: ignore[attr-defined]
+        return tuple(map(str, codes)), tuple(map(str, names))
+
+    # What the estimators have ------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def _n_features_out(self) -> int:
+        """How many features ``transform`` gives."""
+
+    @abstractmethod
+    def _checked(self, X: Any) -> Matrix:
+        """Samples as the fit took them."""
+
+    @abstractmethod
+    def _apply(self, X: Matrix, function: Callable[[Any, Tensor], Tensor], width: int) -> Floats:
+        """A function of the module and a block of samples, over all blocks."""
