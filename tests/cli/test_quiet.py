@@ -14,6 +14,7 @@ SILENT = {
     "detect": ("RUN", "digits", "--out", "FOLDER/run"),
     "transform": ("RUN", "digits", "--out", "FOLDER/a.npy"),
     "reconstruct": ("RUN", "digits", "--out", "FOLDER/a.npy"),
+    "explain": ("RUN", "digits", "--out", "FOLDER/a.csv"),
     "predict": ("TUNED", "digits", "--out", "FOLDER/a.npy"),
     "export": ("RUN", "--out", "FOLDER/a.onnx"),
 }
