@@ -15,6 +15,7 @@ SILENT = {
     "transform": ("RUN", "digits", "--out", "FOLDER/a.npy"),
     "reconstruct": ("RUN", "digits", "--out", "FOLDER/a.npy"),
     "impute": ("GAPPY", "GAPS", "--out", "FOLDER/a.csv"),
+    "explain": ("RUN", "digits", "--out", "FOLDER/a.csv"),
     "predict": ("TUNED", "digits", "--out", "FOLDER/a.npy"),
     "export": ("RUN", "--out", "FOLDER/a.onnx"),
 }

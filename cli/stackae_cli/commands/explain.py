@@ -7,13 +7,18 @@ from typing import Any
 
 import click
 
-from stackae_cli.options import is_quiet, model_on_rows, out_option
-from stackae_cli.streams import result, tell
+from stackae_cli.options import model_on_rows, note, say, say_written
 
 
 @click.command()
 @model_on_rows
-@out_option
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The file of the loadings to write: .csv or .parquet. It must not exist. -: CSV to standard output.",
+)
 @click.option(
     "--rows",
     type=click.Path(path_type=Path),
@@ -62,9 +67,12 @@ def explain(run: str, out: Path, rows: Path | None, code: str | None, device: st
         loadings = replace(model.loadings(application.samples), column_names=tuple(columns))
         shares = None if rows is None else model.contributions(application.samples)[number]
     write_table(out, loadings.values, columns, (heading_beside(columns), np.array(names)))
-    if rows is not None:
+    if rows is not None and shares is not None:
         application.write(rows, shares, columns)
-    if STANDARD_OUTPUT not in (out, rows):
-        result(repr(loadings))
-    elif not is_quiet():
-        tell(repr(loadings))
+    if STANDARD_OUTPUT in (out, rows):
+        note(repr(loadings))
+        return
+    say(repr(loadings))
+    if rows is not None and shares is not None:
+        say_written(rows, f"{len(shares):,} rows × {len(columns):,} columns, {names[number]}")
+    say_written(out, f"loadings, {len(names):,} codes × {len(columns):,} columns")
