@@ -1,6 +1,6 @@
 """Every picture that ``stackae.plotting`` draws: of images, a table with gaps, series, drawn samples.
 
-    python examples/11_pictures.py            # about 3 minutes on 2 cores
+    python examples/11_pictures.py            # about a minute on 2 cores
     python examples/11_pictures.py --quick    # seconds, on the bundled digits
 
 Each stands as ``display.save`` writes it, 4 inches wide; above it, what made it. The images are those of the
@@ -61,7 +61,7 @@ def waves(n):
 
 def of_images(data, quick):
     """Displays of a layer, of stacks of several widths and of a generative one; and the numbers."""
-    X, y, brief = data.train[:10_000], data.train_labels[:10_000], Training(max_epochs=5 if quick else 20)
+    X, y, brief = data.train[:4000], data.train_labels[:4000], Training(max_epochs=5 if quick else 15)
     layer = Autoencoder(64, corruption=Masking(0.5), tied_weights=True, training=brief, random_state=0).fit(X)
     stacks = [
         StackedAutoencoder((128, width), pretrain=brief, finetune=brief, random_state=0).fit(X)
@@ -70,7 +70,7 @@ def of_images(data, quick):
     generative = StackedAutoencoder(
         (128, Autoencoder(8, code=GaussianCode(1.0))), pretrain=brief, finetune=brief, random_state=0
     ).fit(X)
-    few, n_compared = Training(max_epochs=3), 400 if quick else 2000
+    few, n_compared = Training(max_epochs=3 if quick else 30), 400 if quick else 1000
     comparison = compare(
         StackedAutoencoder((128, 8), pretrain=few, finetune=few),
         resplit(X[:n_compared], y[:n_compared]),
@@ -138,8 +138,8 @@ def of_a_table(quick):
 
 
 def of_series(quick):
-    X = waves(300 if quick else 2000)
-    training = Training(max_epochs=10 if quick else 40)
+    X = waves(300 if quick else 600)
+    training = Training(max_epochs=10 if quick else 30)
     recurrent = Autoencoder(
         4, network=Recurrent(), corruption="gaussian", training=training, random_state=0
     ).fit(X)

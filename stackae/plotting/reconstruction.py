@@ -226,7 +226,7 @@ class ReconstructionDisplay(Display):
             order = np.argsort(-errors[k], kind="stable")[:n_shown]
             lines = [
                 [
-                    shortened(names[column], 16),
+                    shortened(names[column], 18),
                     *(in_words(cells[names[column]][k]) for cells in self._cells()),
                 ]
                 for column in order

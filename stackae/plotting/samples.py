@@ -124,7 +124,7 @@ class SamplesDisplay(Display):
         n_samples = len(self.samples[names[0]])
         (own,) = self._take_axes(ax, height=0.7 + 0.2 * len(names))
         cells = [[in_words(cell) for cell in self.samples[name]] for name in names]
-        lines = [[shortened(name, 16), *line] for name, line in zip(names, cells, strict=True)]
+        lines = [[shortened(name, 18), *line] for name, line in zip(names, cells, strict=True)]
         head = ["column", *(f"new {k + 1}" for k in range(n_samples))]
         title = f"{n_samples} new rows{drawing.left_out(len(names), len(self.samples), 'columns')}"
         drawing.draw_cells(own, title, head, lines)

@@ -128,7 +128,7 @@ def test_rows_of_a_table_are_told_in_the_users_words_the_worst_columns_first(fit
         assert cells["weight (kg)"][1] == ("–" if row == 3 else f"{table['weight (kg)'][row]:.4g}")
         assert cells["weight (kg)"][3] == f"{back['weight (kg)'].iloc[k]:.4g}"
         assert "passport" not in cells  # it is no column of the reconstruction
-        names = [shortened(name, 16) for name in table.columns[:4]]
+        names = [shortened(name, 18) for name in table.columns[:4]]
         by_error = dict(zip(names, np.nan_to_num(errors[k][:4]), strict=True))
         known = [by_error[line[0]] for line in lines]
         assert known == sorted(known, reverse=True)
