@@ -122,18 +122,15 @@ def of_a_table(quick):
         random_state=0,
     ).fit(table)
     # A layer that is PCA: its weights are its loadings.
-    iris = load_iris()
-    linear = Autoencoder(3, network="pca", random_state=0).fit(iris.data)
-    codes = [f"code {k}" for k in range(3)]
+    frame = load_iris(as_frame=True).data
+    linear = Autoencoder(3, network="pca", random_state=0).fit(frame)
     return {
         "ReconstructionDisplay, rows": ReconstructionDisplay.from_estimator(stack, table, samples="worst"),
         "WeightsDisplay, columns": WeightsDisplay.from_estimator(stack, units=[0, 1]),
         "CodesDisplay, classes": CodesDisplay.from_estimator(stack, table, table["species"].to_pylist()),
         "SamplesDisplay, rows": SamplesDisplay.from_estimator(generative),
-        "LoadingsDisplay": LoadingsDisplay(linear.components_, codes, iris.feature_names).plot(),
-        "LoadingsDisplay, one code": LoadingsDisplay(
-            linear.components_[:1], codes[:1], iris.feature_names
-        ).plot(),
+        "LoadingsDisplay": LoadingsDisplay.from_estimator(stack, table),
+        "LoadingsDisplay, one code": LoadingsDisplay.from_estimator(linear, frame, codes=[0]),
     }
 
 

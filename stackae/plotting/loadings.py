@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -90,19 +91,29 @@ class LoadingsDisplay(Display):
         names = [self.column_names[k] for k in self.columns_]
         more = len(self.column_names) - n_columns
         if n_codes == 1:
-            bars(ax, values[0], names, f"loading on {shortened(self.code_names[0], 24)}")
+            bars(ax, values[0], names, f"loading on code {shortened(self._labels()[0], 20)}")
         else:
             self._draw_map(ax, values, names)
         if more:
             ax.set_title(f"the {n_columns} strongest of {n_columns + more:,} columns", fontsize="medium")
         return self
 
+    def _labels(self) -> list[str]:
+        """The codes' names; their numbers alone where that is all that differs, as in an estimator's."""
+        found = [re.fullmatch(r"(.*?)(\d+)", name) for name in self.code_names]
+        stems = {match and match[1] for match in found}
+        return (
+            [match[2] for match in found if match]
+            if len(stems) == 1 and None not in stems
+            else self.code_names
+        )
+
     def _draw_map(self, ax: Any, values: npt.NDArray[np.float64], names: Sequence[str]) -> None:
         largest = float(np.nanmax(np.abs(values))) or 1.0
         image = ax.imshow(values.T, cmap=SIGNED, vmin=-largest, vmax=largest, aspect="auto")
         ax.set_yticks(range(len(names)), [shortened(name, 20) for name in names])
         step = -(-len(self.code_names) // 8)
-        codes = [shortened(name, 14) for name in self.code_names[::step]]
+        codes = [shortened(name, 14) for name in self._labels()[::step]]
         upright = max(map(len, codes)) > 24 // len(codes)
         ax.set_xticks(range(0, len(self.code_names), step), codes, rotation=90 if upright else 0)
         ax.set_xlabel("code")

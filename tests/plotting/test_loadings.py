@@ -30,7 +30,12 @@ def test_of_one_code_bars_are_drawn(fitted):
     own = model.found.values[2]
     order = np.argsort(-np.abs(own))[:15]
     assert [bar.get_width() for bar in display.ax_.patches] == own[order].tolist()
-    assert display.ax_.get_xlabel() == "loading on stackedautoencoder2"
+    assert display.ax_.get_xlabel() == "loading on code 2"
+
+
+def test_codes_that_differ_by_their_numbers_are_called_by_these(fitted):
+    display = LoadingsDisplay.from_estimator(WithLoadings(n_codes=4), fitted.X)
+    assert tick_labels(display.ax_.xaxis) == ["0", "1", "2", "3"]
 
 
 def test_a_code_that_is_not_there_is_refused(fitted):
