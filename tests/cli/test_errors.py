@@ -297,7 +297,7 @@ def test_an_interrupted_picture_leaves_the_figures_and_says_so(stackae, finished
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("stackae.evaluation.draw", interrupt)
+    monkeypatch.setattr("stackae.plotting.ComparisonDisplay.save", interrupt)
     monkeypatch.chdir(tmp_path)
     options = ("--method", "PCA", "--few-labels", 10, "--json", "t.json", "--picture", "t.png", "--quiet")
     done = stackae("evaluate", finished_run, *options)
