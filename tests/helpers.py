@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.datasets import load_digits
 from torch import nn
 
 from stackae import Autoencoder, Masking, SquaredError, StackedAutoencoder, Training
@@ -300,3 +301,10 @@ def run_script(path: Path, *args: str) -> None:
     sys.argv = [str(path), *args]
     sys.path.insert(0, str(path.parent))
     runpy.run_path(str(path), run_name="__main__")
+
+
+def codes_of_digits(seed: int) -> np.ndarray:
+    """A small stack's codes; here, where other processes find it."""
+    X, brief = load_digits().data[:300] / 16, Training(max_epochs=2)
+    model = StackedAutoencoder((16, 4), pretrain=brief, finetune=brief, random_state=seed)
+    return model.fit(X).transform(X)

@@ -60,8 +60,10 @@ def make_plan(
     parameters = replace(parameters, missing=parameters.missing or summary.has_gaps)
     if not one_pass:
         recipe, why_no_shortcut = _recipe(parameters, summary)
+    if summary.of_table is not None and recipe != "shortcut":  # later tables may have gaps
+        parameters = replace(parameters, missing=True)
     given = [_layer(parameters, k, recipe) for k in range(len(parameters.layers))]
-    given[0] = replace(given[0], parts=_on_table(given[0].parts, summary))
+    given[0] = replace(given[0], parts=_on_table(given[0].parts, summary, missing=parameters.missing))
     trainings, finetune = settled(
         [layer.training for layer in given], parameters.finetune, recipe, one_pass=one_pass
     )
@@ -244,13 +246,13 @@ def _layer(parameters: StackParameters, k: int, recipe: str | None) -> LayerPara
     return LayerParameters(parts, parameters.pretrain)
 
 
-def _on_table(parts: Composition, summary: Summary) -> Composition:
+def _on_table(parts: Composition, summary: Summary, *, missing: bool) -> Composition:
     """The first layer where it is given a table: each column is judged by what it is, and damaged as one."""
     if summary.of_table is None:
         return parts
     loss = PerFeature(binary=summary.of_table) if parts.loss is None else parts.loss
     groups = () if loss.groups else summary.groups
-    return replace(parts, loss=loss, groups=groups, missing=parts.missing or summary.has_gaps)
+    return replace(parts, loss=loss, groups=groups, missing=parts.missing or missing)
 
 
 def _inputs(summary: Summary) -> Inputs:

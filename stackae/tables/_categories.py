@@ -19,6 +19,7 @@ from stackae.tables._cells import (
     as_levels,
     coded,
     key_of,
+    truth_of,
     warn_of_unknown,
 )
 from stackae.tables._column import Column, Options, Writer
@@ -51,7 +52,8 @@ class BinaryColumn(Column):
         return [name] if keys == ["0", "1"] else [f"{name}={keys[-1]}"]
 
     def encode(self, cells: Cells) -> Writer:
-        codes = coded(cells, {key_of(level): place for place, level in enumerate(self.levels)})
+        key = truth_of if {truth_of(level) for level in self.levels} <= {"0", "1"} else key_of
+        codes = coded(cells, {key(level): place for place, level in enumerate(self.levels)}, key)
         warn_of_unknown(cells, codes)
 
         def write(rows: slice, out: npt.NDArray[np.floating]) -> None:

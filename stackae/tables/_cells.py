@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from stackae.data._numerals import is_number
 from stackae.exceptions import DataError, DataTypeError, StackaeWarning
 
 #: Plain values, which JSON holds too.
@@ -22,9 +23,12 @@ Form = Literal["numbers", "levels", "instants", "times", "durations", "nothing"]
 SECOND = 10**6
 DAY = 86_400 * SECOND
 GAP, UNKNOWN = -1, -2
-#: Texts of these lengths are dates, to a day, a minute, ... a microsecond, if they are written as ISO has it.
+#: Texts of these lengths, beside a zone, are dates, to a day, a minute, ... a microsecond, if they are
+#: written as ISO has it.
 ISO_UNITS: dict[int, Literal["D", "m", "s", "ms", "us"]] = {10: "D", 16: "m", 19: "s", 23: "ms", 26: "us"}
-_ISO = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.(\d{3}|\d{6}))?)?)?")
+_ISO = re.compile(r"(\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.(\d{3}|\d{6}))?)?)?)(Z|[+-]\d\d:?\d\d)?")
+#: The words for truth values that files of text have.
+_TRUTH = {"true": "1", "yes": "1", "false": "0", "no": "0"}
 _NOUNS = {"numbers": "numbers", "instants": "dates", "times": "times of day", "durations": "durations"}
 
 
@@ -90,6 +94,12 @@ def key_of(level: Level) -> str:
     return str(int(level)) if isinstance(level, float) and level.is_integer() else str(level)
 
 
+def truth_of(level: Level) -> str:
+    """What a truth value is compared by, however it is written; other values as :func:`key_of` has them."""
+    key = key_of(level)
+    return _TRUTH.get(key.lower(), key)
+
+
 def as_levels(cells: Cells) -> Cells:
     """The same, as places in the list of its different values; dates and the like are refused.
 
@@ -111,10 +121,10 @@ def as_levels(cells: Cells) -> Cells:
     return Cells(cells.name, "levels", codes, tuple(levels))
 
 
-def coded(cells: Cells, places: Mapping[str, int]) -> Codes:
+def coded(cells: Cells, places: Mapping[str, int], key: Callable[[Level], str] = key_of) -> Codes:
     """The place of each cell's value in a fitted column; ``GAP``, or ``UNKNOWN`` for any other value."""
     cells = as_levels(cells)
-    own = [places.get(key_of(level), UNKNOWN) for level in cells.levels]
+    own = [places.get(key(level), UNKNOWN) for level in cells.levels]
     found: Codes = np.array([*own, GAP], np.int64)[cells.values]  # a gap, -1, takes the last
     return found
 
@@ -156,37 +166,59 @@ def as_instants(cells: Cells, form: Form = "instants") -> Floats:
     if cells.form != "levels" or form == "times" or cells.noun != "text":
         raise wrong(cells, f"{_NOUNS[form]} are needed")
     instants = iso_instants(cells.levels)
-    for level, instant in zip(cells.levels, instants, strict=True):
-        if np.isnan(instant):
-            row = cells.first_row + int(np.argmax(cells.values == cells.levels.index(level)))
-            raise DataTypeError(
-                f"column {cells.name!r} must hold dates, got the text {level!r} in row {row}; write dates as"
-                " 2024-12-31 or 2024-12-31 23:59:59"
-            )
+    if np.isnan(instants).any():
+        place = int(np.argmax(np.append(np.isnan(instants), False)[cells.values]))
+        raise DataTypeError(
+            f"column {cells.name!r} must hold dates, got the text {cells.levels[int(cells.values[place])]!r}"
+            f" in row {cells.first_row + place}; write dates as 2024-12-31 or 2024-12-31 23:59:59"
+        )
     found: Floats = np.append(instants, np.nan)[cells.values]
     return found
 
 
 def iso_instants(levels: Sequence[Level]) -> Floats:
-    """Texts as microseconds since 1970, NaN for what is no ISO date."""
+    """Texts as microseconds since 1970 in UTC, NaN for what is no ISO date."""
     found = np.full(len(levels), np.nan)
     for place, level in enumerate(levels):
-        if isinstance(level, str) and _ISO.fullmatch(level):
-            try:
-                found[place] = float(np.datetime64(level, "us").astype(np.int64))
-            except ValueError:  # such as the 31st of February
-                continue
+        match = _ISO.fullmatch(level) if isinstance(level, str) else None
+        if match is None or (match[6] and not match[2]):
+            continue
+        try:
+            found[place] = float(np.datetime64(match[1], "us").astype(np.int64)) - zone_of(match[6] or "")
+        except ValueError:  # such as the 31st of February
+            continue
     return found
+
+
+def zone_of(suffix: str) -> float:
+    """How far a zone is ahead of UTC, in microseconds: of Z, +02:00, -0330 and no text at all."""
+    if suffix in ("", "Z"):
+        return 0.0
+    hours, minutes = int(suffix[1:3]), int(suffix[-2:])
+    return (-1 if suffix[0] == "-" else 1) * (60 * hours + minutes) * 60.0 * SECOND
+
+
+def split_zone(text: str) -> tuple[str, str]:
+    """An ISO date, and the zone behind it."""
+    match = _ISO.fullmatch(text)
+    return (match[1], match[6] or "") if match else (text, "")
 
 
 def wrong(cells: Cells, rule: str) -> DataTypeError:
     """The refusal of cells of another type, with the first of them."""
-    place = int(np.argmin(cells.gaps))
+    place = _culprit(cells) if rule.startswith("numbers") else int(np.argmin(cells.gaps))
     example = f" {cells.levels[int(cells.values[place])]!r}" if cells.form == "levels" else ""
     return DataTypeError(
         f"column {cells.name!r}: {rule}, got {cells.noun}{example} in row {cells.first_row + place}; convert"
         " the column first"
     )
+
+
+def _culprit(cells: Cells) -> int:
+    """The first cell that is no number, or else the first that is not missing."""
+    wrong_ones = [place for place, level in enumerate(cells.levels) if not is_number(str(level))]
+    are_wrong = np.isin(cells.values, wrong_ones) if wrong_ones else ~cells.gaps
+    return int(np.argmax(are_wrong))
 
 
 def _refuse_infinite(cells: Cells) -> Floats:

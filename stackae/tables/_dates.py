@@ -9,7 +9,18 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from stackae.tables._cells import DAY, GAP, ISO_UNITS, SECOND, Cells, Floats, Form, as_instants
+from stackae.tables._cells import (
+    DAY,
+    GAP,
+    ISO_UNITS,
+    SECOND,
+    Cells,
+    Floats,
+    Form,
+    as_instants,
+    split_zone,
+    zone_of,
+)
 from stackae.tables._column import Column, Writer
 
 #: Days once around each circle.
@@ -43,6 +54,7 @@ class DateColumn(Column):
     #: The length and the eleventh character of the texts that the dates were given as, if they were.
     length: int = 0
     between: str = " "
+    zone: str = ""
 
     @classmethod
     def fit(cls, cells: Cells) -> Self:
@@ -55,13 +67,13 @@ class DateColumn(Column):
         step = next(
             step for step in _STEPS if not any((dates % step).any() for dates in (known[:_FIRST], known))
         )
-        length, between = 0, " "
+        length, between, zone = 0, " ", ""
         if cells.form == "levels":
-            text = max(map(str, cells.levels), key=len)
+            text, zone = split_zone(max(map(str, cells.levels), key=len))
             length, between = len(text), text[10:11] or " "
         circles = ("hour",) if form == "times" else tuple(_varying(known))
         low, high = min(low, _EARLIEST), max(high, _LATEST)
-        return cls(form, start, low, high, step, circles, length, between)
+        return cls(form, start, low, high, step, circles, length, between, zone)
 
     @property
     def has_days(self) -> bool:
@@ -106,9 +118,11 @@ class DateColumn(Column):
         codes = np.full(len(instants), GAP, np.int64)
         known = ~np.isnan(instants)
         different, codes[known] = np.unique(instants[known], return_inverse=True)
-        dates = different.astype(np.int64).astype("datetime64[us]")
+        dates = (different + zone_of(self.zone)).astype(np.int64).astype("datetime64[us]")
         texts = np.datetime_as_string(dates, unit=ISO_UNITS[self.length], casting="unsafe").tolist()
-        return Cells(name, "levels", codes, tuple(text.replace("T", self.between) for text in texts))
+        return Cells(
+            name, "levels", codes, tuple(text.replace("T", self.between) + self.zone for text in texts)
+        )
 
 
 def _varying(known: Floats) -> list[str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
 
+from stackae.data._numerals import is_number
+from stackae.exceptions import StackaeWarning
 from stackae.tables._categories import BinaryColumn, CategoryColumn, counted
-from stackae.tables._cells import Cells, Level, as_numbers, iso_instants, wrong
+from stackae.tables._cells import Cells, Level, as_numbers, iso_instants, split_zone, wrong
 from stackae.tables._column import Column, Options
 from stackae.tables._dates import DateColumn
 from stackae.tables._numbers import DroppedColumn, NumberColumn
@@ -24,6 +27,8 @@ _FEW_VALUES = 10
 #: Texts that all differ are identifiers unless they have so many words on the average.
 _WORDS_OF_PROSE = 3
 _LOOKED_AT = 1000
+#: More texts among numbers are no mistake.
+_MOST_STRAYS = 0.2
 
 
 class Judged(NamedTuple):
@@ -90,7 +95,7 @@ def _looks_like(cells: Cells, *, is_categorical: bool, options: Options) -> tupl
         return "date", ""
     ordered = np.sort(known)
     steps = np.diff(ordered)
-    if cells.form == "numbers" and (steps > 0).sum() == 1:
+    if cells.form == "numbers" and (steps > 0).sum() == 1 and (ordered[0], ordered[-1]) == (0, 1):
         return "binary", ""
     is_numbered = (
         len(cells.values) == len(known) >= _FEWEST_NUMBERED
@@ -115,15 +120,33 @@ def _levels_look_like(cells: Cells, *, is_categorical: bool, options: Options) -
         return "date", ""
     if len(levels) == n_known and not _is_prose(levels):
         return "drop", "identifier"
+    _warn_of_strays(cells, levels, counts)
     are_few = len(levels) <= options.max_categories and len(levels) <= max(_FEW_VALUES, n_known // 2)
     return ("category" if are_few else "text"), ""
+
+
+def _warn_of_strays(cells: Cells, levels: tuple[Level, ...], counts: np.ndarray) -> None:
+    """Say where few texts among many numbers keep a column from being one of numbers."""
+    are_strays = np.array([not is_number(str(level)) for level in levels])
+    n_strays = int(counts[are_strays].sum())
+    if not 0 < n_strays <= _MOST_STRAYS * counts.sum():
+        return
+    strays = {levels[place] for place in np.flatnonzero(are_strays)}
+    first = np.isin(cells.values, [k for k, level in enumerate(cells.levels) if level in strays]).argmax()
+    warnings.warn(
+        f"column {cells.name!r}: {n_strays:,} of {counts.sum():,} cells are no numbers, such as"
+        f" {cells.levels[int(cells.values[first])]!r} in row {cells.first_row + first}, so it is taken for"
+        " text; make them gaps to have numbers",
+        StackaeWarning,
+        stacklevel=6,
+    )
 
 
 def _are_dates(levels: tuple[Level, ...]) -> bool:
     """Whether all are ISO dates, written alike."""
 
     def are(texts: tuple[Level, ...]) -> bool:
-        are_alike = len({(len(str(text)), str(text)[10:11]) for text in texts}) == 1
+        are_alike = len({(len(date), date[10:11]) for date, _ in map(split_zone, map(str, texts))}) == 1
         return are_alike and not np.isnan(iso_instants(texts)).any()
 
     return are(levels[:_LOOKED_AT]) and are(levels)

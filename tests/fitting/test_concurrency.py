@@ -10,6 +10,7 @@ import joblib
 import numpy as np
 import pytest
 import torch
+from helpers import codes_of_digits
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
@@ -19,20 +20,14 @@ from stackae import StackedAutoencoder, Training
 
 pytestmark = pytest.mark.slow
 
-X = load_digits().data[:300] / 16
 BRIEF = Training(max_epochs=2)
-
-
-def codes(seed: int) -> np.ndarray:
-    model = StackedAutoencoder((16, 4), pretrain=BRIEF, finetune=BRIEF, random_state=seed)
-    return model.fit(X).transform(X)
 
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
 def test_fits_side_by_side_are_those_one_after_the_other(backend):
-    alone = [codes(seed) for seed in range(3)]
-    together = joblib.Parallel(2, backend=backend)(joblib.delayed(codes)(seed) for seed in range(3))
+    alone = [codes_of_digits(seed) for seed in range(3)]
+    together = joblib.Parallel(2, backend=backend)(joblib.delayed(codes_of_digits)(seed) for seed in range(3))
     for one, other in zip(alone, together, strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -41,8 +36,8 @@ def test_fits_side_by_side_are_those_one_after_the_other(backend):
 def test_two_fits_in_two_threads_leave_the_settings_of_the_process_as_they_were():
     before = torch.get_num_threads(), torch.get_float32_matmul_precision()
     with ThreadPoolExecutor(2) as executor:
-        together = list(executor.map(codes, (0, 1)))
-    np.testing.assert_array_equal(together, [codes(0), codes(1)])
+        together = list(executor.map(codes_of_digits, (0, 1)))
+    np.testing.assert_array_equal(together, [codes_of_digits(0), codes_of_digits(1)])
     assert (torch.get_num_threads(), torch.get_float32_matmul_precision()) == before
 
 

@@ -23,7 +23,7 @@ LOOKS = {
     "few whole numbers": (RNG.integers(0, 5, N), "number", ""),
     "heavy tails": (RNG.lognormal(0, 2, N), "number", "through quantiles"),
     "0 and 1": (RNG.integers(0, 2, N), "binary", ""),
-    "1 and 2": (RNG.integers(1, 3, N), "binary", ""),
+    "1 and 2": (RNG.integers(1, 3, N), "number", ""),
     "truth values": (RNG.random(N) > 0.5, "binary", ""),
     "two texts": (RNG.choice(["a", "b"], N), "binary", ""),
     "few texts": (RNG.choice(MANY[:100], N), "category", ""),
