@@ -123,13 +123,18 @@ class Source:
             ids=self.id if ids else None,
             features=None if names is None else [str(name) for name in names],
             as_table=_as_table(self, model),
-            **{name: getattr(self, name) for name in ("header", "delimiter", "decimal", "encoding", "na")},
+            **self.dialect,
             **memory,
         )
         if model is not None and self.may_be_there and data.X.shape[1] < model.n_features_in_:
             without = replace(self, may_be_there=())
             return without.read(model, labels=labels, ids=ids, **memory)
         return _encoded(self, data, model, **memory) if isinstance(data.X, TableStream) else data
+
+    @property
+    def dialect(self) -> dict[str, Any]:
+        """How text is written."""
+        return {name: getattr(self, name) for name in ("header", "delimiter", "decimal", "encoding", "na")}
 
     @property
     def kinds(self) -> dict[str, str] | None:

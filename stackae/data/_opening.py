@@ -21,6 +21,7 @@ _TEXT = rf"\.(csv|tsv|tab|psv|txt|data|dat){_PACKED}"
 _JSON = rf"\.(jsonl|ndjson){_PACKED}"
 _EXCEL = r"\.(xlsx|xlsm|xlsb|xls|ods)"
 _TYPED = r"\.(parquet|arrow|feather|ipc)"
+TABLES = "|".join((_TEXT, _JSON, _EXCEL, _TYPED))
 _SHOWN = (
     ".csv, .tsv, .tab, .psv, .txt, .data, .dat, .jsonl, .ndjson (these also .gz, .zst, .bz2),"
     " .xlsx, .xlsm, .xlsb, .xls, .ods, .arrow, .feather, .ipc, .parquet"

@@ -6,11 +6,14 @@ here, by all cells of a column. Nothing else is opened than the file, and nothin
 
 from __future__ import annotations
 
+import os
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from stackae.data._arrays import part_of
 from stackae.data._dialect import Dialect
 from stackae.data._table import StrPath
 
@@ -235,3 +238,11 @@ def _asked(na: Sequence[str] = (), **asking: Any) -> Asked:
     asked = Asked(**asking, na=(na,) if isinstance(na, str) else tuple(na))
     asked.check()
     return asked
+
+
+def holds_cells(path: StrPath) -> bool:
+    """Whether a file, by its name, is a table of cells, and no array."""
+    from stackae.data._opening import TABLES
+
+    name = os.path.basename(os.fspath(part_of(path)[0])).lower()
+    return re.search(rf"({TABLES})\Z", name) is not None

@@ -146,7 +146,7 @@ def _write_csv(file: IO[bytes], array: np.ndarray | pa.Table, names: Sequence[st
         np.savetxt(file, array, fmt=_cell_format(array.dtype), delimiter=",")
         return
     beside = [] if ids is None else [ids[1].tolist()]
-    rows.writerows(zip(*beside, *map(_as_texts, _columns(array)), strict=True))
+    rows.writerows(zip(*beside, *map(as_texts, _columns(array)), strict=True))
     file.write(lines.getvalue().encode("utf-8"))
 
 
@@ -158,8 +158,8 @@ def _columns(array: np.ndarray | pa.Table) -> Sequence[Any]:
     return [np.ascontiguousarray(column) for column in table.T]
 
 
-def _as_texts(column: Any) -> list[str]:
-    """A column's cells as a file of text has them."""
+def as_texts(column: Any) -> list[str]:
+    """A column's cells, of an array or of Arrow, as a file of text has them."""
     if isinstance(column, np.ndarray):
         is_text = column.dtype.kind == "U"
         texts: np.ndarray = column if is_text else np.char.mod(_cell_format(column.dtype), column)

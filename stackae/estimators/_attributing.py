@@ -91,9 +91,13 @@ class Attributing(OnTables):
         mean, variance = column_moments(matrix)
         deviation = np.sqrt(np.nan_to_num(variance))
         values: Floats = slopes * deviation
+        codes, columns = self._names_of_codes_and_columns()
+        undirected: tuple[str, ...] = ()
         if self._table is not None:
             values = self._by_column(matrix, slopes, values, mean)
-        return Loadings(values.astype(matrix.dtype), *self._names_of_codes_and_columns())
+            counts = np.bincount(self._table.column_of_, minlength=len(columns))
+            undirected = tuple(columns[place] for place in np.flatnonzero(counts > 1))
+        return Loadings(values.astype(matrix.dtype), codes, columns, undirected)
 
     def contributions(self, X: Any, reference: Any = None) -> Contributions:
         """What each column adds to each code of each row, on the way there from a reference.

@@ -31,6 +31,8 @@ class Loadings:
     ----------
     values : ndarray of shape (n_codes, n_columns)
     code_names, column_names : tuple of str
+    undirected : tuple of str, default=()
+        The columns whose loadings have no sign, since they are encoded as several: categories and dates.
 
     Examples
     --------
@@ -52,6 +54,7 @@ class Loadings:
     values: Floats
     code_names: tuple[str, ...]
     column_names: tuple[str, ...]
+    undirected: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -108,8 +111,13 @@ class Loadings:
         shown = [printable(name) for name in self.code_names[:_MOST_CODES]]
         width = max(map(len, shown))
         lines = [f"loadings of {n_codes:,} codes × {n_columns:,} columns, the strongest of each"]
+        if self.undirected:
+            lines[0] += "; without a sign: categories and dates, which have no direction"
         for code, name in enumerate(shown):
-            own = [f"{value:+.3g} {printable(column)}" for column, value in self.strongest(code, _STRONGEST)]
+            own = [
+                f"{value:{'' if column in self.undirected else '+'}.3g} {printable(column)}"
+                for column, value in self.strongest(code, _STRONGEST)
+            ]
             lines.append(f"{name:{width}}  {', '.join(own) or 'none'}")
         more = n_codes - len(shown)
         return "\n".join([*lines, *([f"... and {more:,} more codes"] if more else [])])

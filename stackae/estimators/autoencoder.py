@@ -70,7 +70,8 @@ class Autoencoder(BaseAutoencoder):
     missing_values : float or None, default=None
         What stands for a missing cell, as a rule ``np.nan``. The loss is taken over the other cells; the
         encoder sees the column's mean instead. Which values are missing is learned best where training hides
-        values too: ``corruption="masking"``. None: rows with NaN are refused.
+        values too: ``corruption="masking"``. None: rows with NaN are refused, but for tables of other than
+        numbers, whose gaps are always taken.
     add_indicator : bool, default=False
         Whether the encoder is given, in columns behind the features, which cells are missing. For dense
         networks.

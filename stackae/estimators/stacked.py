@@ -96,7 +96,8 @@ class StackedAutoencoder(BaseAutoencoder):
         What stands for a missing cell, as a rule ``np.nan``. The loss is taken over the other cells; the
         encoder sees the column's mean instead, and in training some values are hidden from it, so that it
         learns to fill gaps (see :meth:`impute`): where the first layer is an int, and in fine-tuning with
-        ``corruption="auto"``, half of them, ``Masking(0.5)``. None: rows with NaN are refused.
+        ``corruption="auto"``, half of them, ``Masking(0.5)``. None: rows with NaN are refused, but for
+        tables of other than numbers, whose gaps are always taken.
     add_indicator : bool, default=False
         Whether the first encoder is given, in columns behind the features, which cells are missing.
     columns : dict, TableEncoder or None, default=None

@@ -118,9 +118,9 @@ def _levels_look_like(cells: Cells, *, is_categorical: bool, options: Options) -
         return "category", ""
     if _are_dates(levels):
         return "date", ""
+    _warn_of_strays(cells, levels, counts)
     if len(levels) == n_known and not _is_prose(levels):
         return "drop", "identifier"
-    _warn_of_strays(cells, levels, counts)
     are_few = len(levels) <= options.max_categories and len(levels) <= max(_FEW_VALUES, n_known // 2)
     return ("category" if are_few else "text"), ""
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from helpers import SMALL
 
 import stackae as library
+from stackae.data.filling import with_gaps_filled
 
 
 def words(n_samples: int = 60) -> pd.DataFrame:
@@ -78,20 +82,104 @@ def test_reconstructions_have_the_columns_and_types_of_the_file(stackae, run, mi
     assert not back["size"].isna().any()
 
 
-def test_impute_fills_gaps_and_leaves_the_rest(stackae, run, mixed, tmp_path):
-    assert stackae("impute", run, mixed, "--id", "kind", "--out", tmp_path / "full.csv").code == 0
-    full, given = pd.read_csv(tmp_path / "full.csv"), words()
-    assert full.columns.tolist() == ["kind", "place", "size", "zip"]
-    assert full["size"].between(given["size"].min(), given["size"].max()).all()
-    pd.testing.assert_frame_equal(full[given["size"].notna()], given[given["size"].notna()][full.columns])
+def test_impute_fills_the_gaps_of_a_file_and_leaves_the_rest_as_it_is_written(stackae, run, mixed, tmp_path):
+    lines = mixed.read_text().splitlines()
+    noted = ["note,yes", *(f"{k:03},{'Yes' if k % 2 else 'no'}" for k in range(60))]
+    both = [f"{note},{line}" for note, line in zip(noted, lines, strict=True)]
+    both[30] = both[30].replace("Oslo", "")
+    mixed.write_text("\n".join(both) + "\n")
+    done = stackae("impute", run, mixed, "--drop", "yes", "--out", tmp_path / "full.csv")
+    assert done.code == 0, done.err
+    assert "60 rows × 5 columns, 6 cells filled" in done.out
+    full = (tmp_path / "full.csv").read_text().splitlines()
+    assert full[0] == "note,place,size,zip,kind"
+    for one, other in zip(full[1:], both[1:], strict=True):
+        cells, (note, _, *written) = one.split(","), other.split(",")
+        assert all(w in ("", c) for c, w in zip(cells, [note, *written], strict=True))
+        assert re.fullmatch(r"\d+\.\d", cells[2])  # as the others
 
 
-def test_impute_of_a_run_on_whole_rows_is_refused(stackae, csv, tmp_path):
+def test_impute_leaves_the_types_of_typed_files(stackae, tmp_path):
+    words().to_parquet(tmp_path / "t.parquet")
+    assert (
+        stackae(
+            "pretrain", tmp_path / "t.parquet", "--labels", "kind", "--out", tmp_path / "run", *SMALL
+        ).code
+        == 0
+    )
+    assert (
+        stackae("impute", tmp_path / "run", tmp_path / "t.parquet", "--out", tmp_path / "full.parquet").code
+        == 0
+    )
+    full, given = pq.read_table(tmp_path / "full.parquet").to_pandas(), words()
+    assert full["size"].notna().all()
+    known = given["size"].notna()
+    pd.testing.assert_frame_equal(full[known], given[known], check_dtype=False)
+
+
+@pytest.mark.parametrize("words_of", [("yes", "no"), ("TRUE", "FALSE"), ("true", "false")])
+def test_filled_truth_values_are_written_in_the_words_of_the_column(words_of, tmp_path):
+    yes, no = words_of
+    (tmp_path / "t.csv").write_text(f"a,b\n{yes},1\n,2\n{no},3\n,4\n")
+    filled = pa.table({"a": [True, False, False, True], "b": [1, 2, 3, 4]})
+    table = with_gaps_filled(tmp_path / "t.csv", filled, ["a", "b"])
+    assert table.column("a").to_pylist() == [yes, no, no, yes]
+
+
+def test_a_file_of_arrays_has_no_cells_to_be_filled(tmp_path):
+    np.save(tmp_path / "t.npy", np.ones((2, 1)))
+    assert with_gaps_filled(tmp_path / "t.npy", np.ones((2, 1)), ["a"]) is None
+
+
+def test_decimal_commas_are_filled_as_numbers(tmp_path):
+    (tmp_path / "t.csv").write_text("a;b\n1,5;x\n;y\n2,25;z\n")
+    table = with_gaps_filled(tmp_path / "t.csv", np.array([[9.0], [1.75], [9.0]]), ["a"])
+    assert table.to_pydict() == {"a": [1.5, 1.75, 2.25], "b": ["x", "y", "z"]}
+
+
+def test_impute_of_a_run_on_whole_rows_of_numbers_is_refused(stackae, csv, tmp_path):
     assert stackae("pretrain", csv, "--labels", "kind", "--out", tmp_path / "run", *SMALL).code == 0
     done = stackae("impute", tmp_path / "run", csv, "--out", tmp_path / "full.csv")
     assert done.code == 2
     assert "impute needs an estimator fitted with missing_values" in done.err
     assert not (tmp_path / "full.csv").exists()
+
+
+def test_columns_that_are_left_out_are_said(stackae, mixed, tmp_path):
+    lines = mixed.read_text().splitlines()
+    mixed.write_text(
+        "\n".join([f"same,n,{lines[0]}", *(f"1,{k},{line}" for k, line in enumerate(lines[1:]))]) + "\n"
+    )
+    said = ("--labels", "kind", "--column", "zip=drop")
+    done = stackae("pretrain", mixed, *said, "--out", tmp_path / "run", *SMALL)
+    assert "left out 'same' (constant), 'n' (identifier); --column NAME=KIND says otherwise" in done.err
+
+
+def test_a_dry_run_needs_no_place_of_its_own(stackae, mixed, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert stackae("pretrain", mixed, *SMALL).code == 0
+    assert stackae("pretrain", mixed, "--dry-run", *SMALL).code == 0
+
+
+def test_a_detector_is_evaluated_too(stackae, run, mixed, tmp_path):
+    assert stackae("detect", run, mixed, "--out", tmp_path / "detector").code == 0
+    done = stackae("evaluate", tmp_path / "detector", mixed, "--labels", "kind", "--method", "PCA")
+    assert done.code == 0, done.err
+
+
+def test_codes_of_a_frame_are_those_of_its_file(stackae, tmp_path):
+    table = words(80).assign(
+        member=["yes" if k % 3 else "no" for k in range(80)],
+        at=[f"2024-0{1 + k % 9}-1{k % 10}T0{k % 7}:00:00Z" for k in range(80)],
+    )
+    table.to_csv(tmp_path / "t.csv", index=False)
+    said = ("--labels", "kind", "--out", tmp_path / "run")
+    assert stackae("pretrain", tmp_path / "t.csv", *said, *SMALL).code == 0
+    assert (
+        stackae("transform", tmp_path / "run", tmp_path / "t.csv", "--out", tmp_path / "codes.npy").code == 0
+    )
+    model = library.load(tmp_path / "run" / "model.safetensors")
+    np.testing.assert_allclose(model.transform(table), np.load(tmp_path / "codes.npy"), atol=1e-6)
 
 
 @pytest.mark.parametrize("command", ["reconstruct", "impute"])

@@ -68,7 +68,7 @@ def test_a_process_that_is_forked_after_torch_ran_does_not_wait_for_ever():
 
 @pytest.mark.timeout(120)
 def test_a_cross_validation_on_two_processes_is_that_on_one():
-    y = load_digits().target[:300]
+    X, y = load_digits().data[:300] / 16, load_digits().target[:300]
     model = make_pipeline(
         StackedAutoencoder((16, 4), pretrain=BRIEF, finetune=BRIEF, random_state=0), LogisticRegression()
     )

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from stackae import TableEncoder
+from stackae.exceptions import DataTypeError
 
 
 def fitted(dates):
@@ -129,3 +130,24 @@ def test_texts_that_are_written_in_several_ways_are_no_dates():
         .kind
         == "category"
     )
+
+
+@pytest.mark.parametrize("zone", ["Z", "+02:00", "-0330", ""])
+@pytest.mark.parametrize("between", ["T", " "])
+def test_texts_of_dates_with_a_zone_are_dates_and_come_back_as_written(zone, between):
+    days = pd.date_range("2024-02-27 05:30", periods=40, freq="31h")
+    texts = [day.strftime(f"%Y-%m-%d{between}%H:%M:%S") + zone for day in days]
+    table = pd.DataFrame({"at": texts, "x": np.arange(40.0) ** 2})
+    encoder = TableEncoder().fit(table)
+    assert encoder.table_[0].kind == "date"
+    assert encoder.inverse_transform(encoder.transform(table))["at"].tolist() == texts
+    utc = pd.to_datetime(pd.Series(texts), utc=True)
+    np.testing.assert_allclose(encoder.transform(table.assign(at=utc)), encoder.transform(table), atol=1e-9)
+
+
+def test_the_first_text_that_is_no_date_is_named():
+    table = pd.DataFrame({"at": ["2024-01-01", "2024-01-02", "2024-03-01"] * 5, "x": np.arange(15.0) ** 2})
+    encoder = TableEncoder().fit(table)
+    other = table.assign(at=["2024-01-01", "soon", *["2024-01-01"] * 12, "later"])
+    with pytest.raises(DataTypeError, match="got the text 'soon' in row 1"):
+        encoder.transform(other)

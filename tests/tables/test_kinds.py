@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -141,3 +142,37 @@ def test_whole_numbers_that_floats_round_are_warned_of_whatever_the_library():
         with pytest.warns(StackaeWarning, match=r"column 'a': whole numbers over 2\*\*53 are rounded"):
             encoded = TableEncoder().fit_transform(table)
         np.testing.assert_array_equal(encoded[:, 0], numbers.astype(float))
+
+
+@pytest.mark.parametrize("fitted", [[True, False], ["yes", "no"], ["TRUE", "FALSE"], [1, 0]])
+@pytest.mark.parametrize("given", [[True, False], ["Yes", "no"], ["true", "false"], [1, 0], [1.0, 0.0]])
+def test_truth_values_are_known_however_they_are_written(fitted, given):
+    frame = pd.DataFrame({"x": fitted * 6, "y": np.arange(12.0) ** 2})
+    encoder = TableEncoder().fit(frame)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        encoded = encoder.transform(frame.assign(x=given * 6))
+    np.testing.assert_array_equal(encoded, encoder.transform(frame))
+
+
+def test_two_words_that_are_no_truth_values_are_not_mistaken_for_such():
+    encoder = TableEncoder().fit(pd.DataFrame({"x": ["a", "yes"] * 6, "y": np.arange(12.0) ** 2}))
+    with pytest.warns(StackaeWarning, match="'x': 1 cells hold values that fit has not seen, such as 'true'"):
+        assert np.isnan(encoder.transform(pd.DataFrame({"x": ["true"], "y": [1.0]}))[0, 0])
+
+
+def test_a_stray_text_among_numbers_is_said_with_its_row():
+    frame = pd.DataFrame({"x": ["3750.5", *map(str, range(40)), "heavy"], "y": np.arange(42.0) ** 2})
+    message = r"column 'x': 1 of 42 cells are no numbers, such as 'heavy' in row 41"
+    with pytest.warns(StackaeWarning, match=message):
+        TableEncoder().fit(frame)
+    numbers = frame.assign(x=np.arange(42.0) ** 3)
+    with pytest.raises(DataTypeError, match="column 'x': numbers are needed, got text 'heavy' in row 41"):
+        TableEncoder().fit(numbers).transform(frame)
+
+
+def test_many_texts_among_numbers_are_no_mistake():
+    cells = [f"{k}" if k % 3 else f"A{k}" for k in range(60)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        TableEncoder().fit(pd.DataFrame({"x": cells, "y": np.arange(60.0) ** 2}))

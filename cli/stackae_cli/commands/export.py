@@ -32,7 +32,7 @@ def export(run: str, out: Path, codes: bool) -> None:
     """Write a model as ONNX: rows in their own units in, its predictions or codes out.
 
     A classifier gives label and probabilities, a regressor predictions, a detector label and scores, any
-    other model codes.
+    other model codes. Models of numbers are written, not those of tables of words and dates.
     """
     from stackae.serialization.files import check_new_file
     from stackae_cli.options import load_run, say_written

@@ -14,13 +14,26 @@ from stackae_cli.options import model_on_rows, out_option
 @model_on_rows
 @out_option
 def impute(run: str, out: Path, device: str, **options: Any) -> None:
-    """Write the rows of DATA, their missing cells filled with their reconstruction.
+    """Write DATA with its missing cells filled by what RUN makes of the others.
 
-    RUN was pretrained on rows with gaps. All other cells stay as they are.
+    All other cells, and columns that RUN does not know, are written as they are.
     """
+    from stackae.data.filling import with_gaps_filled
+    from stackae.data.matrix import is_encoded
+    from stackae.data.writers import write_table
     from stackae_cli.applying import Application
-    from stackae_cli.options import load_reconstructing
+    from stackae_cli.options import load_reconstructing, say_written
 
     application = Application(run, load_reconstructing, device, options, [out])
-    rows = application.as_given(application.model.impute)
-    application.write(out, rows, application.feature_names, f"{rows.shape[1]} columns")
+    filled = application.as_given(application.model.impute)
+    names, data, source = application.feature_names, application.data, application.source
+    found = None
+    if Path(source.data).is_file() and not is_encoded(data.X):
+        found = with_gaps_filled(source.data, filled, names, known=tuple(names), **source.dialect)
+    n_filled = f"{data.gaps.sum():,} cells filled"
+    if found is None:
+        application.write(out, filled, names, n_filled)
+        return
+    kept = [name for name in found.column_names if name not in source.drop]
+    write_table(out, found.select(kept), kept)
+    say_written(out, f"{len(found):,} rows × {len(kept):,} columns, {n_filled}")

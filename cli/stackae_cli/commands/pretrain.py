@@ -20,6 +20,7 @@ from stackae_cli.options import (
     device_option,
     drawn,
     is_quiet,
+    note,
     say,
     say_written,
     seed_option,
@@ -144,6 +145,7 @@ def pretrain(
     """
     from stackae.exceptions import ParameterError
 
+    is_own_folder = out is None
     if out is None:
         out = Path("runs") / Path(options["data"]).name.partition(".")[0].replace(":", "-")
     several = int(os.environ.get("WORLD_SIZE", "1")) > 1
@@ -157,7 +159,8 @@ def pretrain(
     options["random_state"] = drawn(options["random_state"])
     if dry_run:
         model = _model(options)
-        refuse_existing(out, resume=resume)
+        if not is_own_folder:
+            refuse_existing(out, resume=resume)
         data = _data(options, None)
         model.set_params(missing_values=missing_values_of(Source.of(options), data))
         with about(options["data"]):
@@ -200,6 +203,7 @@ def _run(
         if folder is None:  # the first of several processes reports
             return
         leave(folder, model)
+    _say_what_is_left_out(options["data"], model)
     seconds = sum(record["seconds"] for record in model.history_)
     what = f"{_widths(model)} fitted on {len(data.X):,} rows in {model.n_iter_} epochs, {seconds:.1f} s"
     say_written(out / MODEL, what)
@@ -229,6 +233,16 @@ def _model(options: dict[str, Any]) -> StackedAutoencoder:
 def _data(options: dict[str, Any], cache_folder: Path | None) -> DataSet:
     memory = {"max_memory": options["max_memory"], "cache_folder": cache_folder}
     return Source.of(options).read(**memory)
+
+
+def _say_what_is_left_out(data: str, model: StackedAutoencoder) -> None:
+    """Which columns of a table the model does not use, and why, but for those that were told."""
+    told = [column for column in getattr(model, "table_", ()) if column.kind == "drop"]
+    reasons = {column.name: column.note.removesuffix(", left out") for column in told}
+    left_out = [f"{name!r} ({why})" for name, why in reasons.items() if why != "left out, as told"]
+    if left_out:
+        more = f" and {len(left_out) - 5:,} more" if len(left_out) > 5 else ""
+        note(f"{data}: left out {', '.join(left_out[:5])}{more}; --column NAME=KIND says otherwise")
 
 
 def _widths(model: StackedAutoencoder) -> str:

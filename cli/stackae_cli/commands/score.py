@@ -12,6 +12,7 @@ from stackae_cli.streams import result, tell
 
 if TYPE_CHECKING:
     from stackae import StackedAutoencoder, StackedAutoencoderDetector
+    from stackae_cli.applying import Application
 
 #: What the squared error of a cell is counted in, by how the columns are scaled.
 _UNITS = {None: "of the columns' own", "minmax": "with each column's range as 1"}
@@ -33,11 +34,20 @@ _STANDARD = "in squared standard deviations"
     metavar="FILE",
     help="Write each row's squared error in every feature.",
 )
-def score(run: str, out: Path | None, explain: Path | None, device: str, **options: Any) -> None:
+@click.option(
+    "--top",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Say which N rows are reconstructed worst, and in which columns. Rows are counted from 0.",
+)
+def score(
+    run: str, out: Path | None, explain: Path | None, top: int | None, device: str, **options: Any
+) -> None:
     """Say how well rows are reconstructed and, of a detector, which are outliers.
 
-    What an outlier is the rows that are judged cannot say: "stackae detect" finds a threshold on others, and
-    keeps it.
+    The columns with the largest errors are where to look first: one cell far off spoils what is made of its
+    neighbours too, so that the culprit may stand second or third. What an outlier is the rows that are judged
+    cannot say: "stackae detect" finds a threshold on others, and keeps it.
     """
     import numpy as np
 
@@ -54,11 +64,15 @@ def score(run: str, out: Path | None, explain: Path | None, device: str, **optio
     model, X = application.model, application.samples
     with application.about_data():
         errors = -model.score_samples(X)
-        r2, explained = model.score(X), None if explain is None else model.explain(X)
+        r2 = model.score(X)
+        explained = model.explain(X) if explain is not None or top is not None else None
     columns = {"squared_error": errors}
     if isinstance(model, StackedAutoencoderDetector):
         columns["outlier"] = errors > -model.offset_
-    summary = "\n".join(_summary(model, errors, r2, columns.get("outlier")))
+    lines = _summary(model, errors, r2, columns.get("outlier"))
+    if top is not None:
+        lines += _worst(application, errors, explained, top)
+    summary = "\n".join(lines)
     if out is not None:
         application.write(out, np.column_stack(list(columns.values())), list(columns))
     if explain is not None:
@@ -73,9 +87,12 @@ def _summary(
     model: StackedAutoencoder | StackedAutoencoderDetector, errors: Any, r2: float, outliers: Any
 ) -> list[str]:
     """What was found, a line each, with its unit."""
+    import numpy as np
+
     lines = [
         f"rows                {len(errors):,}",
         f"squared error       {errors.mean():.5g} a row on the average, {unit_of(model)}",
+        f"median, greatest    {np.median(errors):.5g}, {errors.max():.5g}",
         f"R²                  {r2:.5f} (1: exact; 0: no better than the columns' means)",
     ]
     if outliers is not None:
@@ -84,6 +101,19 @@ def _summary(
             f"outliers            {outliers.sum():,} rows, {share:.1f} %: a squared error over"
             f" {-model.offset_:.5g}"
         )
+    return lines
+
+
+def _worst(application: Application, errors: Any, explained: Any, top: int) -> list[str]:
+    """The rows with the largest errors, and the three columns of each that have most of it."""
+    import numpy as np
+
+    ids, names = application.data.ids, application.feature_names
+    lines = [f"{'row' if ids is None else application.source.id:<20}squared error, and the share of columns"]
+    for row in np.argsort(-errors, kind="stable")[:top]:
+        shares = explained[row] / (explained[row].sum() or 1)
+        most = [f"{names[k]} {shares[k]:.0%}" for k in np.argsort(-shares, kind="stable")[:3]]
+        lines.append(f"{row if ids is None else ids[row]!s:<20}{errors[row]:.5g}: {', '.join(most)}")
     return lines
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
+from helpers import SMALL
 
 from stackae import load
 from stackae.data import load_data
@@ -32,6 +35,27 @@ def test_score_prints_the_error_with_its_unit_and_writes_it_by_row(stackae, fini
     assert unit == "a row on the average, of the columns' own, summed over 64 columns"
     assert float(said["R²"].split()[0]) == pytest.approx(model.score(X), abs=1e-5)
     assert "outliers" not in said
+
+
+def test_the_worst_rows_are_named_with_their_columns(stackae, csv, tmp_path):
+    lines = csv.read_text().splitlines()
+    lines[8] = "0.1,90,0.2,ant"
+    csv.write_text(
+        "\n".join(["id," + lines[0], *(f"r{k},{line}" for k, line in enumerate(lines[1:]))]) + "\n"
+    )
+    run = tmp_path / "run"
+    drop = ("--labels", "kind", "--id", "id")
+    assert stackae("pretrain", csv, *drop, "--out", run, *SMALL).code == 0
+    done = stackae("score", run, csv, "--top", 2)
+    _, first, second = done.out.splitlines()[-3:]
+    assert first.startswith("7 ")
+    assert re.fullmatch(r"\d+ +\S+: [abc] \d+%, [abc] \d+%, [abc] \d+%", second)
+    model = load(run / "model.safetensors")
+    X = load_data(str(csv), drop=["id"], labels="kind").X
+    errors = -model.score_samples(X)
+    assert f"{errors.max():.5g}: b " in first
+    assert lines_of(done.out)["median, greatest"] == f"{np.median(errors):.5g}, {errors.max():.5g}"
+    assert stackae("score", run, csv, "--top", 1, "--id", "id").out.splitlines()[-1].startswith("r7 ")
 
 
 def test_a_detector_keeps_its_threshold_and_explains(stackae, finished_run, X, tmp_path):
