@@ -69,7 +69,9 @@ def of_widths(n_inputs: int, n_codes: int, *, is_sparse: bool) -> list[str]:
     ]
 
 
-def of_reconstruction(r2: float | None, pca_r2: float | None, n_codes: int) -> list[str]:
+def of_reconstruction(
+    r2: float | None, pca_r2: float | None, n_codes: int, *, may_have_shortcut: bool = False
+) -> list[str]:
     """Whether too little is reconstructed, of the whole or beside PCA of as many components.
 
     ``None``: it is not known.
@@ -81,9 +83,10 @@ def of_reconstruction(r2: float | None, pca_r2: float | None, n_codes: int) -> l
             " longer."
         )
     if r2 is not None and pca_r2 is not None and r2 < pca_r2 - _BEHIND_PCA:
+        instead = "wider layers or shortcut='pca'" if may_have_shortcut else "or wider layers"
         found.append(
             f"PCA of {_several(n_codes, 'component')} reconstructs more, R² {pca_r2:.3f} against {r2:.3f}:"
-            " try longer fine-tuning, a wider first layer, or shortcut='pca'."
+            f" try longer training{',' if may_have_shortcut else ''} {instead}."
         )
     return found
 

@@ -23,12 +23,12 @@ _MOST_COLUMNS, _MOST_CLASSES, _MOST_CODES = 30, 10, 20
 _STRONGEST = 3
 #: What kinds of columns are called.
 _KINDS = {
-    "number": ("number",),
-    "binary": ("of two values", "of two values"),
-    "category": ("category", "categories"),
-    "date": ("date",),
-    "text": ("text",),
-    "drop": ("left out", "left out"),
+    "number": "of numbers",
+    "binary": "of two values",
+    "category": "of categories",
+    "date": "of dates",
+    "text": "of text",
+    "drop": "left out",
 }
 
 
@@ -39,7 +39,7 @@ def data(subject: Subject) -> Section:
     if table is not None:
         told = table.table_
         kinds = Counter(column.kind for column in told)
-        named = ", ".join(_several(n, *_KINDS[kind]) for kind, n in kinds.most_common())
+        named = ", ".join(f"{n:,} {_KINDS[kind]}" for kind, n in kinds.most_common())
         missing = sum(column.n_missing for column in told)
         sentences.append(
             f"The table had {len(told):,} columns: {named}. They were encoded as {len(table.column_of_):,}"
@@ -108,7 +108,12 @@ def health(subject: Subject) -> Section:
     top = model.module_[-1].parts
     is_sparse = top.code is not None or bool(top.penalties)
     found += findings.of_widths(model.module_.n_inputs, top.n_units, is_sparse=is_sparse)
-    found += findings.of_reconstruction(subject.r2, subject.pca_r2, model.module_.widths[-1])
+    found += findings.of_reconstruction(
+        subject.r2,
+        subject.pca_r2,
+        model.module_.widths[-1],
+        may_have_shortcut=_left_out_the_shortcut(model),
+    )
     found += findings.of_training(model.history_)
     looked_at = "units, directions and losses" if subject.r2 is None else "units, directions, losses and R²"
     sentences = [] if found else [f"All is well: {looked_at} show nothing unusual."]
@@ -123,8 +128,10 @@ def weights(subject: Subject) -> Section | None:
     if subject.layout is None:
         return None
     shape = dict(subject.shape)
-    if len(subject.layout.space) == 2 and subject.model.components_.shape[1] < subject.layout.n_features:
-        shape = {}  # filters have a shape of their own
+    if subject.model.components_.shape[1] < subject.layout.n_features:  # filters have a shape of their own
+        if len(subject.layout.space) == 1:
+            return None
+        shape = {}
     drawn = _drawn(subject, "Weights", lambda: figures.of_weights(subject.model, shape))
     return Section("weights", "What the first layer looks for", figures=drawn) if drawn else None
 
@@ -164,7 +171,7 @@ def loadings(subject: Subject) -> Section | None:
         return None
     lines = []
     for code in range(min(len(found.code_names), _MOST_CODES)):
-        strongest = [f"{column} ({value:+.3g})" for column, value in found.strongest(code, _STRONGEST)]
+        strongest = [f"{column} ({value:.3g})" for column, value in found.strongest(code, _STRONGEST)]
         lines.append([str(code), *strongest, *[""] * (_STRONGEST - len(strongest))])
     head = ("code", "strongest column", "second", "third")
     n_codes = len(found.code_names)
@@ -175,7 +182,9 @@ def loadings(subject: Subject) -> Section | None:
         "The picture of the loadings",
         lambda: figures.of_loadings(found.values, list(map(str, range(n_codes))), found.column_names),
     )
-    return Section("loadings", "Which columns make which code", tables=(table,), figures=drawn)
+    are_numbered = not hasattr(subject.model, "feature_names_in_") and subject.model._table is None
+    sentences = ("x0, x1 and so on are the columns in their order.",) if are_numbered else ()
+    return Section("loadings", "Which columns make which code", sentences, (), (table,), drawn)
 
 
 def scree(subject: Subject) -> Section | None:
@@ -195,6 +204,13 @@ def samples(subject: Subject) -> Section | None:
         return None
     drawn = _drawn(subject, "New samples", lambda: figures.of_samples(subject.model, dict(subject.shape)))
     return Section("samples", "New samples", figures=drawn) if drawn else None
+
+
+def _left_out_the_shortcut(model: Any) -> bool:
+    """Whether a stack that could have a shortcut was told to have none."""
+    layers = getattr(model, "layers", None)
+    are_bare = isinstance(layers, Sequence) and all(isinstance(layer, int) for layer in layers)
+    return are_bare and model.shortcut is None and model._table is None
 
 
 def _drawn(subject: Subject, what: str, draw: Callable[[], Figure]) -> tuple[Figure, ...]:
@@ -241,10 +257,6 @@ def _first(n: int, what: str) -> str:
     return f"{what}: the first {_MOST_COLUMNS} of {n:,}" if n > _MOST_COLUMNS else what
 
 
-def _several(n: int, one: str, many: str | None = None) -> str:
-    return f"{n:,} {one if n == 1 else many or f'{one}s'}"
-
-
 def _missing(n: int) -> str:
     return f"{n:,} cell{' was' if n == 1 else 's were'} missing" if n else "No cell was missing"
 
@@ -258,6 +270,6 @@ def _labels(subject: Subject) -> str:
     if task_of(labels).task != CLASSIFY:
         return f"{named}: numbers to predict{without}."
     counts = Counter(map(str, labels.values.tolist())).most_common()
-    shown = ", ".join(f"{name} ({n:,})" for name, n in counts[:_MOST_CLASSES])
+    shown = ", ".join(f"{name}\N{NO-BREAK SPACE}({n:,})" for name, n in counts[:_MOST_CLASSES])
     more = f" and {len(counts) - _MOST_CLASSES:,} more" if len(counts) > _MOST_CLASSES else ""
     return f"{named}: {len(counts)} classes, {shown}{more}{without}."

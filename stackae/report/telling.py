@@ -70,11 +70,11 @@ def _headline(subject: Subject, made_from: str | None) -> str:
         f"A {what} that makes {n_codes:,} code{'' if n_codes == 1 else 's'} of {model.n_features_in_:,}"
     )
     sentence += f" column{'' if model.n_features_in_ == 1 else 's'}"
-    sentence += f", fitted to {made_from}" if made_from else ""
     if subject.r2 is None:
         return f"{sentence}."
     beside = "" if subject.pca_r2 is None else f"; PCA of as many components, {100 * subject.pca_r2:.1f} %"
-    return f"{sentence}. It reconstructs {100 * subject.r2:.1f} % of the variance{beside}."
+    of = f" of {made_from}" if made_from else ""
+    return f"{sentence}. It reconstructs {100 * subject.r2:.1f} % of the variance{of}{beside}."
 
 
 def _facts(subject: Subject) -> tuple[tuple[str, str], ...]:

@@ -35,8 +35,7 @@ def verdict(subject: Subject) -> Section | None:
         )
     else:
         sentences.append("The features were learned from all of these rows, without their labels.")
-    told = tuple(f"{other[0].upper()}{other[1:]}." for other in others)
-    return Section("verdict", "Against PCA", tuple(sentences), told, (_table(comparison),))
+    return Section("verdict", "Against PCA", tuple(sentences), tuple(others), (_table(comparison),))
 
 
 def _compared(subject: Subject) -> tuple[Comparison, int, int]:
