@@ -97,7 +97,7 @@ def test_the_page_is_for_keyboards_and_screen_readers(report):
 def test_the_page_needs_nothing_else_and_runs_nothing(report):
     page = Page(report.html)
     assert len(report.html) < 1_000_000
-    assert not page.all("script") and not page.all("link") and not page.all("iframe")
+    assert not [tag for tag, _ in page.tags if tag in ("script", "link", "iframe")]
     for _, attributes in page.tags:
         assert not any(name.startswith("on") for name in attributes)
         assert attributes.get("href", "#").startswith("#")
@@ -130,7 +130,7 @@ def test_names_of_strangers_are_text():
     )
     page = Page(report.html)
     assert page.faults == []
-    assert not page.all("script") and not page.all("b") and not page.all("i")
+    assert not [tag for tag, _ in page.tags if tag in ("script", "b", "i")]
     assert all(image["src"].startswith("data:") for image in page.all("img"))
     assert NASTY in "".join(page.text)
     body = report.card.partition("\n# ")[2]
