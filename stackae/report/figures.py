@@ -29,6 +29,8 @@ from stackae.report.contents import Figure
 _DPI, _CSS = 200, 100
 #: Names that an alternative text lists.
 _MOST_NAMES = 12
+#: Images in a figure.
+_MOST_IMAGES = 5
 
 
 def of_history(model: Any) -> Figure:
@@ -69,6 +71,10 @@ def of_reconstructions(
 ) -> Figure:
     """The rows that are reconstructed best, or worst; ``numbers``: what the rows of ``X`` are called."""
     display = ReconstructionDisplay.from_estimator(model, X, samples=which, **shape)
+    if display.kind_ == "images":  # as many as are seen well
+        display = ReconstructionDisplay.from_estimator(
+            model, X, samples=which, n_samples=min(_MOST_IMAGES, len(numbers)), **shape
+        )
     display.sample_names = [
         re.sub(r"^\d+", lambda found: str(numbers[int(found[0])]), name) for name in display.sample_names
     ]
@@ -76,7 +82,8 @@ def of_reconstructions(
     roles = ", ".join(display.roles_)
     rows = ", ".join(re.sub(r"\D", "", name) for name in display.sample_names)
     alt = f"Rows {rows} as {display.kind_}, each as {roles}."
-    return _figure(display, alt, f"The rows that are reconstructed {which}.")
+    with_gaps = " Cells that are missing do not count." if _has_gaps(model) else ""
+    return _figure(display, alt, f"The rows that are reconstructed {which}.{with_gaps}")
 
 
 def of_codes(model: Any, X: Any, y: Any, name: str | None) -> Figure:
@@ -126,6 +133,11 @@ def of_samples(model: Any, shape: dict[str, Any]) -> Figure:
     return _figure(
         display, f"New {display.kind_}, drawn from the model.", "Drawn from the model; none was given to it."
     )
+
+
+def _has_gaps(model: Any) -> bool:
+    """Whether the model was fitted to rows in which cells may be missing."""
+    return bool(model.module_[0].parts.missing)
 
 
 def _figure(display: Display, alt: str, caption: str) -> Figure:

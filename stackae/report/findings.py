@@ -79,8 +79,8 @@ def of_reconstruction(
     found = []
     if r2 is not None and r2 < _LOW_R2:
         found.append(
-            f"R² of the reconstruction is {r2:.2f}, less than half of the variance: try more codes, or train"
-            " longer."
+            f"R² of the reconstruction is {r2:.2f}, less than half of the variance: try longer"
+            " training or wider layers."
         )
     if r2 is not None and pca_r2 is not None and r2 < pca_r2 - _BEHIND_PCA:
         instead = "wider layers or shortcut='pca'" if may_have_shortcut else "or wider layers"

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
+from threadpoolctl import threadpool_limits
 
 from stackae.data.labels import as_cells
 from stackae.data.matrix import Matrix
@@ -150,8 +151,9 @@ class Subject:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """What libraries warn of was said in the fit, or is of no use to the reader."""
-    with warnings.catch_warnings():
+    """What libraries warn of was said in the fit, or is of no use to the reader; and in one thread, since so
+    few rows are slower in several."""
+    with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore")
         yield
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from stackae.data.labels import CLASSIFY, as_labels, task_of
 from stackae.exceptions import ParameterError
+from stackae.modules.attribution import MOST_NONLINEAR, is_dense, nonlinear_layers
 from stackae.plotting import HistoryDisplay
 from stackae.plotting._samples import encoded_names
 from stackae.report import figures, findings
@@ -18,9 +19,11 @@ from stackae.report.contents import Figure, Section, Table
 from stackae.report.gathering import Subject
 
 #: Columns of the data, classes, and codes that are told of.
-_MOST_COLUMNS, _MOST_CLASSES, _MOST_CODES = 30, 10, 20
+_MOST_COLUMNS, _MOST_CLASSES, _MOST_CODES = 30, 10, 12
 #: The strongest columns of a code.
 _STRONGEST = 3
+#: Codes whose loadings are found one by one.
+_MOST_GRADIENTS = 128
 #: What kinds of columns are called.
 _KINDS = {
     "number": "of numbers",
@@ -166,6 +169,15 @@ def codes(subject: Subject) -> Section | None:
 
 def loadings(subject: Subject) -> Section | None:
     """The columns that make each code."""
+    module = subject.model.module_
+    by_gradient = not is_dense(module) or len(nonlinear_layers(module)) > MOST_NONLINEAR
+    if by_gradient and subject.model._n_features_out > _MOST_GRADIENTS:
+        subject.leave_out(
+            "Loadings",
+            f"those of {subject.model._n_features_out:,} codes of such layers take long; loadings(X) gives"
+            " them",
+        )
+        return None
     found = subject.attempt("Loadings", lambda: subject.model.loadings(subject.X))
     if found is None:
         return None

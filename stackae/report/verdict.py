@@ -6,11 +6,17 @@ from copy import copy
 from math import isnan
 from typing import Any
 
+import numpy as np
+
 from stackae.evaluation import Comparison, compare_fitted, resplit, summary
 from stackae.evaluation.methods import OURS, RAW, RIVAL
-from stackae.evaluation.splits import as_rows
+from stackae.evaluation.splits import as_rows, taken
 from stackae.report.contents import Section, Table
 from stackae.report.gathering import Subject
+
+#: Cells that simple models learn from and are asked about, and rows of them at least; and columns up to which
+#: they are shown the rows themselves too.
+_MOST_CELLS, _LEAST_ROWS, _MOST_RAW = 500_000, 500, 256
 
 
 def verdict(subject: Subject) -> Section | None:
@@ -40,12 +46,20 @@ def verdict(subject: Subject) -> Section | None:
 
 def _compared(subject: Subject) -> tuple[Comparison, int, int]:
     rows = as_rows(subject.X, subject.model._table)
-    split = resplit(rows, subject.y)(0)
+    width = max(rows.shape[1], subject.model._n_features_out)
+    n_judged = min(len(rows), max(_LEAST_ROWS, _MOST_CELLS // width))
+    judged = np.unique(np.linspace(0, len(rows) - 1, n_judged).round().astype(np.intp))
+    split = resplit(taken(rows, judged), np.asarray(subject.y)[judged])(0)
     model: Any = copy(subject.model)
     if hasattr(model, "feature_names_in_"):
         del model.feature_names_in_  # from here on the rows are bare arrays
     comparison = compare_fitted(
-        model, rows, split, seconds=subject.seconds, methods=(OURS, RIVAL, RAW), few_labels=()
+        model,
+        rows,
+        split,
+        seconds=subject.seconds,
+        methods=(OURS, RIVAL, RAW) if rows.shape[1] <= _MOST_RAW else (OURS, RIVAL),
+        few_labels=(),
     )
     return comparison, len(split.X), len(split.X_test)
 

@@ -61,7 +61,7 @@ def test_as_many_codes_as_numbers_are_told_of_unless_they_are_sparse():
 
 def test_a_low_r2_is_told_of_and_so_is_a_better_pca():
     low, behind = of_reconstruction(0.392, 0.89, 12)
-    assert low.startswith("R² of the reconstruction is 0.39, less than half of the variance: try ")
+    assert low.startswith("R² of the reconstruction is 0.39, less than half of the variance: try longer ")
     assert behind == (
         "PCA of 12 components reconstructs more, R² 0.890 against 0.392: try longer training or wider layers."
     )

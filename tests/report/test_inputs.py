@@ -13,6 +13,7 @@ from sklearn.exceptions import NotFittedError
 
 from stackae import (
     Autoencoder,
+    Convolutional,
     StackedAutoencoderClassifier,
     StackedAutoencoderDetector,
     StackedAutoencoderRegressor,
@@ -190,3 +191,20 @@ def test_a_report_leaves_model_and_random_draws_as_they_were(stack):
     stack.report(X, y)
     assert (stack.transform(X) == before).all()
     assert (np.random.get_state()[1] == state).all()
+
+
+def test_loadings_that_would_take_long_are_left_out():
+    X = np.random.default_rng(0).random((30, 144))
+    contents = small_autoencoder(1, network=Convolutional((12, 12), pool=1)).fit(X).report(X).contents
+    assert contents.section("loadings") is None
+    assert contents.left_out[0] == (
+        "Loadings: those of 144 codes of such layers take long; loadings(X) gives them."
+    )
+
+
+def test_wide_rows_are_not_shown_to_simple_models_themselves():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 80)
+    X = rng.normal(size=(80, 300)) + y[:, None]
+    contents = Autoencoder(2, network="pca").fit(X).report(X, y).contents
+    assert [line[0] for line in contents.section("verdict").tables[0].lines] == ["stackae", "PCA"]
