@@ -69,7 +69,7 @@ def pretrain(data: Path, memory: str, *, epochs: int = 1, seed: int = 0) -> Outc
     """Run ``stackae pretrain`` and measure it from outside."""
     run = Path(tempfile.mkdtemp(dir=data.parent)) / "run"
     phases = ["--epochs", epochs, "--finetune-epochs", epochs, "--batch-size", 256, "--random-state", seed]
-    options = ["--layer", 256, "--layer", 32, "--max-memory", memory, "--quiet", *phases]
+    options = ["--layer", 256, "--layer", 32, "--max-memory", memory, "--quiet", "--no-report", *phases]
     process = subprocess.Popen(
         [sys.executable, "-m", "stackae_cli.main", "pretrain", *map(str, [data, "--out", run, *options])],
         stdout=subprocess.DEVNULL,

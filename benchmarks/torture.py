@@ -57,7 +57,7 @@ def runs(*, quick: bool) -> dict[str, list[str]]:
     }
 
 
-OPTIONS = ["--random-state", "3", "--quiet", "--checkpoint-every", "0"]
+OPTIONS = ["--random-state", "3", "--quiet", "--no-report", "--checkpoint-every", "0"]
 #: What is called at a moment, and where its name is looked up.
 MOMENTS = {
     "loading": ("stackae.data", "load_data"),

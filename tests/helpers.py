@@ -70,7 +70,13 @@ SMALL = ("--layer", "8", "--layer", "3", "--epochs", "2", "--finetune-epochs", "
 
 def command(*args: object) -> list[str]:
     """The command line as a process of its own."""
-    return [sys.executable, "-m", "stackae_cli.main", *(str(arg) for arg in args)]
+    return [sys.executable, "-m", "stackae_cli.main", *_without_report(args)]
+
+
+def _without_report(args: Sequence[object]) -> list[str]:
+    """Arguments of a command, with which a run leaves no report, unless --report is among them."""
+    words = [str(arg) for arg in args]
+    return [*words[:1], *(["--no-report"] if words[:1] in (["pretrain"], ["finetune"]) else []), *words[1:]]
 
 
 def two_halves() -> tuple[np.ndarray, np.ndarray]:
@@ -181,7 +187,7 @@ def call_stackae(monkeypatch: pytest.MonkeyPatch, *args: object) -> int:
 
     monkeypatch.setattr("signal.signal", lambda *args: None)
     monkeypatch.setattr("warnings.showwarning", None, raising=False)
-    return run(cli, [str(arg) for arg in args])
+    return run(cli, _without_report(args))
 
 
 def write_small_mnist(folder: Path) -> None:

@@ -17,6 +17,7 @@ from stackae_cli.commands.info import info
 from stackae_cli.commands.predict import predict
 from stackae_cli.commands.pretrain import pretrain
 from stackae_cli.commands.reconstruct import reconstruct
+from stackae_cli.commands.report import report
 from stackae_cli.commands.score import score
 from stackae_cli.commands.transform import transform
 from stackae_cli.errors import run
@@ -43,6 +44,7 @@ cli.add_command(predict)
 cli.add_command(detect)
 cli.add_command(export)
 cli.add_command(info)
+cli.add_command(report)
 cli.add_command(evaluate)
 
 

@@ -32,6 +32,7 @@ _OF_THE_WAY = {
     "debug",
     "tensorboard",
     "mlflow",
+    "report",
 }
 
 

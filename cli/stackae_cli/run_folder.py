@@ -7,6 +7,8 @@ model.safetensors   the fitted model; a run that has it is done
 config.toml         what ran, replayable with ``--config``
 history.jsonl       one line an epoch
 held_out.json       of a fine-tuning: how well a first fit did on rows that were held out
+report.html         what was learned, to be read; left out by ``--no-report``
+README.md           the same as a model card
 manifest.json       the sha256 of each of these
 checkpoints/        where training stands; taken away when the model is there
 lock                held by the process that works on the run
@@ -22,7 +24,7 @@ import re
 import shutil
 import stat
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,9 +42,10 @@ MODEL = MODEL_FILE
 CONFIG = "config.toml"
 HISTORY = "history.jsonl"
 HELD_OUT = "held_out.json"
+REPORT, CARD = "report.html", "README.md"
 MANIFEST = "manifest.json"
 CHECKPOINTS = "checkpoints"
-_FILES = (MODEL, CONFIG, HISTORY, HELD_OUT, MANIFEST)
+_FILES = (MODEL, CONFIG, HISTORY, HELD_OUT, REPORT, CARD, MANIFEST)
 _LOCK = "lock"
 #: What a write that was killed leaves; see :func:`stackae.serialization.files.atomic_write`.
 _LEFTOVER = re.compile(r"\..+\.[0-9a-f]{16}\.tmp")
@@ -121,10 +124,12 @@ def is_done(path: Path) -> bool:
     return True
 
 
-def leave(path: Path, model: BaseEncoder) -> None:
-    """Training is over: leave in the run's folder what it made."""
+def leave(path: Path, model: BaseEncoder, report: Callable[[], None] | None = None) -> None:
+    """Training is over: leave in the run's folder what it made; last, with the model there, its report."""
     atomic_write_text(path / HISTORY, to_jsonl(model.history_))
     model.save(path / MODEL)
+    if report is not None:
+        report()
     _finish(path)
 
 

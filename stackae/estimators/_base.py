@@ -25,6 +25,7 @@ from stackae.estimators._callbacks import Told
 from stackae.estimators._changed import reading, refuse_another_reading, refuse_other_widths
 from stackae.estimators._notebook import ShownInNotebooks
 from stackae.estimators._parameters import OF_THE_PLACE, NestedParameters
+from stackae.estimators._reporting import Reporting
 from stackae.estimators._saving import save
 from stackae.estimators._validation import Names, check_X
 from stackae.exceptions import ParameterError
@@ -42,7 +43,13 @@ Floats = npt.NDArray[np.floating]
 
 
 class BaseEncoder(
-    ShownInNotebooks, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Attributing, NestedParameters, Told
+    ShownInNotebooks,
+    Reporting,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    Attributing,
+    NestedParameters,
+    Told,
 ):
     """A fitted encoder as a transformer: what is common to all estimators."""
 

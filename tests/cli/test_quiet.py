@@ -16,6 +16,7 @@ SILENT = {
     "reconstruct": ("RUN", "digits", "--out", "FOLDER/a.npy"),
     "impute": ("GAPPY", "GAPS", "--out", "FOLDER/a.csv"),
     "explain": ("RUN", "digits", "--out", "FOLDER/a.csv"),
+    "report": ("RUN", "digits", "--out", "FOLDER/a.html"),
     "predict": ("TUNED", "digits", "--out", "FOLDER/a.npy"),
     "export": ("RUN", "--out", "FOLDER/a.onnx"),
 }

@@ -55,10 +55,12 @@ def test_the_result_agrees_with_one_process_on_the_same_batches(runs):
 def test_the_first_process_alone_reports_and_writes(runs):
     for run, process in runs:
         assert sorted(path.name for path in run.iterdir()) == [
+            "README.md",
             "config.toml",
             "history.jsonl",
             "manifest.json",
             "model.safetensors",
+            "report.html",
         ]
         assert process.stdout.count("fitted on") == 1
         assert process.stderr.count("layer 1  epoch 1/2") == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,6 +21,7 @@ from stackae_cli.options import (
     say_written,
     seed_option,
 )
+from stackae_cli.reporting import report_option, write_report
 from stackae_cli.resume import checkpoints_in, own_options, run_options, saying_how_to_go_on, write_config
 from stackae_cli.run_folder import MODEL, is_done, leave, run_folder, sha256
 from stackae_cli.source import Source, data_of, say_what_is_ignored
@@ -86,6 +88,7 @@ if TYPE_CHECKING:
 @click.option("--balanced", is_flag=True, help="Let a classifier see all classes equally often.")
 @seed_option
 @log_options
+@report_option
 @run_options
 @click.pass_context
 def finetune(
@@ -96,6 +99,7 @@ def finetune(
     checkpoint_every: float,
     tensorboard: Path | None,
     mlflow: str | None,
+    report: bool,
     **options: Any,
 ) -> None:
     """Fine-tune the encoders of RUN, with a head, to predict the labels of DATA's rows.
@@ -111,11 +115,17 @@ def finetune(
     options["data"] = data_of(options["run"], options["data"])
     options["random_state"] = drawn(options["random_state"])
     with saying_how_to_go_on(out, "finetune", options["run"], options["data"], *logs.arguments):
-        _run(out, options, resume, checkpoint_every, loggers)
+        _run(out, options, resume, checkpoint_every, loggers, report=report)
 
 
 def _run(
-    out: Path, options: dict[str, Any], resume: bool, checkpoint_every: float, loggers: list[Any]
+    out: Path,
+    options: dict[str, Any],
+    resume: bool,
+    checkpoint_every: float,
+    loggers: list[Any],
+    *,
+    report: bool,
 ) -> None:
     """Make the run."""
     from stackae.data import fingerprint
@@ -146,7 +156,7 @@ def _run(
                 logger.image_shape = image_shape(options["data"], learned.data.X.shape[1])
             model.set_callbacks(checkpoints_in(folder, key, checkpoint_every), *loggers)
             model.fit(learned.data.named_samples, learned.targets)
-        leave(folder, model)
+        leave(folder, model, partial(write_report, folder, model, learned.data) if report else None)
     if found is not None:
         say(found)
     kind, last = "classifier" if learned.are_classes else "regressor", model.history_[-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from stackae_cli.options import (
     say_written,
     seed_option,
 )
+from stackae_cli.reporting import report_option, write_report
 from stackae_cli.resume import checkpoints_in, own_options, run_options, saying_how_to_go_on, write_config
 from stackae_cli.run_folder import MODEL, is_done, leave, refuse_existing, run_folder
 from stackae_cli.source import Source, missing_values_of
@@ -114,6 +116,7 @@ if TYPE_CHECKING:
 @data_options
 @columns_option
 @log_options
+@report_option
 @run_options
 @click.option(
     "--dry-run",
@@ -131,6 +134,7 @@ def pretrain(
     dry_run: bool,
     tensorboard: Path | None,
     mlflow: str | None,
+    report: bool,
     **options: Any,
 ) -> None:
     """Pretrain a stack on DATA, fine-tune it, and leave the model in a run folder.
@@ -167,11 +171,17 @@ def pretrain(
             result(repr(model.plan(data.named_samples)))
         return
     with saying_how_to_go_on(out, "pretrain", options["data"], *logs.arguments):
-        _run(out, options, resume, None if several else checkpoint_every, loggers)
+        _run(out, options, resume, None if several else checkpoint_every, loggers, report=report)
 
 
 def _run(
-    out: Path, options: dict[str, Any], resume: bool, checkpoint_every: float | None, loggers: list[Any]
+    out: Path,
+    options: dict[str, Any],
+    resume: bool,
+    checkpoint_every: float | None,
+    loggers: list[Any],
+    *,
+    report: bool,
 ) -> None:
     """Make the run, with checkpoints or, None, without."""
     from stackae.data import fingerprint
@@ -187,7 +197,7 @@ def _run(
             return
         # Beside the run: where there is room for what it leaves.
         model.set_params(cache_folder=folder, verbose=int(folder is not None and not is_quiet()))
-        data = _data(options, folder)
+        data = _data(options, folder, labels=report and folder is not None)
         model.set_params(missing_values=missing_values_of(Source.of(options), data))
         callbacks: list[Any] = [processes]
         if folder is not None:
@@ -202,7 +212,7 @@ def _run(
             model.set_callbacks(*callbacks).fit(data.named_samples)
         if folder is None:  # the first of several processes reports
             return
-        leave(folder, model)
+        leave(folder, model, partial(write_report, folder, model, data) if report else None)
     _say_what_is_left_out(options["data"], model)
     seconds = sum(record["seconds"] for record in model.history_)
     what = f"{_widths(model)} fitted on {len(data.X):,} rows in {model.n_iter_} epochs, {seconds:.1f} s"
@@ -230,9 +240,10 @@ def _model(options: dict[str, Any]) -> StackedAutoencoder:
     return model
 
 
-def _data(options: dict[str, Any], cache_folder: Path | None) -> DataSet:
+def _data(options: dict[str, Any], cache_folder: Path | None, *, labels: bool = False) -> DataSet:
+    """The rows; labels, where they are a column of DATA, for the report."""
     memory = {"max_memory": options["max_memory"], "cache_folder": cache_folder}
-    return Source.of(options).read(**memory)
+    return Source.of(options).read(labels=labels, **memory)
 
 
 def _say_what_is_left_out(data: str, model: StackedAutoencoder) -> None:

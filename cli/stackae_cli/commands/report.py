@@ -1,0 +1,61 @@
+"""``stackae report``: what a run has learned, on one page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stackae_cli.options import load_run, model_on_rows, say_written
+
+
+@click.command()
+@model_on_rows
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The page to write, as report.html. It must not exist.",
+)
+@click.option(
+    "--card",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write a model card too, as README.md. It must not exist.",
+)
+@click.option(
+    "--labels",
+    metavar="COLUMN|FILE",
+    help="A column of DATA, or a file of labels, for the colours of the map and the verdict against PCA; data"
+    " sets bring their own [default: the column that RUN's pretraining left out].",
+)
+def report(run: str, out: Path, card: Path | None, device: str, **options: Any) -> None:
+    """Write what RUN has learned to one HTML page, which needs nothing else.
+
+    The page tells of data, layers, training and health, with what to try where something is wrong; it shows
+    the best and the worst reconstructions, a map of the codes, and which columns make which code. With labels
+    it says whether the codes serve better than PCA's. At most 2,000 rows of DATA are looked at.
+    """
+    from stackae.report.rendering import check_report
+    from stackae.serialization.files import check_new_file
+    from stackae_cli.options import about
+    from stackae_cli.reporting import report_of
+    from stackae_cli.source import Source, data_of, say_what_is_ignored
+
+    for option, path in (("--out", out), ("--card", card)):
+        if path is not None:
+            check_new_file(path, option)
+    check_report()
+    source = Source.of({**options, "data": data_of(run, options["data"])})
+    source = source.with_labels_of(run).as_told(run)
+    model = load_run(run, device)
+    data = source.read(model, labels=True)
+    say_what_is_ignored(source, data, run)
+    with about(source.data):
+        made = report_of(run, model, data, source.labels)
+    made.save(out, card)
+    if card is not None:
+        say_written(card, "model card")
+    say_written(out, f"report on {len(data.X):,} rows, {len(made.html) / 1e6:.1f} MB")

@@ -1,0 +1,48 @@
+"""Estimators that make a report on themselves."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+
+class Reporting:
+    """An estimator whose report one method makes."""
+
+    def report(self, X: Any = None, y: Any = None, **options: Any) -> Any:
+        """One HTML page on what was learned, which needs nothing else.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), default=None
+            Best the rows of the fit; at most 2,000 are looked at. None: model and training alone.
+        y : array-like of shape (n_samples,), default=None
+            Labels: colours of the map of the codes, and a verdict against PCA.
+        **options
+            As of :func:`stackae.report.report_on`: ``title``, ``made_from``, ``image_shape``, ...
+
+        Returns
+        -------
+        stackae.report.Report
+            With ``html``, ``save(path)`` and, of a model card, ``card``; a notebook shows it.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ParameterError
+            jinja2 or matplotlib is missing (``pip install 'stackae[report]'``).
+        DataError, ValueError
+            Rows that :meth:`transform` refuses, or other than one label a row.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from stackae import Autoencoder
+        >>> X, y = load_iris(return_X_y=True)
+        >>> report = Autoencoder(2, random_state=0).fit(X).report(X, y, made_from="iris")
+        >>> report.html.startswith("<!DOCTYPE html>")
+        True
+        """
+        # By name: reports stand upon estimators, and are loaded when one is asked for.
+        return import_module("stackae.report").report_on(self, X, y, **options)

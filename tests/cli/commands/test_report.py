@@ -1,0 +1,142 @@
+"""``stackae report``, and the report that a run leaves."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from helpers import SMALL
+
+from stackae_cli.run_folder import sha256
+
+OF_A_RUN = ["README.md", "config.toml", "history.jsonl", "manifest.json", "model.safetensors", "report.html"]
+
+
+@pytest.fixture
+def run_of_csv(stackae, csv, tmp_path):
+    run = tmp_path / "run"
+    assert stackae("pretrain", csv, "--labels", "kind", "--out", run, *SMALL).code == 0
+    return run
+
+
+def test_a_run_leaves_report_and_card_and_counts_them_in_its_manifest(stackae, csv, tmp_path):
+    run = tmp_path / "run"
+    done = stackae("pretrain", "--report", csv, "--labels", "kind", "--out", run, *SMALL)
+    assert done.code == 0
+    assert sorted(path.name for path in run.iterdir()) == OF_A_RUN
+    manifest = json.loads((run / "manifest.json").read_text())["sha256"]
+    assert manifest["report.html"] == sha256(run / "report.html")
+    assert manifest["README.md"] == sha256(run / "README.md")
+    html = (run / "report.html").read_text(encoding="utf-8")
+    assert "StackedAutoencoder on table.csv" in html
+    assert "Labels (kind): 2 classes, ant" in html
+    assert "stackae pretrain table.csv --config config.toml --out again" in html
+    assert ">a</th>" in html
+    assert "report.html" not in done.err + done.out
+    (run / "report.html").write_text("something else")
+    assert "report.html: is not what the run left there" in stackae("info", run).err
+
+
+def test_a_run_without_a_report_ends_in_the_same_model(stackae, csv, tmp_path):
+    for name, option in (("with", "--report"), ("without", "--no-report")):
+        stackae("pretrain", option, csv, "--labels", "kind", "--out", tmp_path / name, *SMALL)
+    for file in ("model.safetensors", "config.toml"):
+        assert (tmp_path / "with" / file).read_bytes() == (tmp_path / "without" / file).read_bytes()
+
+
+def test_a_fine_tuned_run_leaves_its_report(stackae, run_of_csv, tmp_path):
+    out = tmp_path / "classifier"
+    assert stackae("finetune", "--report", run_of_csv, "--out", out, "--epochs", 2).code == 0
+    card = (out / "README.md").read_text(encoding="utf-8")
+    assert "pipeline_tag: tabular-classification" in card
+    assert "A first fit had accuracy" in card
+    assert "stackae finetune run table.csv --config config.toml --out again" in card
+    assert (out / "report.html").is_file()
+
+
+@pytest.mark.parametrize("error", [ValueError("no room\nfor it"), MemoryError()])
+def test_a_report_that_fails_costs_no_model_and_one_line(stackae, csv, tmp_path, monkeypatch, error):
+    def fail(*args, **options):
+        raise error
+
+    monkeypatch.setattr("stackae.report.report_on", fail)
+    run = tmp_path / "run"
+    done = stackae("pretrain", "--report", csv, "--labels", "kind", "--out", run, *SMALL)
+    assert done.code == 0
+    reason = "no room for it" if str(error) else "MemoryError"
+    assert done.err.splitlines()[-1] == f"stackae: the report was left out: {reason}"
+    assert sorted(path.name for path in run.iterdir()) == [n for n in OF_A_RUN if n[:3] not in ("REA", "rep")]
+
+
+def test_where_jinja2_is_missing_the_run_says_so_in_one_line(stackae, csv, tmp_path, monkeypatch):
+    monkeypatch.setattr("stackae.report.rendering.find_spec", lambda name: None)
+    done = stackae("pretrain", "--report", csv, "--out", tmp_path / "run", "--drop", "kind", *SMALL)
+    assert done.code == 0
+    expected = "the report was left out: a report needs jinja2 and matplotlib; pip install 'stackae[report]'"
+    assert done.err.splitlines()[-1] == f"stackae: {expected}"
+    done = stackae("report", tmp_path / "run", "--out", tmp_path / "r.html")
+    assert done.code == 2
+    assert "a report needs jinja2 and matplotlib" in done.err
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_a_run_that_is_interrupted_in_its_report_is_done_when_it_is_resumed(
+    stackae, csv, tmp_path, monkeypatch
+):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    run = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr("stackae_cli.reporting.report_of", interrupted)
+        assert stackae("pretrain", "--report", csv, "--drop", "kind", "--out", run, *SMALL).code == 130
+    done = stackae("pretrain", csv, "--resume", "--out", run)
+    assert (done.code, done.out) == (0, f"{run / 'model.safetensors'} is there already\n")
+    assert "manifest.json" in {path.name for path in run.iterdir()}
+    assert not (run / "checkpoints").exists()
+
+
+def test_report_is_made_of_the_runs_own_rows_and_labels(stackae, run_of_csv, tmp_path):
+    out, card = tmp_path / "r.html", tmp_path / "card.md"
+    done = stackae("report", run_of_csv, "--out", out, "--card", card)
+    assert done.code == 0
+    assert done.out.splitlines()[0] == f"model card: {card}"
+    assert done.out.splitlines()[1].startswith("report on 60 rows, 0.")
+    assert done.out.splitlines()[1].endswith(f" MB: {out}")
+    html = out.read_text(encoding="utf-8")
+    assert "Against PCA" in html
+    assert "<dt>training</dt>" in html
+    assert card.read_text(encoding="utf-8").startswith("---\nlibrary_name: stackae\n")
+
+
+def test_report_takes_other_rows_and_labels(stackae, run_of_csv, csv, tmp_path):
+    np.savetxt(tmp_path / "labels.csv", np.arange(60) % 3, fmt="%d")
+    out = tmp_path / "r.html"
+    done = stackae("report", run_of_csv, csv, "--labels", tmp_path / "labels.csv", "--out", out, "--quiet")
+    assert (done.code, done.out, done.err) == (0, "", "")
+    assert "Labels (labels.csv): 3 classes" in out.read_text(encoding="utf-8")
+
+
+def test_report_takes_a_model_file_beside_rows(stackae, run_of_csv, csv, tmp_path):
+    shutil.copy(run_of_csv / "model.safetensors", tmp_path / "m.safetensors")
+    done = stackae("report", tmp_path / "m.safetensors", csv, "--out", tmp_path / "r.html")
+    assert done.code == 0
+    html = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "The verdict against PCA: it needs labels, and none were given." in html
+    assert "--config" not in html
+
+
+def test_report_overwrites_nothing_and_computes_nothing_before_it_knows(
+    stackae, run_of_csv, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("stackae.load", None)
+    out = tmp_path / "r.html"
+    out.write_text("mine")
+    for options in (("--out", out), ("--out", tmp_path / "new.html", "--card", out)):
+        done = stackae("report", run_of_csv, *options)
+        assert done.code == 5
+        assert f"{out} exists; choose another {options[-2]} or remove it" in done.err
+    assert out.read_text() == "mine"
+    assert not (tmp_path / "new.html").exists()
