@@ -76,7 +76,7 @@ def layered(**own: Any) -> Variant:
 
 def rated(times: float) -> Variant:
     """Another peak rate of fine-tuning."""
-    rates = {"shortcut": 2e-3, "two-valued": 4e-3}
+    rates = {"shortcut": 2e-3, "two-valued": 4e-3, "table": 2e-3}
     recipes = {
         name: clone(recipe).set_params(learning_rate=times * rates[name]) for name, recipe in RECIPES.items()
     }

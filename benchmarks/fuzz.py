@@ -6,7 +6,7 @@ Saved models of several estimators are mutated: bits flipped; cut off, out, or t
 of the header replaced by huge ones. `stackae.load` has to refuse each with ModelFileError, or give a model
 equal to the original. One in ten is forged instead: a value of its header is replaced, and its checksum made
 right; then it may be another model, but not a crash. Tables (npy, npz, csv, parquet, IDX, gzip) are mutated
-likewise; `load_data` has to refuse each with DataError or OSError, or give a table of numbers.
+likewise; `load_data` has to refuse each with DataError or OSError, or give a table.
 
 Meanwhile the process may take 1 GiB more than at the start, and 20 seconds a file, and may not start a
 process, open a connection, unpickle an object or run code: the interpreter's audit events tell.
@@ -26,6 +26,7 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -47,6 +48,7 @@ from stackae import (
     load,
 )
 from stackae.data import load_data
+from stackae.data.data_set import is_typed
 from stackae.exceptions import DataError, ModelFileError
 from stackae.serialization.model_file import read_model
 
@@ -208,9 +210,10 @@ def tables(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_file())
 
 
-def read_numbers(path: Path) -> np.ndarray:
-    """All of a table."""
-    return np.array(load_data(path).X)
+def read_whole(path: Path) -> Any:
+    """All of a table: numbers, or typed columns."""
+    X = load_data(path).X
+    return X if is_typed(X) else np.array(X)
 
 
 class Fuzz:
@@ -270,16 +273,21 @@ class Fuzz:
         folder = self.folder / "tables"
         folder.mkdir()
 
-        def whole(X: np.ndarray) -> str:
-            return "" if X.ndim == 2 and X.dtype.kind == "f" else f"gave {X.dtype}{X.shape}"
+        def whole(X: Any) -> str:
+            is_table = is_typed(X) or (X.ndim == 2 and X.dtype.kind == "f")
+            return "" if is_table else f"gave {X.dtype}{X.shape}"
 
         for path in tables(folder):
             content = path.read_bytes()
             target = folder / f"mutated-{path.name}"
-            read_numbers(path)
+            read_whole(path)
+            for seed in range(10):  # whatever is imported on first use, by refusals too
+                target.write_bytes(mutated(content, np.random.default_rng(seed)))
+                with suppress(DataError, OSError):
+                    read_whole(target)
             for _ in range(n_files):
                 target.write_bytes(mutated(content, self.rng))
-                self.judge(path.name, target, (DataError, OSError), read_numbers, whole)
+                self.judge(path.name, target, (DataError, OSError), read_whole, whole)
             target.unlink()
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -23,6 +23,7 @@ from torch import nn
 from stackae import Autoencoder, Masking, SquaredError, StackedAutoencoder, Training
 from stackae.codes import CODES
 from stackae.corruption import CORRUPTIONS
+from stackae.corruption.base import Corruption
 from stackae.data.matrix import DenseMatrix
 from stackae.fitting.analytic import analytic_gradient, why_autograd
 from stackae.fitting.context import FitContext
@@ -314,3 +315,21 @@ def codes_of_digits(seed: int) -> np.ndarray:
     X, brief = load_digits().data[:300] / 16, Training(max_epochs=2)
     model = StackedAutoencoder((16, 4), pretrain=brief, finetune=brief, random_state=seed)
     return model.fit(X).transform(X)
+
+
+class Counting(Corruption):
+    """Leaves samples as they are, and notes how many threads the products of that step will have."""
+
+    n_threads: ClassVar[list[int]] = []
+
+    def __call__(self, x, generator, fraction=1.0):
+        self.n_threads.append(torch.get_num_threads())
+        return x
+
+
+def threads_of_a_fit(n_components: int) -> int:
+    """The most threads that the products of a fit had; here, where other processes find it."""
+    Counting.n_threads.clear()
+    X = np.random.default_rng(0).random((256, 784), np.float32)
+    Autoencoder(n_components, corruption=Counting(), training=Training(max_epochs=1), random_state=0).fit(X)
+    return max(Counting.n_threads)

@@ -185,7 +185,10 @@ def seconds_of(path: Path) -> float | None:
         return None
     try:
         records = [json.loads(line) for line in history.read_text(encoding="utf-8").splitlines()]
-        return sum(float(record.get("seconds", 0)) for record in records) or None
+        # A model that was made of another's file knows its losses, and no times.
+        return (
+            sum(float(record.get("seconds", 0)) for record in records if record["loss"] is not None) or None
+        )
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise ModelFileError(f"{history}: is damaged; remove it if you trust the run") from None
 

@@ -3,36 +3,18 @@
 from __future__ import annotations
 
 import threading
-from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
+from helpers import threads_of_a_fit
 from joblib import Parallel, cpu_count, delayed
 
 from stackae import Autoencoder, Training
-from stackae.corruption.base import Corruption
 from stackae.training import loop
 from stackae.training.precision import computing, has_fast_bfloat16, resolve_device, uses_bfloat16
 
 CPU = torch.device("cpu")
-
-
-class Counting(Corruption):
-    """Leaves samples as they are, and notes how many threads the products of that step will have."""
-
-    n_threads: ClassVar[list[int]] = []
-
-    def __call__(self, x, generator, fraction=1.0):
-        self.n_threads.append(torch.get_num_threads())
-        return x
-
-
-def threads_of_a_fit(n_components):
-    Counting.n_threads.clear()
-    X = np.random.default_rng(0).random((256, 784), np.float32)
-    Autoencoder(n_components, corruption=Counting(), training=Training(max_epochs=1), random_state=0).fit(X)
-    return max(Counting.n_threads)
 
 
 @pytest.mark.slow
