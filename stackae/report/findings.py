@@ -33,7 +33,7 @@ def of_health(reports: Sequence[Mapping[str, Any]], n_units: Sequence[int]) -> l
     >>> from stackae.report.findings import of_health
     >>> good = {"dead_units": 0.0, "saturated_units": 0.0, "effective_rank": 200.0}
     >>> of_health([{**good, "dead_units": 23 / 256}], [256])
-    ['23 of 256 units of layer 1 never fire: try a smaller learning rate, fewer units or tied_weights=True.']
+    ['23 of 256 units of layer 1 never fire: try a smaller learning rate or fewer units.']
     >>> of_health([good], [256])
     []
     """
@@ -43,7 +43,7 @@ def of_health(reports: Sequence[Mapping[str, Any]], n_units: Sequence[int]) -> l
         if dead:
             found.append(
                 f"{_of(dead, units)} of layer {layer} never {_verb('fire', dead)}: try a smaller learning"
-                " rate, fewer units or tied_weights=True."
+                " rate or fewer units."
             )
         if saturated and saturated >= _MANY_SATURATED * units:
             found.append(

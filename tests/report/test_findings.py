@@ -28,8 +28,8 @@ def test_nothing_is_found_where_all_is_well():
 def test_dead_units_are_counted_layer_by_layer():
     found = of_health([{**GOOD, "dead_units": 23 / 256}, {**GOOD, "dead_units": 1 / 64}], [256, 64])
     assert found == [
-        "23 of 256 units of layer 1 never fire: try a smaller learning rate, fewer units or tied_weights=True.",
-        "1 of 64 units of layer 2 never fires: try a smaller learning rate, fewer units or tied_weights=True.",
+        "23 of 256 units of layer 1 never fire: try a smaller learning rate or fewer units.",
+        "1 of 64 units of layer 2 never fires: try a smaller learning rate or fewer units.",
     ]
 
 
