@@ -70,16 +70,16 @@ def report_of(run: str, model: BaseEncoder, data: DataSet, labels: str | None = 
         labels_name=Path(labels or kept_columns(run).get("labels") or "").name or None,
         seconds=seconds_of(path) if is_run else None,
         notes=[] if held_out is None else [f"A first fit had {held_out}."],
-        replay=_replay(config),
+        replay=_replay(config, path),
         image_shape=image_shape(str(config.get("data", data.name)), data.X.shape[1]),
     )
 
 
-def _replay(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _replay(config: Mapping[str, Any], run: Path) -> list[tuple[str, str]]:
     """The command that makes a run again."""
     command = dict(config.get("ran", {})).get("command")
     if command is None:
         return []
-    given = [Path(str(config[name])).name for name in ("run", "data") if name in config]
-    line = shlex.join(["stackae", str(command), *given, "--config", CONFIG, "--out", "again"])
-    return [(f"Make the run again, as its {CONFIG} says:", line)]
+    where = (Path(run.name) if run.is_absolute() else run) / CONFIG
+    line = shlex.join(["stackae", str(command), "--config", str(where), "--out", f"{run.name}-again"])
+    return [("Make the run again, from where it was made:", line)]

@@ -73,9 +73,12 @@ def choose(
     if samples == FIRST:
         return Chosen(np.arange(most), [None] * most)
     best_first = np.argsort(-model._scores(matrix), kind="stable")
+    n_gaps = np.concatenate([np.isnan(block).sum(1) for block in matrix.blocks(dtype=None)])
+    # Of rows with gaps less is asked: they are the best only where all have some.
+    fullest_first = best_first[np.argsort(n_gaps[best_first] > n_gaps.min(), kind="stable")]
     n_worst = {BEST: 0, WORST: most, BOTH: most // 2}[samples]
     n_best = most - n_worst
-    rows = np.r_[best_first[:n_best], best_first[::-1][:n_worst]]
+    rows = np.r_[fullest_first[:n_best], best_first[::-1][:n_worst]]
     return Chosen(rows, [BEST] * n_best + [WORST] * n_worst)
 
 

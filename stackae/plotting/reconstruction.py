@@ -137,8 +137,8 @@ class ReconstructionDisplay(Display):
         chosen = choose(model, matrix, samples, n_samples, most)
         kept = matrix.take(chosen.rows)
         back = model._apply(kept, lambda module, x: module(x), model.module_.n_inputs)
-        seen = _seen(model, kept, random_state)
         if layout is not None:
+            seen = _seen(model, kept, random_state)
             given, *others = [
                 None if values is None else unflattened(values, layout) for values in (kept[:], back, seen)
             ]
@@ -148,7 +148,6 @@ class ReconstructionDisplay(Display):
         return cls(
             cells_of(model, take_rows(model, X, matrix, chosen.rows)),
             cells_of(model, back),
-            None if seen is None else cells_of(model, seen),
             sample_names=chosen.names,
             errors=errors_of(model, kept)[:, columns],
         ).plot(ax)

@@ -69,7 +69,7 @@ def of_weights(model: Any, shape: dict[str, Any]) -> Figure:
 def of_reconstructions(
     model: Any, X: Any, which: str, shape: dict[str, Any], numbers: npt.NDArray[np.intp]
 ) -> Figure:
-    """The rows that are reconstructed best, or worst; ``numbers``: what the rows of ``X`` are called."""
+    """The rows that are reconstructed best, worst or both; ``numbers``: what rows of ``X`` are called."""
     display = ReconstructionDisplay.from_estimator(model, X, samples=which, **shape)
     if display.kind_ == "images":  # as many as are seen well
         display = ReconstructionDisplay.from_estimator(
@@ -82,8 +82,10 @@ def of_reconstructions(
     roles = ", ".join(display.roles_)
     rows = ", ".join(re.sub(r"\D", "", name) for name in display.sample_names)
     alt = f"Rows {rows} as {display.kind_}, each as {roles}."
-    with_gaps = " Cells that are missing do not count." if _has_gaps(model) else ""
-    return _figure(display, alt, f"The rows that are reconstructed {which}.{with_gaps}")
+    told = f"Of the rows that were looked at, those reconstructed {which.replace('both', 'best and worst')}."
+    if _has_gaps(model):
+        told += " Cells that are missing do not count, and the best are of the fullest rows."
+    return _figure(display, alt, told)
 
 
 def of_codes(model: Any, X: Any, y: Any, name: str | None) -> Figure:

@@ -10,6 +10,8 @@ from html import escape
 from importlib.util import find_spec
 from typing import Any
 
+from sklearn.base import clone
+
 import stackae
 from stackae.exceptions import ParameterError
 from stackae.report.contents import Contents
@@ -167,11 +169,17 @@ def report_on(
 
 def _in_python(model: Any) -> list[tuple[str, str]]:
     """How a model is made again, and loaded, in Python."""
-    made = model.__repr__(N_CHAR_MAX=10_000)
+    own = {"cache_folder": None, "verbose": 0}
+    known = {name: value for name, value in own.items() if name in model.get_params()}
+    bare = clone(model).set_params(**known)
+    made = re.sub(r"\bnan\b", "np.nan", bare.__repr__(N_CHAR_MAX=10_000))
     names = ", ".join(sorted(set(re.findall(r"\b([A-Z]\w+)\(", made)) & {*dir(stackae)}))
     fit = "fit(X, y)" if hasattr(model, "predict") and hasattr(model, "finetune") else "fit(X)"
-    made = f"from stackae import {names}\n\nmodel = {made}.{fit}"
-    loaded = 'import stackae\n\nmodel = stackae.load("model.safetensors")\ncodes = model.transform(X)'
+    imports = "import numpy as np\n" if "np.nan" in made else ""
+    rows = "# X: the rows, a frame or an array, without labels"
+    made = f"{imports}from stackae import {names}\n\n{rows}\nmodel = {made}.{fit}"
+    saved = 'model = stackae.load("model.safetensors")  # which model.save, or a run, has written'
+    loaded = f"import stackae\n\n{saved}\ncodes = model.transform(X)"
     return [("Fit it again in Python:", made), ("Use the model that was saved:", loaded)]
 
 

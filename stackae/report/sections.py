@@ -148,12 +148,13 @@ def reconstructions(subject: Subject) -> Section | None:
     def draw(which: str) -> Figure:
         return figures.of_reconstructions(subject.model, subject.X, which, shape, subject.numbers)
 
-    drawn = [
-        figure
-        for which in ("best", "worst")
-        for figure in _drawn(subject, f"Rows reconstructed {which}", partial(draw, which))
-    ]
+    drawn: list[Figure] = []
+    of_cells = subject.layout is None  # in one figure, so that errors have one scale
+    for which in ("both",) if of_cells else ("best", "worst"):
+        drawn += _drawn(subject, f"The rows that are reconstructed {which}", partial(draw, which))
     sentence = f"R² of the reconstruction is {subject.r2:.3f} over the rows that were looked at."
+    if of_cells:
+        sentence += " The longest bar is the largest error of a cell in these rows."
     return Section("reconstructions", "Best and worst reconstructions", (sentence,), figures=tuple(drawn))
 
 
@@ -183,7 +184,10 @@ def loadings(subject: Subject) -> Section | None:
         return None
     lines = []
     for code in range(min(len(found.code_names), _MOST_CODES)):
-        strongest = [f"{column} ({value:.3g})" for column, value in found.strongest(code, _STRONGEST)]
+        strongest = [
+            f"{column} ({'±' if column in found.undirected else ''}{value:.3g})"
+            for column, value in found.strongest(code, _STRONGEST)
+        ]
         lines.append([str(code), *strongest, *[""] * (_STRONGEST - len(strongest))])
     head = ("code", "strongest column", "second", "third")
     n_codes = len(found.code_names)
@@ -195,7 +199,9 @@ def loadings(subject: Subject) -> Section | None:
         lambda: figures.of_loadings(found.values, list(map(str, range(n_codes))), found.column_names),
     )
     are_numbered = not hasattr(subject.model, "feature_names_in_") and subject.model._table is None
-    sentences = ("x0, x1 and so on are the columns in their order.",) if are_numbered else ()
+    sentences: tuple[str, ...] = ("x0, x1 and so on are the columns in their order.",) if are_numbered else ()
+    if found.undirected:
+        sentences += ("±: categories and dates, which have no direction, only a strength.",)
     return Section("loadings", "Which columns make which code", sentences, (), (table,), drawn)
 
 
@@ -236,7 +242,7 @@ def _table_of(told: Sequence[Any]) -> Table:
         [str(name), dtype, kind, str(n_encoded or "–"), str(n_missing or "–"), note]
         for name, dtype, kind, n_encoded, n_missing, note in told[:_MOST_COLUMNS]
     ]
-    head = ("column", "type", "taken as", "numbers", "missing", "note")
+    head = ("column", "type", "taken as", "encoded", "missing", "note")
     return Table.of(_first(len(told), "What each column became"), head, lines)
 
 

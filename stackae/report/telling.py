@@ -74,7 +74,12 @@ def _headline(subject: Subject, made_from: str | None) -> str:
         return f"{sentence}."
     beside = "" if subject.pca_r2 is None else f"; PCA of as many components, {100 * subject.pca_r2:.1f} %"
     of = f" of {made_from}" if made_from else ""
-    return f"{sentence}. It reconstructs {100 * subject.r2:.1f} % of the variance{of}{beside}."
+    more, n_inputs = "", model.module_.n_inputs
+    if n_codes >= n_inputs:
+        more = (
+            f" {n_codes:,} codes for {n_inputs:,} numbers a row compress nothing: PCA would keep all of it."
+        )
+    return f"{sentence}. It reconstructs {100 * subject.r2:.1f} % of the variance{of}{beside}.{more}"
 
 
 def _facts(subject: Subject) -> tuple[tuple[str, str], ...]:

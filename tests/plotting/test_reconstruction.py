@@ -120,13 +120,13 @@ def test_rows_of_a_table_are_told_in_the_users_words_the_worst_columns_first(fit
     assert display.axes_[0].get_title(loc="left") == "row 3"
     for k, row in enumerate((3, 7)):
         head, *lines = texts(display.axes_[k])
-        assert head == ["column", "original", "seen", "model", "error"]
+        assert head == ["column", "original", "model", "error"]
         cells = {line[0]: line for line in lines}
         assert cells["city"][1] == table["city"][row]
-        assert cells["city"][3] == back["city"].iloc[k]
+        assert cells["city"][2] == back["city"].iloc[k]
         assert cells["smokes"][1] == ("yes" if table["smokes"][row] else "no")
         assert cells["weight (kg)"][1] == ("–" if row == 3 else f"{table['weight (kg)'][row]:.4g}")
-        assert cells["weight (kg)"][3] == f"{back['weight (kg)'].iloc[k]:.4g}"
+        assert cells["weight (kg)"][2] == f"{back['weight (kg)'].iloc[k]:.4g}"
         assert "passport" not in cells  # it is no column of the reconstruction
         names = [shortened(name, 18) for name in table.columns[:4]]
         by_error = dict(zip(names, np.nan_to_num(errors[k][:4]), strict=True))
@@ -197,3 +197,11 @@ def test_models_that_do_not_reconstruct_are_refused(fitted):
         ReconstructionDisplay.from_estimator(model, fitted.X)
     with pytest.raises(ParameterError, match="got an array of 2 axes"):
         ReconstructionDisplay(fitted.X, fitted.X)
+
+
+def test_the_best_rows_are_of_those_without_gaps_where_there_are_any(fitted):
+    table = fitted.table.copy()
+    table.loc[:, "weight (kg)"] = table["weight (kg)"].fillna(70.0)
+    table.loc[5, ["city", "weight (kg)"]] = None  # little is left to be wrong
+    display = ReconstructionDisplay.from_estimator(fitted.on_table, table, samples="best")
+    assert "5, best" not in display.sample_names

@@ -214,6 +214,7 @@ def _run(
             return
         leave(folder, model, partial(write_report, folder, model, data) if report else None)
     _say_what_is_left_out(options["data"], model)
+    _say_what_compresses_nothing(model)
     seconds = sum(record["seconds"] for record in model.history_)
     what = f"{_widths(model)} fitted on {len(data.X):,} rows in {model.n_iter_} epochs, {seconds:.1f} s"
     say_written(out / MODEL, what)
@@ -254,6 +255,15 @@ def _say_what_is_left_out(data: str, model: StackedAutoencoder) -> None:
     if left_out:
         more = f" and {len(left_out) - 5:,} more" if len(left_out) > 5 else ""
         note(f"{data}: left out {', '.join(left_out[:5])}{more}; --column NAME=KIND says otherwise")
+
+
+def _say_what_compresses_nothing(model: StackedAutoencoder) -> None:
+    n_inputs, n_codes = model.module_.n_inputs, model.module_.widths[-1]
+    if n_codes > n_inputs:
+        note(
+            f"{n_codes:,} codes for {n_inputs:,} numbers a row compress nothing; the last --layer says how many"
+            f" there are, as in --layer 256 --layer {max(1, n_inputs // 2)}"
+        )
 
 
 def _widths(model: StackedAutoencoder) -> str:

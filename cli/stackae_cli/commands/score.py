@@ -111,7 +111,8 @@ def _worst(application: Application, errors: Any, explained: Any, top: int) -> l
     ids, names = application.data.ids, application.feature_names
     lines = [f"{'row' if ids is None else application.source.id:<20}squared error, and the share of columns"]
     for row in np.argsort(-errors, kind="stable")[:top]:
-        shares = explained[row] / (explained[row].sum() or 1)
+        own = np.nan_to_num(explained[row])  # a missing cell has no error
+        shares = own / (own.sum() or 1)
         most = [f"{names[k]} {shares[k]:.0%}" for k in np.argsort(-shares, kind="stable")[:3]]
         lines.append(f"{row if ids is None else ids[row]!s:<20}{errors[row]:.5g}: {', '.join(most)}")
     return lines

@@ -32,7 +32,7 @@ def test_a_run_leaves_report_and_card_and_counts_them_in_its_manifest(stackae, c
     html = (run / "report.html").read_text(encoding="utf-8")
     assert "StackedAutoencoder on table.csv" in html
     assert "Labels (kind): 2 classes, ant" in html
-    assert "stackae pretrain table.csv --config config.toml --out again" in html
+    assert f"stackae pretrain --config {run.name}/config.toml --out {run.name}-again" in html
     assert ">a</th>" in html
     assert "report.html" not in done.err + done.out
     (run / "report.html").write_text("something else")
@@ -52,7 +52,7 @@ def test_a_fine_tuned_run_leaves_its_report(stackae, run_of_csv, tmp_path):
     card = (out / "README.md").read_text(encoding="utf-8")
     assert "pipeline_tag: tabular-classification" in card
     assert "A first fit had accuracy" in card
-    assert "stackae finetune run table.csv --config config.toml --out again" in card
+    assert f"stackae finetune --config {out.name}/config.toml --out {out.name}-again" in card
     assert (out / "report.html").is_file()
 
 

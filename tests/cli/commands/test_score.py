@@ -121,3 +121,12 @@ def test_standard_output_takes_one_table(stackae, finished_run):
     refused = stackae("score", finished_run, "digits:test", "--out", "-", "--explain", "-")
     assert (refused.code, refused.out) == (2, "")
     assert "--out and --explain cannot both be standard output" in refused.err
+
+
+def test_a_missing_cell_has_no_share_of_an_error(stackae, tmp_path):
+    lines = [f"{k % 7}.5,{'' if k % 5 else k % 3},{'Rome' if k % 2 else 'Oslo'}" for k in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,city", *lines]) + "\n")
+    assert stackae("pretrain", tmp_path / "t.csv", "--out", tmp_path / "run", *SMALL).code == 0
+    done = stackae("score", tmp_path / "run", tmp_path / "t.csv", "--top", 40)
+    assert "nan" not in done.out
+    assert len(re.findall(r": (?:a|b|city) \d+%", done.out)) == 40
