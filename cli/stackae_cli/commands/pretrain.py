@@ -261,7 +261,7 @@ def _say_what_compresses_nothing(model: StackedAutoencoder) -> None:
     n_inputs, n_codes = model.module_.n_inputs, model.module_.widths[-1]
     if n_codes > n_inputs:
         note(
-            f"{n_codes:,} codes for {n_inputs:,} numbers a row compress nothing; the last --layer says how many"
+            f"{n_codes:,} codes of {n_inputs:,} numbers compress nothing; the last --layer says how many"
             f" there are, as in --layer 256 --layer {max(1, n_inputs // 2)}"
         )
 
