@@ -77,7 +77,8 @@ def command(*args: object) -> list[str]:
 def _without_report(args: Sequence[object]) -> list[str]:
     """Arguments of a command, with which a run leaves no report, unless --report is among them."""
     words = [str(arg) for arg in args]
-    return [*words[:1], *(["--no-report"] if words[:1] in (["pretrain"], ["finetune"]) else []), *words[1:]]
+    leaves_one = len(words) > 1 and words[0] in ("pretrain", "finetune")
+    return [*words[:1], *(["--no-report"] if leaves_one else []), *words[1:]]
 
 
 def two_halves() -> tuple[np.ndarray, np.ndarray]:
