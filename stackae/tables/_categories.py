@@ -129,5 +129,7 @@ def counted(cells: Cells) -> tuple[tuple[Level, ...], np.ndarray]:
     """The values that occur, and how often."""
     cells = as_levels(cells)
     counts = np.bincount(cells.values[~cells.gaps], minlength=len(cells.levels))
+    if counts.all():
+        return cells.levels, counts
     occurring = np.flatnonzero(counts)
     return tuple(cells.levels[place] for place in occurring), counts[occurring]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import accumulate, count, pairwise
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from joblib import cpu_count
 
 from stackae.serialization.table_info import ColumnInfo, TableInfo
 from stackae.tables._building import build
@@ -84,9 +86,15 @@ class FittedTable:
         for own, column in zip(cells, self.columns, strict=True):
             writers.append(column.encode(own))
         size = max(1, _BLOCK // self.n_encoded)
-        for rows in (slice(first, first + size) for first in range(0, n_samples, size)):
+
+        def fill(first: int) -> None:
+            rows = slice(first, first + size)
             for write, (start, stop) in zip(writers, self.ranges, strict=True):
                 write(rows, out[rows, start:stop])
+
+        with ThreadPoolExecutor(max_workers=cpu_count()) as threads:  # numpy lets others run
+            for _ in threads.map(fill, range(0, n_samples, size)):
+                pass
         return out
 
     def decode(self, encoded: Floats) -> list[Cells]:

@@ -127,6 +127,9 @@ def _levels_look_like(cells: Cells, *, is_categorical: bool, options: Options) -
 
 def _warn_of_strays(cells: Cells, levels: tuple[Level, ...], counts: np.ndarray) -> None:
     """Say where few texts among many numbers keep a column from being one of numbers."""
+    looked_at = levels[:: -(-len(levels) // _LOOKED_AT)]
+    if sum(is_number(str(level)) for level in looked_at) < len(looked_at) / 2:
+        return  # a column of text
     are_strays = np.array([not is_number(str(level)) for level in levels])
     n_strays = int(counts[are_strays].sum())
     if not 0 < n_strays <= _MOST_STRAYS * counts.sum():

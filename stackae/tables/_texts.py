@@ -18,7 +18,7 @@ from stackae.tables._column import Column, Options, Writer
 LENGTHS = (3, 4)
 _N_PLACES = 2**12
 #: From so many different texts at most the places' directions are learned.
-_MOST_TEXTS = 20_000
+_MOST_TEXTS = 5_000
 #: So many texts are cut at once.
 _BLOCK = 2**15
 #: Of the characters up to the last blank, and one behind it.
@@ -90,12 +90,16 @@ def pieces(texts: Sequence[str], n_places: int = _N_PLACES) -> list[sparse.csr_m
     Weinberger et al. (2009), Feature hashing for large scale multitask learning. scikit-learn's
     ``HashingVectorizer`` cuts alike (``analyzer="char_wb"``), one piece after the other, many times slower.
     """
-    lowered = [text.lower() for text in texts]
-    buffer = f" {'  '.join(lowered)} ".encode("utf-32-le", "surrogatepass")
+    whole = "  ".join(texts)
+    lowered = whole.lower()
+    if len(lowered) != len(whole) or "Σ" in whole:  # whose small letters are two, or depend on their place
+        texts = [text.lower() for text in texts]
+        lowered = "  ".join(texts)
+    buffer = f" {lowered} ".encode("utf-32-le", "surrogatepass")
     characters = np.frombuffer(buffer, np.uint32)
     is_space = _IS_SPACE[np.minimum(characters, len(_IS_SPACE) - 1)]
     characters = np.where(is_space, np.uint32(32), characters)
-    ends = np.concatenate([[0], np.cumsum(np.fromiter(map(len, lowered), np.int64, len(lowered)) + 2)])
+    ends = np.concatenate([[0], np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)) + 2)])
     hashed, within, found = characters, np.ones(len(characters), bool), []
     for length in range(2, LENGTHS[-1] + 1):
         n = max(0, len(characters) - length + 1)
@@ -124,7 +128,8 @@ def _summed(levels: Sequence[Level], directions: Floats | None) -> Any:
     found = []
     for start in range(0, len(levels), _BLOCK):
         block = levels[start : start + _BLOCK]
-        counts = pieces([text if isinstance(text, str) else key_of(text) for text in block])
+        texts: Any = block if {*map(type, block)} == {str} else [key_of(level) for level in block]
+        counts = pieces(texts)
         weights = 1 / np.sqrt(np.maximum(sum(np.diff(own.indptr) for own in counts), 1))
         if directions is None:
             found.append(sparse.diags_array(weights) @ sum(counts[1:], counts[0]))
