@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import accumulate, count, pairwise
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from joblib import cpu_count
 
+from stackae._utils.threads import side_by_side
 from stackae.serialization.table_info import ColumnInfo, TableInfo
 from stackae.tables._building import build
 from stackae.tables._cells import Cells, Name
@@ -82,9 +81,8 @@ class FittedTable:
     def encode(self, n_samples: int, cells: Iterable[Cells]) -> Floats:
         """Columns, one after the other, as an array."""
         out: Floats = np.zeros((n_samples, self.n_encoded), np.dtype(self.precision))
-        writers = []
-        for own, column in zip(cells, self.columns, strict=True):
-            writers.append(column.encode(own))
+        pairs = list(zip(cells, self.columns, strict=True))
+        writers = side_by_side(lambda pair: pair[1].encode(pair[0]), pairs)
         size = max(1, _BLOCK // self.n_encoded)
 
         def fill(first: int) -> None:
@@ -92,9 +90,7 @@ class FittedTable:
             for write, (start, stop) in zip(writers, self.ranges, strict=True):
                 write(rows, out[rows, start:stop])
 
-        with ThreadPoolExecutor(max_workers=cpu_count()) as threads:  # numpy lets others run
-            for _ in threads.map(fill, range(0, n_samples, size)):
-                pass
+        side_by_side(fill, range(0, n_samples, size))
         return out
 
     def decode(self, encoded: Floats) -> list[Cells]:

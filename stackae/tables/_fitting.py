@@ -7,6 +7,7 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
+from stackae._utils.threads import side_by_side
 from stackae.exceptions import DataError, ParameterError
 from stackae.serialization.table_info import ColumnInfo, TableInfo
 from stackae.tables._cells import Cells, Name, missing
@@ -47,16 +48,19 @@ def fit_table(
         size = f"{len(table)} rows and {len(names)} columns"
         raise DataError(f"the table has {size}; give at least one of each")
     dtypes = [dtype_of(series) for _, series in columns_of(table)]
-    columns, told = [], []
-    for (name, series), dtype in zip(columns_of(table), dtypes, strict=True):
-        kind = kinds.get(name)
+
+    def fitted(named: tuple[Name, nw.Series[Any]]) -> tuple[Column, Cells, ColumnInfo]:
+        (name, series), kind = named, kinds.get(named[0])
         cells = missing(name, len(series)) if kind == "drop" else read(name, series)  # whatever is in it
         column, note = _fit_column(series, cells, kind, options)
         n_missing = int(series.null_count() if kind == "drop" else cells.gaps.sum())
-        columns.append(column)
-        if read_cells is not None:
-            read_cells.append(cells if column.n_encoded else missing(name, len(series)))
-        told.append(ColumnInfo(name, dtype["native"], column.kind, column.n_encoded, n_missing, note))
+        told = ColumnInfo(name, dtype_of(series)["native"], column.kind, column.n_encoded, n_missing, note)
+        return column, cells if column.n_encoded else missing(name, len(series)), told
+
+    found = side_by_side(fitted, columns_of(table))
+    columns, told = [column for column, _, _ in found], [info for _, _, info in found]
+    if read_cells is not None:
+        read_cells += [cells for _, cells, _ in found]
     if not any(column.n_encoded for column in columns):
         why = "; ".join(f"{info.name!r} is {info.note}" for info in told[:5])
         raise DataError(f"no column is left to encode: {why}; say with columns= what they are")
