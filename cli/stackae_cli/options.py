@@ -55,16 +55,14 @@ class ColumnKind(click.ParamType):  # type: ignore[type-arg]
     """``NAME=KIND``: what a column of a table is."""
 
     name = "column"
+    kinds = ("number", "binary", "category", "date", "text", "drop")
 
     def convert(self, value: Any, param: Any, ctx: Any) -> str:
         """The same, or a refusal."""
         name, _, kind = value.rpartition("=")
-        if not name or kind not in _COLUMN_KINDS:
-            self.fail(f"{value!r} is not NAME=KIND; kinds are {', '.join(_COLUMN_KINDS)}", param, ctx)
+        if not name or kind not in self.kinds:
+            self.fail(f"{value!r} is not NAME=KIND; kinds are {', '.join(self.kinds)}", param, ctx)
         return str(value)
-
-
-_COLUMN_KINDS = ("number", "binary", "category", "date", "text", "drop")
 
 
 def columns_option(function: F) -> F:
@@ -75,7 +73,7 @@ def columns_option(function: F) -> F:
         multiple=True,
         type=ColumnKind(),
         metavar="NAME=KIND",
-        help=f"What a column is: {', '.join(_COLUMN_KINDS)} (repeatable) [default: as it looks].",
+        help=f"What a column is: {', '.join(ColumnKind.kinds)} (repeatable) [default: as it looks].",
     )(function)
 
 

@@ -13,6 +13,9 @@ Result = TypeVar("Result")
 
 
 def side_by_side(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """The results in the order of the items; the first error, in that order, is raised."""
+    """The results in the order of the items; the first error, in that order, is raised.
+
+    For work that warns of nothing: warnings would come in any order.
+    """
     with ThreadPoolExecutor(max_workers=cpu_count()) as threads:
         return list(threads.map(work, items))

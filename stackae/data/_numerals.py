@@ -6,6 +6,8 @@ import numpy as np
 
 #: So many numbers do not rise by chance in the first row alone.
 _MANY_COLUMNS = 5
+#: The words that cells have for truth values.
+TRUTH = {"true": True, "yes": True, "false": False, "no": False}
 
 
 def is_number(cell: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from stackae.data._arrays import part_of
 from stackae.data._arrow import TypedSource
 from stackae.data._dialect import Dialect
+from stackae.data._endings import ARROW, EXCEL, JSON, PARQUET, TEXT
 from stackae.data._records import JsonLines, Sheet
 from stackae.data._scan import Scan
 from stackae.data._sniff import Asked
@@ -16,12 +17,6 @@ from stackae.data._table import StrPath, refusal, refuse_irregular
 from stackae.data._text import TextSource
 from stackae.exceptions import ParameterError
 
-_PACKED = r"(\.(gz|zst|bz2))?"
-_TEXT = rf"\.(csv|tsv|tab|psv|txt|data|dat){_PACKED}"
-_JSON = rf"\.(jsonl|ndjson){_PACKED}"
-_EXCEL = r"\.(xlsx|xlsm|xlsb|xls|ods)"
-_TYPED = r"\.(parquet|arrow|feather|ipc)"
-TABLES = "|".join((_TEXT, _JSON, _EXCEL, _TYPED))
 _SHOWN = (
     ".csv, .tsv, .tab, .psv, .txt, .data, .dat, .jsonl, .ndjson (these also .gz, .zst, .bz2),"
     " .xlsx, .xlsm, .xlsb, .xls, .ods, .arrow, .feather, .ipc, .parquet"
@@ -33,15 +28,15 @@ def open_source(path: StrPath, asked: Asked, block: int) -> TextSource | JsonLin
     path, title = part_of(path)
     refuse_irregular(path)
     name = os.path.basename(os.fspath(path)).lower()
-    if re.search(_TEXT + r"\Z", name):
+    if re.search(TEXT + r"\Z", name):
         return TextSource.open(path, asked, block)
-    if re.search(_EXCEL + r"\Z", name):
+    if re.search(EXCEL + r"\Z", name):
         _refuse_options(asked, "Excel", "delimiter", "encoding")
         return Sheet.open(path, title, asked)
-    if re.search(_JSON + r"\Z", name):
+    if re.search(JSON + r"\Z", name):
         _refuse_options(asked, "JSON lines", "delimiter", "encoding", "header")
         return JsonLines.open(path, block)
-    if re.search(_TYPED + r"\Z", name):
+    if re.search(f"({PARQUET}|{ARROW})\\Z", name):
         kind = "Parquet" if name.endswith("parquet") else "Arrow"
         _refuse_options(asked, kind, "delimiter", "encoding", "header", "decimal", "na")
         return TypedSource(path, kind)

@@ -14,6 +14,7 @@ import numpy as np
 
 from stackae._utils.memory import MemoryBudget, parse_memory
 from stackae.data._arrays import part_of
+from stackae.data._endings import TEXT
 from stackae.data._images import images_in, read_images
 from stackae.data._large import may_exceed
 from stackae.data._table import StrPath, Table, TableSpec, find_columns, refusal
@@ -24,7 +25,6 @@ from stackae.exceptions import DataFileError, ParameterError
 
 __all__ = ["DATA_SETS", "load_data"]
 
-_TEXT = r"\.(csv|tsv|tab|psv|txt|data|dat)(\.(gz|zst|bz2))?\Z"
 _HOME = "STACKAE_DATA_HOME"
 _TRAIN_ROWS = 60_000  # OpenML's copies of MNIST and Fashion-MNIST hold these first, then the test rows
 
@@ -224,7 +224,7 @@ def _data_set(table: Table, labels: str | None, spec: TableSpec, source: str, na
     """A table with its labels, which may be in a file of their own."""
     y = table.y
     if labels is not None:
-        y = read_labels(labels, header=spec.header if re.search(_TEXT, labels.lower()) else None)
+        y = read_labels(labels, header=spec.header if re.search(TEXT + r"\Z", labels.lower()) else None)
         _check_lengths(labels, y, source, table.X)
     return DataSet(table.X, y, table.feature_names, name, table.ids, table.ignored)
 

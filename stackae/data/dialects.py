@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stackae.data._arrays import part_of
 from stackae.data._dialect import Dialect
+from stackae.data._endings import ARROW, EXCEL, JSON, PARQUET, TEXT
 from stackae.data._table import StrPath
 
 if TYPE_CHECKING:
@@ -242,7 +243,5 @@ def _asked(na: Sequence[str] = (), **asking: Any) -> Asked:
 
 def holds_cells(path: StrPath) -> bool:
     """Whether a file, by its name, is a table of cells, and no array."""
-    from stackae.data._opening import TABLES
-
     name = os.path.basename(os.fspath(part_of(path)[0])).lower()
-    return re.search(rf"({TABLES})\Z", name) is not None
+    return re.search(rf"({TEXT}|{JSON}|{EXCEL}|{PARQUET}|{ARROW})\Z", name) is not None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stackae.data._numerals import TRUTH
 from stackae.data._table import StrPath
 from stackae.data.dialects import holds_cells, read_as
 from stackae.data.writers import as_texts
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["with_gaps_filled"]
-
-_TRUE, _FALSE = ("true", "yes"), ("false", "no")
 
 
 def with_gaps_filled(
@@ -54,7 +53,7 @@ def with_gaps_filled(
     for name, own in zip(names, columns, strict=True):
         place = table.column_names.index(name)
         gaps = typed.column(place).is_null(nan_is_null=True)
-        table = table.set_column(place, table.schema.field(place), _filled(table.column(place), gaps, own))
+        table = table.set_column(place, name, _filled(table.column(place), gaps, own))
     return table
 
 
@@ -70,6 +69,9 @@ def _filled(column: Any, gaps: Any, own: Any) -> Any:
             gaps, pa.array(_written(own, column.filter(compute.invert(gaps))), column.type), column
         )
     cells = pa.chunked_array([pa.array(own)]) if isinstance(own, np.ndarray) else own
+    if types.is_dictionary(column.type):  # which if_else does not take
+        kind = column.type.value_type
+        return compute.if_else(gaps, cells.cast(kind), column.cast(kind)).dictionary_encode()
     return compute.if_else(gaps, cells.cast(column.type, safe=False), column)
 
 
@@ -79,11 +81,12 @@ def _written(own: Any, column: Any) -> list[str]:
 
     known = column.drop_null().unique().to_pylist()
     if not isinstance(own, np.ndarray) and types.is_boolean(own.type):
-        words = {word.lower() in _TRUE: word for word in known if word.lower() in _TRUE + _FALSE}
+        words = {TRUTH[word.lower()]: word for word in known if word.lower() in TRUTH}
         return [words.get(cell, str(cell).lower()) for cell in own.to_pylist()]
-    is_float = isinstance(own, np.ndarray) or types.is_floating(own.type)
-    decimals = [re.fullmatch(r"[^.eE]*(?:\.(\d*))?", word) for word in known] if is_float else [None]
-    if any(match is None for match in decimals):
+    if not (isinstance(own, np.ndarray) or types.is_floating(own.type)):
+        return as_texts(own)
+    decimals = [re.fullmatch(r"[^.eE]*(?:\.(\d*))?", word) for word in known]
+    if None in decimals:  # such as 1e-5
         return as_texts(own)
     most = max((len(match[1] or "") for match in decimals if match), default=0)
     return [f"{cell:.{most}f}" for cell in np.asarray(own, np.float64)]

@@ -14,6 +14,7 @@ import numpy as np
 
 from stackae._utils.memory import MemoryBudget
 from stackae.data._arrays import part_of
+from stackae.data._endings import ARROW, EXCEL, JSON, PARQUET, TEXT
 from stackae.data._h5ad import read_h5ad
 from stackae.data._hdf5 import read_hdf5
 from stackae.data._idx import read_idx, read_idx_labels
@@ -47,29 +48,26 @@ def _in_blocks(read: Callable[[StrPath, TableSpec], Table]) -> Callable[..., Tab
     return within
 
 
-_PACKED = r"(\.(gz|zst|bz2))?"
 FORMATS = (
     Format(".npy", r"\.npy", read_npy, read_npy_labels),
     Format(".npz", r"\.npz", read_npz, read_npz_labels),
     Format(
         ".csv, .tsv, .tab, .psv, .txt, .data, .dat (also .gz, .zst, .bz2)",
-        r"\.(csv|tsv|tab|psv|txt|data|dat)" + _PACKED,
+        TEXT,
         read_typed,
         read_typed_labels,
         _in_blocks(read_typed),
     ),
-    Format(".parquet", r"\.parquet", read_parquet, read_typed_labels, _in_blocks(read_parquet)),
+    Format(".parquet", PARQUET, read_parquet, read_typed_labels, _in_blocks(read_parquet)),
     Format(
         ".jsonl, .ndjson",
-        r"\.(jsonl|ndjson)" + _PACKED,
+        JSON,
         read_typed,
         read_typed_labels,
         _in_blocks(read_typed),
     ),
-    Format(".xlsx, .xls, .ods", r"\.(xlsx|xlsm|xlsb|xls|ods)", read_typed, read_typed_labels),
-    Format(
-        ".arrow, .feather", r"\.(arrow|feather|ipc)", read_typed, read_typed_labels, _in_blocks(read_typed)
-    ),
+    Format(".xlsx, .xls, .ods", EXCEL, read_typed, read_typed_labels),
+    Format(".arrow, .feather", ARROW, read_typed, read_typed_labels, _in_blocks(read_typed)),
     Format(".mat", r"\.mat", read_mat, None, read_mat),
     Format(".h5ad", r"\.h5ad", read_h5ad, None, read_h5ad),
     Format(".h5, .hdf5", r"\.(h5|hdf5)", read_hdf5, None, read_hdf5),

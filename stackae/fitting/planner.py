@@ -57,10 +57,9 @@ def make_plan(
         A column without any value, or values that a started layer's loss, or a category, cannot take.
     """
     why_no_shortcut = None
-    parameters = replace(parameters, missing=parameters.missing or summary.has_gaps)
     if not one_pass:
         recipe, why_no_shortcut = _recipe(parameters, summary)
-    if summary.of_table is not None and recipe != "shortcut":  # later tables may have gaps
+    if summary.of_table is not None:  # it has gaps, or a later one may
         parameters = replace(parameters, missing=True)
     given = [_layer(parameters, k, recipe) for k in range(len(parameters.layers))]
     given[0] = replace(given[0], parts=_on_table(given[0].parts, summary, missing=parameters.missing))

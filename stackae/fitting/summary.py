@@ -40,8 +40,6 @@ class Summary:
     #: and none where it was numbers.
     of_table: tuple[int, ...] | None = None
     groups: tuple[tuple[int, int], ...] = ()
-    #: Whether cells of a table are missing.
-    has_gaps: bool = False
     is_sparse: bool = False
     is_weighted: bool = False
 
@@ -51,8 +49,7 @@ def summarise(X: Matrix, weights: Floats | None = None, parameters: StackParamet
     low, high = column_range(X)
     summary = replace(counted(X, weights), low=low, high=high)
     if X.table is not None:
-        gaps = any(np.isnan(block).any() for block in X.blocks(dtype=None))
-        summary = replace(summary, of_table=X.table.binary_, groups=X.table.groups_, has_gaps=gaps)
+        summary = replace(summary, of_table=X.table.binary_, groups=X.table.groups_)
     in_unit_interval = bool(low.min() >= 0 and high.max() <= 1)
     if parameters is not None and parameters.asks_for_binary(in_unit_interval=in_unit_interval):
         binary = binary_columns(X, low, high)

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stackae.data._numerals import is_number
+from stackae.data._numerals import TRUTH, is_number
 from stackae.exceptions import DataError, DataTypeError, StackaeWarning
 
 #: Plain values, which JSON holds too.
@@ -27,8 +27,6 @@ GAP, UNKNOWN = -1, -2
 #: written as ISO has it.
 ISO_UNITS: dict[int, Literal["D", "m", "s", "ms", "us"]] = {10: "D", 16: "m", 19: "s", 23: "ms", 26: "us"}
 _ISO = re.compile(r"(\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.(\d{3}|\d{6}))?)?)?)(Z|[+-]\d\d:?\d\d)?")
-#: The words for truth values that files of text have.
-_TRUTH = {"true": "1", "yes": "1", "false": "0", "no": "0"}
 _NOUNS = {"numbers": "numbers", "instants": "dates", "times": "times of day", "durations": "durations"}
 
 
@@ -97,7 +95,8 @@ def key_of(level: Level) -> str:
 def truth_of(level: Level) -> str:
     """What a truth value is compared by, however it is written; other values as :func:`key_of` has them."""
     key = key_of(level)
-    return _TRUTH.get(key.lower(), key)
+    truth = TRUTH.get(key.lower())
+    return key if truth is None else str(int(truth))
 
 
 def as_levels(cells: Cells) -> Cells:

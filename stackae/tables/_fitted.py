@@ -81,8 +81,7 @@ class FittedTable:
     def encode(self, n_samples: int, cells: Iterable[Cells]) -> Floats:
         """Columns, one after the other, as an array."""
         out: Floats = np.zeros((n_samples, self.n_encoded), np.dtype(self.precision))
-        pairs = list(zip(cells, self.columns, strict=True))
-        writers = side_by_side(lambda pair: pair[1].encode(pair[0]), pairs)
+        writers = [column.encode(own) for own, column in zip(cells, self.columns, strict=True)]
         size = max(1, _BLOCK // self.n_encoded)
 
         def fill(first: int) -> None:

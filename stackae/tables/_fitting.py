@@ -7,7 +7,6 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from stackae._utils.threads import side_by_side
 from stackae.exceptions import DataError, ParameterError
 from stackae.serialization.table_info import ColumnInfo, TableInfo
 from stackae.tables._cells import Cells, Name, missing
@@ -57,7 +56,7 @@ def fit_table(
         told = ColumnInfo(name, dtype_of(series)["native"], column.kind, column.n_encoded, n_missing, note)
         return column, cells if column.n_encoded else missing(name, len(series)), told
 
-    found = side_by_side(fitted, columns_of(table))
+    found = [fitted(named) for named in columns_of(table)]
     columns, told = [column for column, _, _ in found], [info for _, _, info in found]
     if read_cells is not None:
         read_cells += [cells for _, cells, _ in found]

@@ -14,6 +14,8 @@ from helpers import SMALL
 
 import stackae as library
 from stackae.data.filling import with_gaps_filled
+from stackae.tables._kinds import KINDS
+from stackae_cli.options import ColumnKind
 
 
 def words(n_samples: int = 60) -> pd.DataFrame:
@@ -297,3 +299,21 @@ def test_a_table_larger_than_memory_goes_through_the_commands(stackae, tmp_path)
     done = stackae("reconstruct", tmp_path / "run", tmp_path / "t.csv", "--out", tmp_path / "back.parquet")
     assert done.code == 0, done.err
     assert pq.read_table(tmp_path / "back.parquet").num_rows == 400_000
+
+
+def test_every_kind_of_column_can_be_said():
+    assert set(ColumnKind.kinds) == set(KINDS) | {"drop"}
+
+
+def test_categories_of_parquet_are_filled_and_stay_categories(stackae, tmp_path):
+    table = words().astype({"place": "category"})
+    table.loc[::5, "place"] = None
+    table.to_parquet(tmp_path / "t.parquet")
+    said = ("--labels", "kind", "--out", tmp_path / "run")
+    assert stackae("pretrain", tmp_path / "t.parquet", *said, *SMALL).code == 0
+    done = stackae("impute", tmp_path / "run", tmp_path / "t.parquet", "--out", tmp_path / "full.parquet")
+    assert done.code == 0, done.err
+    full = pq.read_table(tmp_path / "full.parquet").to_pandas()
+    assert full["place"].notna().all()
+    assert (full["place"][1:5].astype(str) == table["place"][1:5].astype(str)).all()
+    assert isinstance(full["place"].dtype, pd.CategoricalDtype)

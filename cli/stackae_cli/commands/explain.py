@@ -36,8 +36,7 @@ def explain(run: str, out: Path, rows: Path | None, code: str | None, device: st
 
     What is written are the loadings, a line a code: by how much it changes as a column rises by one standard
     deviation, in the mean over the rows; of categories and dates how much it changes with them, without a
-    sign. Which columns a row is reconstructed badly in, "stackae score
-    --explain" says.
+    sign. Which columns a row is reconstructed badly in, "stackae score --explain" says.
     """
     from dataclasses import replace
 
