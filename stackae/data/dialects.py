@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Dialect", "TableStream", "TypedTable", "read_any", "stream_any"]
 
 _SMALLEST, _LARGEST = 2**14, 2**28  # bytes of text read at once, at most
-_SHARE = 128  # of the memory, for the text of one block: pyarrow reads ahead
+_SHARE = 32  # of the memory, for the text of one block: pyarrow reads ahead
 
 
 class TypedTable(NamedTuple):

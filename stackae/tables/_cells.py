@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from stackae._utils.threads import tell
 from stackae.data._numerals import TRUTH, is_number
 from stackae.exceptions import DataError, DataTypeError, StackaeWarning
 
@@ -65,8 +65,9 @@ class Cells(NamedTuple):
         """What the cells are, in a word."""
         if self.form != "levels":
             return _NOUNS.get(self.form, "gaps")
-        kinds = {type(level) for level in self.levels}
-        return "truth values" if kinds == {bool} else "text" if str in kinds else "numbers"
+        if isinstance(self.levels[0], str):  # as all are then
+            return "text"
+        return "truth values" if {*map(type, self.levels)} == {bool} else "numbers"
 
 
 class UnseenValues(StackaeWarning):
@@ -134,7 +135,7 @@ def warn_of_unknown(cells: Cells, codes: Codes) -> None:
     if unknown.any():
         levels = as_levels(cells)
         example = levels.levels[int(levels.values[np.argmax(unknown)])]
-        warnings.warn(UnseenValues(cells.name, int(unknown.sum()), example), stacklevel=6)
+        tell(UnseenValues(cells.name, int(unknown.sum()), example))
 
 
 def as_numbers(cells: Cells, form: Form = "numbers") -> Floats:

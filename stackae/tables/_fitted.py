@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, count, pairwise
 from typing import Any, Self
@@ -14,7 +14,7 @@ from stackae._utils.threads import side_by_side
 from stackae.serialization.table_info import ColumnInfo, TableInfo
 from stackae.tables._building import build
 from stackae.tables._cells import Cells, Name
-from stackae.tables._column import Column
+from stackae.tables._column import Column, Writer
 from stackae.tables._kinds import KINDS
 from stackae.tables._reading import Dtype, Library
 
@@ -22,6 +22,8 @@ Floats = npt.NDArray[np.floating]
 
 #: So many values are written column by column while they stay in a processor's cache.
 _BLOCK = 2**17
+#: Fewer cells are not worth a second thread.
+SMALL = 2**17
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,10 +80,15 @@ class FittedTable:
     def _placed(self) -> Iterator[tuple[Column, tuple[int, int]]]:
         return zip(self.columns, self.ranges, strict=True)
 
-    def encode(self, n_samples: int, cells: Iterable[Cells]) -> Floats:
-        """Columns, one after the other, as an array."""
+    def encode(self, n_samples: int, cells_of: Callable[[int], Cells]) -> Floats:
+        """Columns, which are asked for by number, as an array."""
+        is_small = n_samples * len(self.columns) < SMALL
+
+        def writer(place: int) -> Writer:
+            return self.columns[place].encode(cells_of(place))
+
+        writers = side_by_side(writer, range(len(self.columns)), is_small=is_small, stacklevel=4)
         out: Floats = np.zeros((n_samples, self.n_encoded), np.dtype(self.precision))
-        writers = [column.encode(own) for own, column in zip(cells, self.columns, strict=True)]
         size = max(1, _BLOCK // self.n_encoded)
 
         def fill(first: int) -> None:

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import narwhals.stable.v2 as nw
+from threadpoolctl import threadpool_limits
 
+from stackae._utils.threads import side_by_side
 from stackae.exceptions import DataError, ParameterError
 from stackae.serialization.table_info import ColumnInfo, TableInfo
 from stackae.tables._cells import Cells, Name, missing
 from stackae.tables._column import Column, Options
-from stackae.tables._fitted import FittedTable
+from stackae.tables._fitted import SMALL, FittedTable
 from stackae.tables._kinds import KINDS, fit_column
 from stackae.tables._numbers import DroppedColumn, NumberColumn
 from stackae.tables._reading import Dtype, columns_of, dtype_of, library_of, listed, read
@@ -56,7 +58,9 @@ def fit_table(
         told = ColumnInfo(name, dtype_of(series)["native"], column.kind, column.n_encoded, n_missing, note)
         return column, cells if column.n_encoded else missing(name, len(series)), told
 
-    found = [fitted(named) for named in columns_of(table)]
+    is_small = len(table) * len(names) < SMALL
+    with threadpool_limits(1, "blas"):  # the columns share the cores
+        found = side_by_side(fitted, list(columns_of(table)), is_small=is_small, stacklevel=4)
     columns, told = [column for column, _, _ in found], [info for _, _, info in found]
     if read_cells is not None:
         read_cells += [cells for _, cells, _ in found]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
 
+from stackae._utils.threads import tell
 from stackae.data._numerals import is_number
 from stackae.exceptions import StackaeWarning
 from stackae.tables._categories import BinaryColumn, CategoryColumn, counted
@@ -136,12 +136,12 @@ def _warn_of_strays(cells: Cells, levels: tuple[Level, ...], counts: np.ndarray)
         return
     strays = {levels[place] for place in np.flatnonzero(are_strays)}
     first = np.isin(cells.values, [k for k, level in enumerate(cells.levels) if level in strays]).argmax()
-    warnings.warn(
-        f"column {cells.name!r}: {n_strays:,} of {counts.sum():,} cells are no numbers, such as"
-        f" {cells.levels[int(cells.values[first])]!r} in row {cells.first_row + first}, so it is taken for"
-        " text; make them gaps to have numbers",
-        StackaeWarning,
-        stacklevel=6,
+    tell(
+        StackaeWarning(
+            f"column {cells.name!r}: {n_strays:,} of {counts.sum():,} cells are no numbers, such as"
+            f" {cells.levels[int(cells.values[first])]!r} in row {cells.first_row + first}, so it is taken"
+            " for text; make them gaps to have numbers"
+        )
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from numbers import Number
@@ -12,6 +11,7 @@ from typing import Any, Literal, cast, get_args
 import narwhals.stable.v2 as nw
 import numpy as np
 
+from stackae._utils.threads import tell
 from stackae.exceptions import DataError, DataTypeError, StackaeWarning
 from stackae.tables._cells import GAP, SECOND, Cells, Codes, Form, Level, Name, missing
 
@@ -21,6 +21,8 @@ Library = Literal["pandas", "polars", "pyarrow"]
 
 _MOST_NAMES = 10
 _LARGEST_EXACT = 2**53
+#: More different texts are hardly categories, and stay in the order in which they occur.
+_MOST_SORTED = 10_000
 #: What pandas calls the content of a column of objects, and what it is read as.
 _OBJECTS = {
     "string": "text",
@@ -219,34 +221,32 @@ def _truth_values(name: Name, floats: Any) -> Cells:
 
 
 def _different(series: nw.Series[Any]) -> tuple[Codes, tuple[Level, ...]]:
-    """Texts as places in the sorted list of those that differ."""
+    """Texts as places in the list of those that differ, sorted where they may be categories."""
     if series.implementation.is_pandas():
         codes, found = series.to_native().factorize()
         texts = [str(text) for text in found]
     elif series.implementation.is_pyarrow():
-        return _of_arrow(series.to_native())
+        codes, texts = _of_arrow(series.to_native())
     else:
-        texts = series.drop_nulls().unique().to_list()
+        texts = series.drop_nulls().unique(maintain_order=True).to_list()
         codes = _places(series, texts)
+    if len(texts) > _MOST_SORTED:
+        return codes.astype(np.int64), tuple(texts)
     order = np.array(sorted(range(len(texts)), key=texts.__getitem__), np.int64)
     rank = np.empty(len(texts) + 1, np.int64)
     rank[order], rank[-1] = np.arange(len(texts)), GAP
     return rank[codes], tuple(texts[place] for place in order)
 
 
-def _of_arrow(column: Any) -> tuple[Codes, tuple[Level, ...]]:
-    """The same of a column of Arrow's, which sorts texts as Python does."""
+def _of_arrow(column: Any) -> tuple[Codes, list[str]]:
+    """Texts of Arrow's as places in the list of those that differ, in the order in which they occur."""
     import pyarrow as pa
     from pyarrow import compute
 
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     whole = pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
     encoded = whole.dictionary_encode()
-    order = compute.array_sort_indices(encoded.dictionary)
-    rank = np.empty(len(order) + 1, np.int64)
-    rank[order.to_numpy()], rank[-1] = np.arange(len(order)), GAP
-    places = compute.fill_null(encoded.indices, GAP).to_numpy()
-    return rank[places], tuple(encoded.dictionary.take(order).to_pylist())
+    return compute.fill_null(encoded.indices, GAP).to_numpy(), encoded.dictionary.to_pylist()
 
 
 def _places(series: nw.Series[Any], texts: list[str]) -> Codes:
@@ -318,8 +318,9 @@ def _warn_of_rounding(name: Name, series: nw.Series[Any]) -> None:
         return
     largest = max(int(series.max()), -int(series.min()))
     if largest > _LARGEST_EXACT:
-        warnings.warn(
-            f"column {name!r}: whole numbers over 2**53 are rounded, got {largest}; give identifiers as text",
-            StackaeWarning,
-            stacklevel=4,
+        tell(
+            StackaeWarning(
+                f"column {name!r}: whole numbers over 2**53 are rounded, got {largest}; give identifiers as"
+                " text"
+            )
         )

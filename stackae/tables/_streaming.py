@@ -23,7 +23,7 @@ _FOR_LEARNING, _FOR_A_BLOCK = 16, 8
 #: Kinds are learned from so many rows even where these need more.
 _FEWEST = 1000
 #: What a value is read into, texts cut into pieces among them, takes so many times its own bytes.
-_GROWTH = 64
+_GROWTH = 16
 _MOST_NAMED = 5
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -19,8 +20,8 @@ LENGTHS = (3, 4)
 _N_PLACES = 2**12
 #: From so many different texts at most the places' directions are learned.
 _MOST_TEXTS = 5_000
-#: So many texts are cut at once.
-_BLOCK = 2**15
+#: Texts of so many characters together are cut at once.
+_BLOCK = 2**19
 #: Of the characters up to the last blank, and one behind it.
 _IS_SPACE = np.array([chr(character).isspace() for character in range(0x3002)])
 #: Makes one number of the characters of a piece, with few that are alike.
@@ -123,13 +124,22 @@ def _counted(hashed: Any, ends: Any, n_places: int) -> sparse.csr_matrix:
     return sparse.csr_matrix((signs, places, ends), (len(ends) - 1, n_places))
 
 
+def _cuts(texts: Sequence[str]) -> list[int]:
+    """Where to cut a list of texts, so that each part is a single one or has few characters."""
+    ends = np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)))
+    cuts = [0]
+    while cuts[-1] < len(texts):
+        before = ends[cuts[-1] - 1] if cuts[-1] else 0
+        cuts.append(max(cuts[-1] + 1, int(np.searchsorted(ends, before + _BLOCK, "right"))))
+    return cuts
+
+
 def _summed(levels: Sequence[Level], directions: Floats | None) -> Any:
     """Texts as counts of their pieces by the root of their number, or as what directions make of these."""
+    texts: Any = levels if isinstance(levels[0], str) else [key_of(level) for level in levels]
     found = []
-    for start in range(0, len(levels), _BLOCK):
-        block = levels[start : start + _BLOCK]
-        texts: Any = block if {*map(type, block)} == {str} else [key_of(level) for level in block]
-        counts = pieces(texts)
+    for start, stop in pairwise(_cuts(texts)):
+        counts = pieces(texts[start:stop])
         weights = 1 / np.sqrt(np.maximum(sum(np.diff(own.indptr) for own in counts), 1))
         if directions is None:
             found.append(sparse.diags_array(weights) @ sum(counts[1:], counts[0]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -165,7 +165,7 @@ class TableEncoder(TransformerMixin, Constrained):
         """The same, an array whatever ``set_output`` says."""
         cells: list[Cells] = []
         self._fit(X, cells)
-        return self._fitted.encode(len(cells[0].values), cells) if cells else self.encode(X)
+        return self._fitted.encode(len(cells[0].values), cells.__getitem__) if cells else self.encode(X)
 
     def _fit(self, X: Any, cells: list[Cells] | None = None) -> Self:
         self.check_parameters()
@@ -217,24 +217,30 @@ class TableEncoder(TransformerMixin, Constrained):
         check_is_fitted(self)
         table, fitted = as_table(X), self._fitted
         if table is not None and fitted.library:
-            return fitted.encode(len(table), self._cells(table, first_row))
+            return fitted.encode(len(table), self._reader(table, first_row))
         for name, series in () if table is None else columns_of(table):
             as_numbers(read(name, series))  # or refused by name
         array = as_array(self, X, reset=False)
         if fitted.library:
-            columns = enumerate(array.T)
-            named = (Cells(fitted.names[k], "numbers", column.astype(np.float64)) for k, column in columns)
-            return fitted.encode(len(array), named)
+
+            def column_of(place: int) -> Cells:
+                return Cells(fitted.names[place], "numbers", array[:, place].astype(np.float64))
+
+            return fitted.encode(len(array), column_of)
         return mapped(array, fitted, back=False)
 
-    def _cells(self, table: Any, first_row: int) -> Iterator[Cells]:
-        """The cells of fitted columns that are not left out, in their order."""
+    def _reader(self, table: Any, first_row: int) -> Callable[[int], Cells]:
+        """What reads a fitted column, by number; those that are left out are not looked at."""
         given = dict(columns_of(table))
         if absent := [name for name in self._fitted.names if name not in given]:
             raise DataError(f"the table has no column {listed(absent)}, which the encoder was fitted with")
-        for name, column in zip(self._fitted.names, self._fitted.columns, strict=True):
-            cells = read(name, given[name]) if column.n_encoded else missing(name, len(table))
-            yield cells._replace(first_row=first_row)
+
+        def cells_of(place: int) -> Cells:
+            name, is_kept = self._fitted.names[place], self._fitted.columns[place].n_encoded
+            cells = read(name, given[name]) if is_kept else missing(name, len(table))
+            return cells._replace(first_row=first_row)
+
+        return cells_of
 
     def inverse_transform(self, X: Any) -> Any:
         """The nearest table to an array.

@@ -379,7 +379,7 @@ def test_json_lines_are_read_with_missing_keys_as_gaps(write):
 def test_json_lines_are_streamed_within_the_memory(write):
     path = write("".join(f'{{"a": {i}}}\n' for i in range(50_000)) + '{"b": "x"}\n', "a.jsonl")
     batches = list(stream_any(path, max_memory=2**21))
-    assert len(batches) > 20
+    assert len(batches) > 5
     assert pa.Table.from_batches(batches).column("a").to_pylist() == [*range(50_000), None]
 
 

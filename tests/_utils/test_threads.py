@@ -1,0 +1,39 @@
+import time
+import warnings
+
+import pytest
+
+from stackae._utils.threads import side_by_side, tell
+
+
+def slow_first(k):
+    time.sleep(0.05 if k == 0 else 0)
+    tell(UserWarning(f"of {k}"))
+    return 10 * k
+
+
+def failing_late_first(k):
+    time.sleep(0.05 if k == 1 else 0)
+    if k:
+        raise ValueError(f"of {k}")
+
+
+@pytest.mark.parametrize("is_small", [False, True])
+def test_results_and_warnings_come_in_the_order_of_the_items(is_small):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert side_by_side(slow_first, range(4), is_small=is_small) == [0, 10, 20, 30]
+    assert [str(own.message) for own in caught] == ["of 0", "of 1", "of 2", "of 3"]
+    assert {own.filename for own in caught} == {__file__}
+
+
+@pytest.mark.parametrize("is_small", [False, True])
+def test_the_first_error_in_the_order_of_the_items_is_raised(is_small):
+    with pytest.raises(ValueError, match="of 1"):
+        side_by_side(failing_late_first, range(4), is_small=is_small)
+
+
+def test_outside_a_warning_is_given_at_once():
+    with pytest.warns(UserWarning, match="of 3") as caught:
+        slow_first(3)
+    assert caught[0].filename == __file__
