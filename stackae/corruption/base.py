@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from stackae._utils.constraints import Constrained, Interval, Numbers, Real, StrOptions
@@ -57,6 +58,21 @@ class Corruption(Constrained):
         """Whether it is applied to ``"input"`` or ``"hidden"``."""
         return self.on in (place, "both")
 
+    def in_coordinates(self, n_features: int) -> Corruption | None:
+        """What it is to samples that are given by their coordinates along orthonormal axes in their span.
+
+        Parameters
+        ----------
+        n_features : int
+            Of the samples themselves, more than there are coordinates.
+
+        Returns
+        -------
+        Corruption or None
+            None where nothing is.
+        """
+        return None
+
     def moments(self, mean: Tensor, covariance: Tensor) -> Moments:
         """The moments of corrupted rows, where the clean ones' are given, at the level of the end.
 
@@ -85,6 +101,23 @@ class CellwiseCorruption(Corruption):
     def __init__(self, level: Level = 0.25, on: str = "input") -> None:
         self.level = level
         self.on = on
+
+
+def in_coordinates(corruptions: Iterable[Corruption], n_features: int) -> tuple[Corruption, ...] | None:
+    """What corruptions are to coordinates of an input of so many columns; None where one of them is nothing.
+
+    A subclass that has another formula has to say so itself.
+    """
+    found: list[Corruption] = []
+    for corruption in corruptions:
+        own: Corruption | None = corruption
+        if corruption.damages("input"):
+            is_known = "in_coordinates" in vars(type(corruption))
+            own = corruption.in_coordinates(n_features) if is_known else None
+        if own is None:
+            return None
+        found.append(own)
+    return tuple(found)
 
 
 def at(level: Level, fraction: float) -> float:

@@ -53,6 +53,9 @@ class GaussianNoise(Corruption):
         noise = torch.empty_like(x).normal_(0.0, 1.0, generator=generator)
         return torch.add(x, noise, alpha=at(self.scale, fraction))
 
+    def in_coordinates(self, n_features: int) -> Corruption:
+        return self  # noise is as large along all axes
+
     def moments(self, mean: Tensor, covariance: Tensor) -> Moments:
         corrupted = covariance.clone()
         corrupted.diagonal().add_(at(self.scale, 1.0) ** 2)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from stackae.corruption.base import CellwiseCorruption, Moments, at, choose_cells
+from stackae._utils.constraints import Integral, Interval
+from stackae.corruption.base import CellwiseCorruption, Corruption, Level, Moments, at, choose_cells
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -47,8 +48,47 @@ class Masking(CellwiseCorruption):
     ) -> Tensor:
         return x * choose_cells(x, 1 - at(self.level, fraction), generator, columns)
 
+    def in_coordinates(self, n_features: int) -> Corruption | None:
+        return _MaskedCoordinates(self.level, n_features) if self.on == "input" else None
+
     def moments(self, mean: Tensor, covariance: Tensor) -> Moments:
         kept = 1 - at(self.level, 1.0)
         corrupted = kept**2 * covariance
         corrupted.diagonal().copy_(kept * (covariance.diagonal() + mean**2) - kept**2 * mean**2)
         return Moments(kept * mean, kept, corrupted)
+
+
+class _MaskedCoordinates(Corruption):
+    """Masking noise, as it moves the coordinates of a sample along a few orthonormal axes.
+
+    A coordinate is a sum over all cells, each hidden with probability p. So it shrinks to a share 1 - p, and
+    is about normal around that, by the central limit theorem: its variance is p·(1 - p) times the sum of the
+    squared cells, each times the square of the axis there, which for an axis that favours no cell is the
+    sample's squared length over the number of columns.
+
+    Parameters
+    ----------
+    level : float or pair of float
+        Of :class:`Masking`.
+    n_features : int
+        Columns of the samples themselves.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "level": CellwiseCorruption._parameter_constraints["level"],
+        "n_features": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(self, level: Level, n_features: int) -> None:
+        self.level = level
+        self.n_features = n_features
+
+    def __call__(
+        self, x: Tensor, generator: Generator, fraction: float = 1.0, columns: Tensor | None = None
+    ) -> Tensor:
+        import torch
+
+        hidden = at(self.level, fraction)
+        spread = x.norm(dim=1, keepdim=True).mul_((hidden * (1 - hidden) / self.n_features) ** 0.5)
+        noise = torch.empty_like(x).normal_(0.0, 1.0, generator=generator)
+        return noise.mul_(spread).add_(x, alpha=1 - hidden)

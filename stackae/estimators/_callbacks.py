@@ -16,6 +16,7 @@ from torch import Generator
 from stackae.exceptions import ParameterError
 from stackae.modules.autoencoder import DeepAutoencoder, DeepEncoder, GreedyAutoencoder
 from stackae.modules.layer import Layer
+from stackae.modules.span import widened
 from stackae.training.callbacks import Callback
 from stackae.training.phase import EpochRecord, Phase, PhaseRun
 
@@ -215,7 +216,7 @@ class FitTasks(Callback):
             module = DeepAutoencoder([self._layers[k] for k in range(1, layer + 1)])
         if self.set_fitted is None:
             return None
-        own, module = copy(self._estimator), deepcopy(module)
+        own, module = copy(self._estimator), widened(deepcopy(module))
         module.corruptions = ()
         attributes: dict[str, Any] = dict.fromkeys(
             vars(own)

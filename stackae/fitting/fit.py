@@ -17,6 +17,7 @@ from stackae.fitting.plan import Plan
 from stackae.fitting.shortcut import finetune_beside_pca
 from stackae.modules.autoencoder import DeepAutoencoder
 from stackae.modules.health import Health, health_of, n_samples_looked_at
+from stackae.modules.span import widened
 from stackae.training.callbacks import Callbacks, History
 from stackae.training.phase import EpochRecord
 from stackae.training.precision import computing
@@ -60,7 +61,7 @@ def fit_stack(
         layers, samples = pretrain(plan, X, context, weights=weights, started=started)
         module = DeepAutoencoder(layers, shortcut=None if started is None else started.shortcut)
         if plan.finetune is not None:
-            module.corruptions = plan.finetune.budget.corruptions
+            module.set_corruptions(plan.finetune.budget.corruptions)
             if plan.shortcut is not None and started is None:
                 finetune_beside_pca(module, samples, plan.finetune, context)
             else:
@@ -68,6 +69,7 @@ def fit_stack(
         n_looked_at = n_samples_looked_at(len(samples), len(history.records) - len(past))
         with computing(samples.device):
             health = health_of(module, samples.hold_out(n_looked_at)[0])
+            module = widened(module)
     finally:
         context.callback.end_fit()
     return FittedStack(module, history.records, health)

@@ -18,6 +18,7 @@ from stackae.fitting.plan import LayerPlan, Plan
 from stackae.modules.autoencoder import DeepAutoencoder, GreedyAutoencoder
 from stackae.modules.layer import Layer
 from stackae.modules.scaling import Scaling, fit_scaling
+from stackae.modules.span import Span
 from stackae.training.batches import Samples
 from stackae.training.phase import EpochRecord, Phase
 from stackae.training.precision import computing
@@ -48,6 +49,10 @@ def pretrain(
     samples = first = samples_of(
         X, scaling, context, streamed=plan.is_streamed, widths=widths, weights=weights
     )
+    if plan.in_span:
+        scaling = Span.of(scaling, samples.blocks())
+        narrow = samples.map(scaling.coordinates, len(scaling.axes))
+        samples = first = samples.followed_by(narrow, Scaling.identity(len(scaling.axes)))
     cache = None if started is not None else LayerCache.of(X, weights, context)
     layers: list[Layer] = []
     for k, own in enumerate(plan.layers):
@@ -77,7 +82,8 @@ def _fit_scaling(plan: LayerPlan, X: Matrix, weights: npt.NDArray[np.float64] | 
 def _new_layer(
     plan: LayerPlan, scaling: Scaling, X: Matrix, weights: npt.NDArray[np.float64] | None
 ) -> Layer:
-    layer = Layer(plan.parts, plan.n_inputs, scaling)
+    n_inputs = len(scaling.axes) if isinstance(scaling, Span) else plan.n_inputs
+    layer = Layer(plan.parts, n_inputs, scaling)
     if layer.fill is not None:
         layer.fill.copy_(scaling(torch.from_numpy(column_means(X, weights))))
         categories = columns_in(plan.parts.groups)  # whose cells are probabilities

@@ -30,6 +30,8 @@ class LayerPlan:
     parts: Composition
     n_inputs: int
     pretrain: PhasePlan | None
+    #: Whether it is given the samples' coordinates in their span, of which there are fewer than columns.
+    in_span: bool = False
 
     @property
     def is_solved(self) -> bool:
@@ -70,6 +72,11 @@ class Plan:
         return self.n_bytes > self.memory
 
     @property
+    def in_span(self) -> bool:
+        """Whether the stack is trained on the coordinates of the samples in their span."""
+        return self.layers[0].in_span
+
+    @property
     def phases(self) -> list[tuple[str, PhasePlan | None]]:
         """What is done, in order; None: a layer is solved, since it has a closed form."""
         tuned = [("finetune", self.finetune), ("supervised", self.supervised)]
@@ -102,9 +109,12 @@ class Plan:
             shortcut = ["shortcut from input to code and back, started as PCA"]
         elif self.why_no_shortcut:
             shortcut = [f"no shortcut: {self.why_no_shortcut}"]
+        span = [f"trained in the span of the {self.data.n_samples:,} rows"] if self.in_span else []
         rows = [_layer_row(number, layer) for number, layer in enumerate(self.layers, 1)]
         phases = [_phase_row(name, phase) for name, phase in self.phases]
-        return "\n".join([head, *_aligned([_LAYER, *rows]), *shortcut, *_aligned([_PHASE, *phases]), memory])
+        return "\n".join(
+            [head, *_aligned([_LAYER, *rows]), *shortcut, *span, *_aligned([_PHASE, *phases]), memory]
+        )
 
 
 _LAYER = ("layer", "units", "network", "activation", "loss", "scale", "corruption", "code", "penalty")

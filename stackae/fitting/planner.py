@@ -11,6 +11,7 @@ import torch
 
 from stackae._utils.groups import columns_in
 from stackae._utils.memory import machine_memory
+from stackae.corruption.base import in_coordinates
 from stackae.corruption.masking import Masking
 from stackae.exceptions import DataError, ParameterError
 from stackae.fitting.analytic import why_autograd
@@ -24,6 +25,7 @@ from stackae.losses.per_feature import PerFeature
 from stackae.losses.squared_error import SquaredError
 from stackae.modules.autoencoder import DeepAutoencoder
 from stackae.modules.layer import Composition, Layer
+from stackae.networks.dense import Dense
 from stackae.training.batches import most_held_out
 from stackae.training.parameters import PhaseName, Training
 from stackae.training.streaming import most_held_out_of_stream
@@ -33,6 +35,8 @@ from stackae.training.streaming import most_held_out_of_stream
 _TWO_VALUED = 0.6
 #: Weights, gradients, two moments, the best weights so far.
 _COPIES = 5
+#: Samples are worth being trained on in their span where there are so many times more columns.
+_SPARED = 2
 
 
 def make_plan(
@@ -76,7 +80,8 @@ def make_plan(
     _refuse_no_categories(layers[0].parts, summary)
     if started is not None:
         _refuse_outside(started[0], summary)
-    planner = _Planner(summary, context, layers, parameters.analytic)
+    is_new = started is None and not one_pass
+    planner = _Planner(summary, context, layers, parameters.analytic, may_have_span=is_new)
     plan = planner.plan(trainings, finetune, "pca" if has_shortcut else None, recipe)
     return replace(plan, why_no_shortcut=why_no_shortcut if parameters.shortcut == "auto" else None)
 
@@ -94,7 +99,10 @@ def supervised_plan(training: Training, summary: Summary, n_targets: int, contex
 
 
 class _Planner:
-    """Plans the phases of one fit of layers; ``n_more`` columns are targets."""
+    """Plans the phases of one fit of layers; ``n_more`` columns are targets.
+
+    ``may_have_span``: they start with this fit, and may be trained in the span of the samples.
+    """
 
     def __init__(
         self,
@@ -103,7 +111,9 @@ class _Planner:
         layers: Sequence[Layer],
         analytic: bool = True,
         n_more: int = 0,
+        may_have_span: bool = False,
     ) -> None:
+        self.may_have_span = may_have_span
         self.summary, self.context, self.layers, self.analytic = summary, context, layers, analytic
         widths = [layer.n_units for layer in layers]
         # The samples; with those on which a layer trains, its codes and the same codes scaled, if another
@@ -138,6 +148,8 @@ class _Planner:
         tuning = None
         if finetune is not None:
             tuning = self.phase(finetune, "finetune", self.layers, self.summary.n_features)
+        if self._has_span(tuning):
+            layers[0] = replace(layers[0], in_span=True)
         return Plan(
             self.summary,
             tuple(layers),
@@ -149,6 +161,23 @@ class _Planner:
             self.n_bytes,
             self.memory,
             sum(_weight_bytes(layer) for layer in self.layers) + (0 if shortcut is None else self._beside()),
+        )
+
+    def _has_span(self, tuning: PhasePlan | None) -> bool:
+        """Whether all that is done to the samples is known of their coordinates, of which there are few."""
+        parts, n_features = self.layers[0].parts, self.summary.n_features
+        corruptions = [] if parts.corruption is None else [parts.corruption]
+        corruptions += [] if tuning is None else tuning.budget.corruptions
+        return (
+            self.may_have_span
+            and _SPARED * self.summary.n_samples <= n_features
+            and not (self.is_streamed or self.summary.is_sparse or parts.missing or parts.groups)
+            and type(parts.network) is Dense
+            and type(parts.loss) is SquaredError
+            and parts.loss.corrupted == parts.loss.intact == 1
+            and parts.output == "identity"
+            and all(penalty.is_rotation_invariant for penalty in parts.penalties)
+            and in_coordinates(corruptions, n_features) is not None
         )
 
     def _beside(self) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Generator, Tensor, nn
 
-from stackae.corruption.base import Corruption
+from stackae.corruption.base import Corruption, in_coordinates
 from stackae.modules.layer import Layer
 from stackae.modules.shortcut import Shortcut
 
@@ -60,6 +60,13 @@ class DeepEncoder(nn.Module):
     def widths(self) -> list[int]:
         """Units of each layer's code, bottom first."""
         return [layer.n_units for layer in self]
+
+    def set_corruptions(self, corruptions: Sequence[Corruption]) -> None:
+        """Train with these or, where the first layer is given coordinates, with what they are to those."""
+        first = self[0]
+        known = in_coordinates(corruptions, first.scaling.n_columns) if first.has_coordinates else corruptions
+        assert known is not None  # the plan has seen to it
+        self.corruptions = tuple(known)
 
     def codes(self, x: Tensor) -> list[Tensor]:
         """The codes of every layer, bottom first, of samples in the user's units."""
@@ -181,7 +188,7 @@ class GreedyAutoencoder(DeepAutoencoder):
 
     def __init__(self, layer: Layer) -> None:
         super().__init__([layer])
-        self.corruptions = () if layer.parts.corruption is None else (layer.parts.corruption,)
+        self.set_corruptions(() if layer.parts.corruption is None else (layer.parts.corruption,))
 
     def advance(self, fraction: float, z: Tensor) -> None:
         self.fraction = fraction

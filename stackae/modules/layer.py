@@ -130,9 +130,17 @@ class Layer(nn.Module):
         with torch.device("meta"):
             return cls(parts, n_inputs, Scaling.identity(n_inputs))
 
+    @property
+    def has_coordinates(self) -> bool:
+        """Whether it is given coordinates of the samples, of which there are fewer than columns."""
+        return self.n_inputs < self.scaling.n_columns
+
     def initialise(self, generator: Generator) -> None:
         """Draw the starting weights."""
         self.network.initialise(generator)
+        if self.has_coordinates:  # which are as long as samples of all columns
+            with torch.no_grad():
+                self.network.filters.mul_((self.n_inputs / self.scaling.n_columns) ** 0.5)
         heads = self.network.head_parameters
         if self.code is not None and heads is not None:
             self.code.initialise(*heads)

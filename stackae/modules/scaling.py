@@ -36,6 +36,11 @@ class Scaling(nn.Module):
         """The map that changes nothing."""
         return cls(torch.zeros(n_features, dtype=torch.float64), torch.ones(n_features, dtype=torch.float64))
 
+    @property
+    def n_columns(self) -> int:
+        """Columns in the outer units."""
+        return len(self.shift)
+
     def forward(self, x: Tensor) -> Tensor:
         """From the outer units to the layer's, in the precision of ``x``."""
         # What changes nothing is left out where looking costs nothing; a GPU would have to be waited for.

@@ -74,6 +74,7 @@ class Adversarial(Penalty):
     (5, 4)
     """
 
+    is_rotation_invariant = True
     activations = ("identity", "tanh")
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "weight": [Interval(Real, 0, None, closed="left")],

@@ -20,6 +20,8 @@ class Penalty(Constrained):
 
     #: The activations whose codes it is defined for; None: any. ``activation="auto"`` takes the first.
     activations: ClassVar[tuple[str, ...] | None] = None
+    #: Whether it is the same of samples and of their coordinates along orthonormal axes.
+    is_rotation_invariant: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(
@@ -61,6 +63,8 @@ class Penalty(Constrained):
 
 class CodePenalty(Penalty):
     """A penalty that depends on nothing but the code."""
+
+    is_rotation_invariant = True
 
     @abstractmethod
     def value(self, code: Tensor) -> Tensor:

@@ -40,6 +40,7 @@ class Contractive(Penalty):
     (150, 8)
     """
 
+    is_rotation_invariant = True
     _parameter_constraints: ClassVar[dict[str, Any]] = {"weight": [Interval(Real, 0, None, closed="left")]}
 
     def __init__(self, weight: float = 0.1) -> None:

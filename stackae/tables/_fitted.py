@@ -7,16 +7,18 @@ from dataclasses import dataclass, field
 from itertools import accumulate, count, pairwise
 from typing import Any, Self
 
+import narwhals.stable.v2 as nw
 import numpy as np
 import numpy.typing as npt
 
 from stackae._utils.threads import side_by_side
+from stackae.exceptions import DataError
 from stackae.serialization.table_info import ColumnInfo, TableInfo
 from stackae.tables._building import build
-from stackae.tables._cells import Cells, Name
+from stackae.tables._cells import Cells, Name, missing
 from stackae.tables._column import Column, Writer
 from stackae.tables._kinds import KINDS
-from stackae.tables._reading import Dtype, Library
+from stackae.tables._reading import Dtype, Library, columns_of, listed, read
 
 Floats = npt.NDArray[np.floating]
 
@@ -98,6 +100,19 @@ class FittedTable:
 
         side_by_side(fill, range(0, n_samples, size))
         return out
+
+    def encode_table(self, table: nw.DataFrame[Any], first_row: int) -> Floats:
+        """A table's columns, found by name; those that are left out are not looked at."""
+        given = dict(columns_of(table))
+        if absent := [name for name in self.names if name not in given]:
+            raise DataError(f"the table has no column {listed(absent)}, which the encoder was fitted with")
+
+        def cells_of(place: int) -> Cells:
+            name, is_kept = self.names[place], self.columns[place].n_encoded
+            cells = read(name, given[name]) if is_kept else missing(name, len(table))
+            return cells._replace(first_row=first_row)
+
+        return self.encode(len(table), cells_of)
 
     def decode(self, encoded: Floats) -> list[Cells]:
         """The nearest columns to an array."""

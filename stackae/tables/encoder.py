@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -14,11 +13,11 @@ from sklearn.utils.validation import check_is_fitted
 from stackae._utils.constraints import Constrained, Integral, Interval, Real, StrOptions
 from stackae.exceptions import DataError, ParameterError
 from stackae.tables._arrays import as_array, fit_array, mapped
-from stackae.tables._cells import Cells, as_numbers, missing
+from stackae.tables._cells import Cells, as_numbers
 from stackae.tables._column import Options
 from stackae.tables._fitted import FittedTable
 from stackae.tables._fitting import fit_table
-from stackae.tables._reading import as_table, columns_of, listed, read
+from stackae.tables._reading import as_table, columns_of, read
 
 Floats = npt.NDArray[np.floating]
 
@@ -217,7 +216,7 @@ class TableEncoder(TransformerMixin, Constrained):
         check_is_fitted(self)
         table, fitted = as_table(X), self._fitted
         if table is not None and fitted.library:
-            return fitted.encode(len(table), self._reader(table, first_row))
+            return fitted.encode_table(table, first_row)
         for name, series in () if table is None else columns_of(table):
             as_numbers(read(name, series))  # or refused by name
         array = as_array(self, X, reset=False)
@@ -228,19 +227,6 @@ class TableEncoder(TransformerMixin, Constrained):
 
             return fitted.encode(len(array), column_of)
         return mapped(array, fitted, back=False)
-
-    def _reader(self, table: Any, first_row: int) -> Callable[[int], Cells]:
-        """What reads a fitted column, by number; those that are left out are not looked at."""
-        given = dict(columns_of(table))
-        if absent := [name for name in self._fitted.names if name not in given]:
-            raise DataError(f"the table has no column {listed(absent)}, which the encoder was fitted with")
-
-        def cells_of(place: int) -> Cells:
-            name, is_kept = self._fitted.names[place], self._fitted.columns[place].n_encoded
-            cells = read(name, given[name]) if is_kept else missing(name, len(table))
-            return cells._replace(first_row=first_row)
-
-        return cells_of
 
     def inverse_transform(self, X: Any) -> Any:
         """The nearest table to an array.

@@ -15,6 +15,7 @@ import torch
 from stackae.exceptions import ParameterError
 from stackae.modules.autoencoder import DeepAutoencoder, DeepEncoder
 from stackae.modules.health import health_of
+from stackae.modules.span import widened
 from stackae.networks.convolutional import ConvolutionalModule
 from stackae.networks.layout import Layout
 from stackae.training.callbacks.base import Callback
@@ -114,9 +115,10 @@ class Logger(Callback):
         layout = self._layout(module)
         if layout is None or run.phase.layer not in (None, 1):  # rows of codes are no images
             return
-        of_weights = _layout_of_filters(module, layout)
+        wide = widened(module)
+        of_weights = _layout_of_filters(wide, layout)
         if of_weights is not None and self._is_new(name := f"weights/{self._phase}", step):
-            self._write_image(name, _units(module[0].network.filters, of_weights), step)
+            self._write_image(name, _units(wide[0].network.filters, of_weights), step)
         if isinstance(module, DeepAutoencoder) and self._is_new(
             name := f"reconstructions/{self._phase}", step
         ):
@@ -139,7 +141,7 @@ class Logger(Callback):
         layout = self._layout(module) if isinstance(module := run.module, DeepEncoder) else None
         if layout is None or run.phase.layer not in (None, 1):
             return
-        n_inputs = run.module[0].n_inputs  # type: ignore[index]
+        n_inputs = run.module[0].scaling.n_columns  # type: ignore[index]
         if layout.n_features != n_inputs:
             raise ParameterError(
                 f"image_shape={self.image_shape!r} is {layout.n_features} columns, but the rows have"
