@@ -85,12 +85,12 @@ DATA_SETS: dict[str, DataSet] = {
     "telephones": real("table", C, table("modeldata::wa_churn", "churn")),
     # modeldata::ames, 2,930 × 73: price, in thirds
     "houses": real("table", C, table("modeldata::ames", "Sale_Price", thirds=True)),
-    # modeldata::concrete, 1,030 × 8: strength, in thirds
-    "concrete": real("table", C, table("modeldata::concrete", "compressive_strength", thirds=True)),
+    # modeldata::chem_proc_yield, 176 × 57 of a process: yield, in thirds
+    "yield": real("table", C, table("modeldata::chem_proc_yield", "yield", thirds=True)),
     # modeldata::permeability_qsar, 165 × 1,107 bits of molecules: permeability, in thirds
     "molecules": real("table", C, table("modeldata::permeability_qsar", "permeability", thirds=True)),
-    # dslabs::olive, 572 × 8 acids: where in Italy, nine areas
-    "olive oils": real("table", R, table("dslabs::olive", "area", "region")),
+    # sem::HS.data, 301 × 30 of a pupil, tests above all: school
+    "pupils": real("table", R, table("sem::HS.data", "school", "id")),
     # MASS::fgl, 214 × 9: kind of glass
     "glass": real("table", R, table("MASS::fgl", "type")),
     # modeldata::ad_data, 333 × 130 proteins and the like: Alzheimer's or not
@@ -107,11 +107,11 @@ DATA_SETS: dict[str, DataSet] = {
     "computations": real("table", R, table("modeldata::hpc_data", "class")),
     # modeldata::Chicago, 5,698 × 48: passengers of a station by those of others and the weather, in thirds
     "trains": real("table", R, table("modeldata::Chicago", "ridership", "date", thirds=True)),
-    # DAAG::spam7, 4,601 × 6 frequencies: spam or not
-    "spam": real("table", R, table("DAAG::spam7", "yesno")),
+    # wooldridge::mlb1, 353 × 45 of a baseball player: salary, in thirds
+    "baseball": real("table", R, table("wooldridge::mlb1", "salary", "lsalary", thirds=True)),
     # mosaicData::Weather, 3,655 × 23 of a day: city
     "weather": real("table", R, table("mosaicData::Weather", "city", "date")),
-    # causaldata::nhefs_complete, 1,566 × 65 of a survey of health: sex
+    # causaldata::nhefs_complete, 1,566 × 64 of a survey of health: sex
     "health": real("table", R, table("causaldata::nhefs_complete", "sex", "seqn", "id")),
     # openintro::fastfood, 515 × 15 of what a meal holds: restaurant
     "fast food": real("table", R, table("openintro::fastfood", "restaurant", "item")),

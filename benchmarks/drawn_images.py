@@ -106,7 +106,7 @@ def textures(n: int, rng: np.random.Generator) -> np.ndarray:
 def shapes(
     draw: Callable[[int, np.random.Generator], tuple[np.ndarray, np.ndarray]],
     n_train: int = 2_500,
-    n_test: int = 4_000,
+    n_test: int = 1_500,
 ) -> Callable[[int], Split]:
     """So many drawn images, of two kinds or three."""
 

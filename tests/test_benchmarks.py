@@ -67,7 +67,7 @@ def test_the_large_file_is_a_table_of_the_shape_asked_for(benchmark_named, tmp_p
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("features_vs_pca", ["olive oils", "glass", "better in", "worst difference"]),
+        ("features_vs_pca", ["pupils", "glass", "better in", "worst difference"]),
         ("ablations", ["digits", "waveforms", "no shortcut", "silu"]),
         ("imputation", ["iris", "KNNImputer", "IterativeImputer"]),
         ("few_labels", ["100 labels", "without pretraining", "LabelSpreading"]),
@@ -164,7 +164,7 @@ def test_a_rotation_keeps_the_ink_and_turns_it(benchmark_named):
 
 
 CHOOSING = {
-    "table": "iris; wine; breast cancer; penguins; credit; attrition; cells; diamonds; telephones; houses; concrete"
+    "table": "iris; wine; breast cancer; penguins; credit; attrition; cells; diamonds; telephones; houses; yield"
     "; molecules",
     "spectra": "meats; spectra",
     "omics": "organs",
@@ -175,7 +175,7 @@ CHOOSING = {
     "photographs": "patches",
 }
 REPORTING = {
-    "table": "olive oils; glass; Alzheimer's; Parkinson's; leaves; cars; developers; computations; trains; spam; weather"
+    "table": "pupils; glass; Alzheimer's; Parkinson's; leaves; cars; developers; computations; trains; baseball; weather"
     "; health; fast food; orange juice",
     "spectra": "tissues; diffraction",
     "omics": "cancers; blood cells",
@@ -232,7 +232,7 @@ def test_a_data_set_has_every_class_in_both_parts_and_another_draw_for_another_s
 
 def test_defaults_are_chosen_on_data_sets_for_choosing_alone(benchmark_named, monkeypatch, capsys):
     ablations = benchmark_named("ablations")
-    assert set(ablations.SETS) <= set(ALL[: ALL.index("olive oils")])
+    assert set(ablations.SETS) <= set(ALL[: ALL.index("pupils")])
     with pytest.raises(KeyError, match="control charts"):
         ablations.drawn("control charts", 100)
     monkeypatch.setattr(sys, "argv", ["features_vs_pca", "--only", "iris", "--quick"])
