@@ -2,11 +2,11 @@
 
     python benchmarks/ablations.py [--json FILE] [--only NAME]... [--quick]
 
-On six data sets of data_sets.py (a draw that features_vs_pca.py does not use, at most 2,000 samples to fit)
-and at 16 dimensions, each variant of StackedAutoencoder((256, 16)) and PCA are fitted without labels. Printed
-are the stack's differences to PCA: the linear probe and the k-NN probe of the test samples, in points, and
-R². One draw and one seed: differences below a point are noise. --quick takes two small data sets, few
-variants, and hardly any training.
+On six data sets of data_sets.py, of those for choosing (a draw that features_vs_pca.py does not use, at most
+2,000 samples to fit) and at 16 dimensions, each variant of StackedAutoencoder((256, 16)) and PCA are fitted
+without labels. Printed are the stack's differences to PCA: the linear probe and the k-NN probe of the test
+samples, in points, and R². One draw and one seed: differences below a point are noise. --quick takes two
+small data sets, few variants, and hardly any training.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from unittest.mock import patch
 import numpy as np
 import torch
 from common import write_results
-from data_sets import DATA_SETS
+from data_sets import for_role
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
@@ -183,7 +183,7 @@ def pca(split: Split) -> Any:
 
 
 def drawn(name: str, most: int) -> Split:
-    split = DATA_SETS[name](DRAW)
+    split = for_role("choosing")[name].draw(DRAW)
     some = np.random.default_rng(0).permutation(len(split.X))[:most]
     return Split(split.X[some], split.y[some], split.X_test, split.y_test)
 

@@ -1,17 +1,18 @@
 """Default parameters against PCA of the same width, on the data sets of data_sets.py.
 
-    python benchmarks/features_vs_pca.py [--json FILE] [--only NAME]... [--jobs N] [--quick]
+    python benchmarks/features_vs_pca.py [--json FILE] [--role ROLE] [--only NAME]... [--jobs N] [--quick]
 
 On each of five draws of a data set, StackedAutoencoder((256, width)) with nothing else set and PCA are fitted
-on the training samples without labels, at widths 2, 8, 16, 32 and 64 as far as there are more columns. A
-logistic regression and 5 nearest neighbours learn from the features of the labelled training samples and are
-asked about the test samples, whose reconstruction is judged too. A cell is one data set at one width.
+on the training samples without labels, at widths 2, 8, 16, 32 and 64 as far as there are more columns and
+rows. A logistic regression and 5 nearest neighbours learn from the features of the labelled training samples
+and are asked about the test samples, whose reconstruction is judged too. A cell is one data set at one width.
 "Better" and "worse" are what a paired t-test over the draws says at 5 %, which allows for samples that draws
 share (Nadeau & Bengio 2003); the rest are ties.
 
 Nothing is tuned for a data set. The first layer is fitted once for all widths, so the seconds of the first
-width are those of a whole fit. --json is written after every data set, and keeps those that it holds and that
-are not run. --quick takes two small tables, two draws and hardly any training.
+width are those of a whole fit. The data sets are those for reporting; --role choosing takes those by which
+defaults may be chosen. --json is written after every data set, and keeps those of the role that it holds and
+that are not run. --quick takes two small tables, two draws and hardly any training.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from typing import Any
 
 import numpy as np
 from common import write_results
-from data_sets import DATA_SETS, FRESH
+from data_sets import DATA_SETS, ROLES, for_role
 
 from stackae import StackedAutoencoder, Training
 from stackae.evaluation import Comparison, compare
@@ -108,11 +109,15 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--role", choices=ROLES, default="reporting")
     parser.add_argument("--only", action="append", choices=DATA_SETS)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
-    names = args.only or (["iris", "wine"] if args.quick else list(DATA_SETS))
+    of_role = list(for_role(args.role))
+    if others := set(args.only or ()) - set(of_role):
+        parser.error(f"not for {args.role}: {', '.join(sorted(others))}")
+    names = args.only or of_role[: 2 if args.quick else None]
     with TemporaryDirectory() as folder:
         run(args, names, folder)
 
@@ -124,26 +129,27 @@ def run(args: argparse.Namespace, names: list[str], folder: str) -> None:
         stack.set_params(pretrain=Training(max_epochs=2), finetune=Training(max_epochs=2))
     found: dict[str, dict[str, Any]] = {}
     if args.json is not None and args.json.exists():
-        found = json.loads(args.json.read_text(encoding="utf-8"))["results"]["cells"]
+        held = json.loads(args.json.read_text(encoding="utf-8"))["results"]["cells"]
+        found = {name: held[name] for name in held if name in for_role(args.role)}
     titles = "".join(f"{probe.title:>24}" for probe in PROBES)
-    print(f"{'data set':<22}{'width':>5}{titles}{R2.title:>17}{'seconds':>9}")
+    print(f"{'data set':<26}{'width':>5}{titles}{R2.title:>17}{'seconds':>9}")
     for name in names:
         start = perf_counter()
-        n_columns = DATA_SETS[name](0).X.shape[1]
-        widths = [width for width in WIDTHS if width < n_columns][: 2 if args.quick else None]
+        most = min(DATA_SETS[name].draw(0).X.shape)
+        widths = [width for width in WIDTHS if width < most][: 2 if args.quick else None]
         comparison = compare(
             stack,
-            DATA_SETS[name],
+            DATA_SETS[name].draw,
             widths,
             methods=("stackae", "PCA"),
             n_splits=2 if args.quick else 5,
             few_labels=(),
-            fresh=name in FRESH,
+            fresh=DATA_SETS[name].fresh,
             n_jobs=args.jobs,
         )
         found[name] = cells(comparison)
         for width, cell in found[name].items():
-            line = f"{name:<22}{width:>5}"
+            line = f"{name:<26}{width:>5}"
             for probe in PROBES:
                 c = cell[probe.key]
                 mark = {1: "+", 0: " ", -1: "-"}[c["sign"]]
@@ -151,7 +157,7 @@ def run(args: argparse.Namespace, names: list[str], folder: str) -> None:
                 line += f"{100 * c['stackae']:9.1f} /{100 * c['PCA']:5.1f} {gain:+6.1f} {mark}"
             r2 = cell[R2.key]
             print(f"{line}{r2['stackae']:9.3f} /{r2['PCA']:6.3f}{cell['seconds']:9.1f}", flush=True)
-        print(f"{'':<22}{perf_counter() - start:.0f} s", flush=True)
+        print(f"{'':<26}{perf_counter() - start:.0f} s", flush=True)
         if args.json is not None:
             write_results(args.json, {"cells": found, "counts": counts(found)})
     report(counts(found))

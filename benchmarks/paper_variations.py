@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from data_sets import (
+from drawn_images import (
     SIDE,
     convex,
     on_noise,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def test_the_large_file_is_a_table_of_the_shape_asked_for(benchmark_named, tmp_p
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("features_vs_pca", ["iris", "wine", "better in", "worst difference"]),
+        ("features_vs_pca", ["pupils", "glass", "better in", "worst difference"]),
         ("ablations", ["digits", "waveforms", "no shortcut", "silu"]),
         ("imputation", ["iris", "KNNImputer", "IterativeImputer"]),
         ("few_labels", ["100 labels", "without pretraining", "LabelSpreading"]),
@@ -133,7 +134,7 @@ def test_the_tables_of_the_literature_are_rebuilt(benchmark_named, data_home, mo
 
 @pytest.mark.parametrize("name", ["rectangles", "textured_rectangles", "convex"])
 def test_drawn_shapes_are_what_their_labels_say(name, benchmark_named):
-    X, y = getattr(benchmark_named("data_sets"), name)(60, np.random.default_rng(0))
+    X, y = getattr(benchmark_named("drawn_images"), name)(60, np.random.default_rng(0))
     images = X.reshape(60, 28, 28)
     assert images.min() >= 0
     assert images.max() <= 1
@@ -147,7 +148,7 @@ def test_drawn_shapes_are_what_their_labels_say(name, benchmark_named):
 
 
 def test_textures_are_uniform_at_each_pixel_and_alike_at_neighbours(benchmark_named):
-    textures = benchmark_named("data_sets").textures(2000, np.random.default_rng(0))
+    textures = benchmark_named("drawn_images").textures(2000, np.random.default_rng(0))
     assert textures.mean() == pytest.approx(0.5, abs=0.01)
     assert textures.var() == pytest.approx(1 / 12, abs=0.005)
     assert np.corrcoef(textures[:, 10, 10], textures[:, 10, 11])[0, 1] > 0.7
@@ -157,16 +158,94 @@ def test_textures_are_uniform_at_each_pixel_and_alike_at_neighbours(benchmark_na
 def test_a_rotation_keeps_the_ink_and_turns_it(benchmark_named):
     images = np.zeros((20, 28, 28), np.float32)
     images[:, 10:18, 12:16] = 1
-    turned = benchmark_named("data_sets").rotated(images, np.random.default_rng(0))
+    turned = benchmark_named("drawn_images").rotated(images, np.random.default_rng(0))
     assert turned.sum((1, 2)) == pytest.approx(np.full(20, 32.0), rel=0.05)
     assert np.abs(turned - images).max() > 0.5
+
+
+CHOOSING = {
+    "table": "iris; wine; breast cancer; penguins; credit; attrition; cells; diamonds; telephones; houses; yield"
+    "; molecules",
+    "spectra": "meats; spectra",
+    "omics": "organs",
+    "text": "docstrings; tweets; books",
+    "images": "digits; letters; MNIST; MNIST on texture",
+    "series": "waveforms; cylinder-bell-funnel; electricity; gun or point",
+    "shapes": "rectangles",
+    "photographs": "patches",
+}
+REPORTING = {
+    "table": "pupils; glass; Alzheimer's; Parkinson's; leaves; cars; developers; computations; trains; baseball; weather"
+    "; health; fast food; orange juice",
+    "spectra": "tissues; diffraction",
+    "omics": "cancers; blood cells",
+    "text": "newsgroups; Reuters",
+    "images": "faces; MNIST, rotated; MNIST on noise; MNIST, rotated on texture",
+    "series": "control charts; arrow heads; outlines of leaves; appliances; vowels",
+    "shapes": "convex sets; sprites",
+    "photographs": "textures; photographs",
+}
+ALL = [name for role in (CHOOSING, REPORTING) for names in role.values() for name in names.split("; ")]
+
+
+def test_data_sets_for_choosing_and_those_reported_stay_apart_and_both_have_every_kind(benchmark_named):
+    table = benchmark_named("data_sets")
+    for role, expected in (("choosing", CHOOSING), ("reporting", REPORTING)):
+        found = table.for_role(role)
+        by_kind = {kind: [name for name in found if found[name].kind == kind] for kind in table.KINDS}
+        assert {kind: "; ".join(names) for kind, names in by_kind.items()} == expected
+    assert sorted(table.DATA_SETS) == sorted(ALL)
+    assert len({data_set.draw for data_set in table.DATA_SETS.values()}) == len(ALL)
+    reported = table.for_role("reporting").values()
+    assert len(ALL) >= 45
+    assert len(reported) >= 22
+    assert sum(data_set.real for data_set in table.DATA_SETS.values()) >= 25
+    assert sum(data_set.real for data_set in reported) >= 14
+
+
+def test_no_table_of_a_package_is_drawn_twice():
+    sources = re.findall(r'(?:table|texts|series)\("([^"]+)"', (BENCHMARKS / "data_sets.py").read_text())
+    assert len(sources) == len(set(sources)) > 25
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_data_set_has_every_class_in_both_parts_and_another_draw_for_another_seed(
+    name, benchmark_named, request
+):
+    if name.startswith("MNIST"):
+        request.getfixturevalue("data_home")
+    draw = benchmark_named("data_sets").DATA_SETS[name].draw
+    try:
+        first, other = draw(0), draw(1)
+    except ModuleNotFoundError as error:
+        pytest.skip(str(error))
+    assert 40 <= len(first.X) <= 3000
+    assert first.X.shape == (len(first.y), first.X_test.shape[1])
+    assert len(first.X_test) == len(first.y_test)
+    for part in (first.X, first.X_test):
+        assert part.dtype == np.float32
+        assert np.isfinite(part).all()
+    assert len(set(first.y)) >= 2
+    assert set(first.y_test) == set(first.y)
+    assert not np.array_equal(first.X, other.X)
+
+
+def test_defaults_are_chosen_on_data_sets_for_choosing_alone(benchmark_named, monkeypatch, capsys):
+    ablations = benchmark_named("ablations")
+    assert set(ablations.SETS) <= set(ALL[: ALL.index("pupils")])
+    with pytest.raises(KeyError, match="control charts"):
+        ablations.drawn("control charts", 100)
+    monkeypatch.setattr(sys, "argv", ["features_vs_pca", "--only", "iris", "--quick"])
+    with pytest.raises(SystemExit):
+        benchmark_named("features_vs_pca").main()
+    assert "not for reporting: iris" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     "name", ["wine", "waveforms", "control charts", "cylinder-bell-funnel", "spectra", "patches"]
 )
 def test_a_draw_of_a_data_set_repeats_and_another_seed_is_another(name, benchmark_named):
-    draw = benchmark_named("data_sets").DATA_SETS[name]
+    draw = benchmark_named("data_sets").DATA_SETS[name].draw
     first, again, other = draw(0), draw(0), draw(1)
     assert np.array_equal(first.X, again.X)
     assert not np.array_equal(first.X, other.X)
@@ -187,11 +266,16 @@ def test_mutated_files_are_refused(tmp_path):
     assert "1,020 files, 0 failures" in out
 
 
-def test_the_first_draws_of_mnist_share_no_image_with_another(benchmark_named, data_home):
-    draw = benchmark_named("data_sets").DATA_SETS["MNIST"]
-    images = [set(map(bytes, np.concatenate([split.X, split.X_test]))) for split in map(draw, (0, 1, 4, 100))]
-    assert [len(image) for image in images] == [5000] * 4
-    assert len(set.union(*images)) == 20_000
+def test_the_first_draws_of_mnist_share_no_image_with_another_nor_halves_any(benchmark_named, data_home):
+    drawn = benchmark_named("drawn_images")
+
+    def images(half, seed):
+        split = drawn.mnist(half=half)(seed)
+        return set(map(bytes, np.concatenate([split.X, split.X_test])))
+
+    draws = [images(half, seed) for half in (0, 1) for seed in (0, 1, 4, 100)]
+    assert [len(draw) for draw in draws] == [5000] * 8
+    assert len(set.union(*draws)) == 40_000
 
 
 def test_every_digit_is_held_out_once(benchmark_named):
