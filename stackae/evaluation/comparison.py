@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from stackae.data.labels import CLASSIFY
-from stackae.evaluation.measures import FIT, PROBES, R2, Measure, measures_of
+from stackae.evaluation.measures import FIT, HEAD, PROBES, R2, Measure, measures_of
 from stackae.evaluation.methods import METHODS, OURS, PREDICTOR, RAW, RIVAL
 from stackae.evaluation.probes import Outcomes
 from stackae.evaluation.statistics import (
@@ -21,6 +21,9 @@ from stackae.evaluation.statistics import (
     over_splits,
     over_squared_errors,
 )
+
+#: What the table calls it when every test row is given the training rows' commonest class.
+COMMONEST = "commonest class"
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,9 @@ class Comparison:
         Numbers of labels that the linear probe learned from, beside all.
     task : {"classify", "regress"}, default="classify"
         Whether the probes were judged by their accuracy on classes, or by R² on targets.
+    commonest_class : tuple of float, default=()
+        Of each split the accuracy of always answering the training rows' commonest class, which features must
+        beat to be of use; none where it is not known, or for targets, of which the mean has an R² of 0.
 
     Examples
     --------
@@ -74,6 +80,7 @@ class Comparison:
     test_share: float
     few_labels: tuple[int, ...] = ()
     task: str = CLASSIFY
+    commonest_class: tuple[float, ...] = ()
 
     @cached_property
     def widths(self) -> list[int]:
@@ -153,7 +160,13 @@ class Comparison:
         ]
         for test in tests:  # JSON has no NaN
             test["half_width"] = None if isnan(test["half_width"]) else test["half_width"]
-        return {"task": self.task, "records": records, "against_pca": tests, "verdicts": self.verdicts()}
+        return {
+            "task": self.task,
+            "records": records,
+            "commonest_class": list(self.commonest_class),
+            "against_pca": tests,
+            "verdicts": self.verdicts(),
+        }
 
     @property
     def _both(self) -> bool:
@@ -163,12 +176,20 @@ class Comparison:
         """A width is worth it where a probe is better than on PCA, and none is worse."""
         worth: list[int] = []
         rest: list[int] = []
+        alone: dict[str, list[int]] = {}
         for width in self.widths:
-            signs = [self.difference(probe.key, width).sign for probe in self.probes]
-            (worth if max(signs) > 0 and min(signs) >= 0 else rest).append(width)
+            signs = {probe.title: self.difference(probe.key, width).sign for probe in self.probes}
+            is_worth_it = max(signs.values()) > 0 and min(signs.values()) >= 0
+            (worth if is_worth_it else rest).append(width)
+            if is_worth_it and sum(signs.values()) == 1 < len(signs):
+                alone.setdefault(max(signs, key=signs.__getitem__), []).append(width)
         if not worth:
             return f"not worth it at {_joined(rest)} dimensions: PCA serves as well or better"
-        return f"worth it at {_joined(worth)} dimensions{f', not at {_joined(rest)}' if rest else ''}"
+        on_one = "".join(
+            f"; by the {title} alone" + ("" if widths == worth else f" at {_joined(widths)}")
+            for title, widths in alone.items()
+        )
+        return f"worth it at {_joined(worth)} dimensions{f', not at {_joined(rest)}' if rest else ''}{on_one}"
 
     def _on_probe(self, probe: Measure) -> str:
         """Widths of which the same can be said are named together."""
@@ -210,9 +231,10 @@ def _gain(difference: Difference, probe: Measure, *, signed: bool) -> str:
 def summary(comparison: Comparison) -> list[dict[str, Any]]:
     """The lines of the table: of each width and method, by key, the mean and its interval.
 
-    An interval is a :class:`stackae.evaluation.statistics.Interval`.
+    An interval is a :class:`stackae.evaluation.statistics.Interval`. The last line, of width 0, is the accuracy
+    of always answering the commonest class, where that is known.
     """
-    lines = []
+    lines: list[dict[str, Any]] = []
     for width in comparison.widths:
         for method in comparison.methods:
             records = comparison.of(method, width)
@@ -232,4 +254,9 @@ def summary(comparison: Comparison) -> list[dict[str, Any]]:
                     **figures,
                 }
             )
+    if comparison.commonest_class:
+        known = interval(comparison.commonest_class)
+        asked = [m.key for m in comparison.measures if m in (*PROBES, HEAD)]
+        line = {"method": COMMONEST, "width": 0, "seconds": None}
+        lines.append({**line, **dict.fromkeys(asked, known)})
     return lines
