@@ -176,20 +176,25 @@ class Comparison:
         """A width is worth it where a probe is better than on PCA, and none is worse."""
         worth: list[int] = []
         rest: list[int] = []
-        alone: dict[str, list[int]] = {}
+        by_probes: dict[str, list[int]] = {}
         for width in self.widths:
             signs = {probe.title: self.difference(probe.key, width).sign for probe in self.probes}
-            is_worth_it = max(signs.values()) > 0 and min(signs.values()) >= 0
-            (worth if is_worth_it else rest).append(width)
-            if is_worth_it and sum(signs.values()) == 1 < len(signs):
-                alone.setdefault(max(signs, key=signs.__getitem__), []).append(width)
+            better, worse = ([t for t, sign in signs.items() if sign == wanted] for wanted in (1, -1))
+            (worth if better and not worse else rest).append(width)
+            if better and worse:
+                told = f"better by the {_joined(better)}, worse by the {_joined(worse)}"
+                by_probes.setdefault(told, []).append(width)
+            elif better and len(better) < len(signs):
+                by_probes.setdefault(f"by the {_joined(better)} alone", []).append(width)
+        split = [width for widths in by_probes.values() for width in widths]
         if not worth:
-            return f"not worth it at {_joined(rest)} dimensions: PCA serves as well or better"
-        on_one = "".join(
-            f"; by the {title} alone" + ("" if widths == worth else f" at {_joined(widths)}")
-            for title, widths in alone.items()
-        )
-        return f"worth it at {_joined(worth)} dimensions{f', not at {_joined(rest)}' if rest else ''}{on_one}"
+            why = "the probes disagree" if split == rest else "PCA serves as well or better"
+            sentence = f"not worth it at {_joined(rest)} dimensions: {why}"
+        else:
+            sentence = f"worth it at {_joined(worth)} dimensions{f', not at {_joined(rest)}' if rest else ''}"
+        for told, widths in by_probes.items():
+            sentence += f"; {told}" + ("" if widths == self.widths else f" at {_joined(widths)}")
+        return sentence
 
     def _on_probe(self, probe: Measure) -> str:
         """Widths of which the same can be said are named together."""
@@ -215,8 +220,8 @@ class Comparison:
         return f"at {width} {'higher' if own > other else 'lower'} than PCA's by {abs(own - other):.3f}"
 
 
-def _joined(widths: Iterable[int]) -> str:
-    *others, last = map(str, widths)
+def _joined(several: Iterable[object]) -> str:
+    *others, last = map(str, several)
     return f"{', '.join(others)} and {last}" if others else last
 
 
@@ -231,8 +236,8 @@ def _gain(difference: Difference, probe: Measure, *, signed: bool) -> str:
 def summary(comparison: Comparison) -> list[dict[str, Any]]:
     """The lines of the table: of each width and method, by key, the mean and its interval.
 
-    An interval is a :class:`stackae.evaluation.statistics.Interval`. The last line, of width 0, is the accuracy
-    of always answering the commonest class, where that is known.
+    An interval is a :class:`stackae.evaluation.statistics.Interval`. The last line, of width 0, is the
+    accuracy of always answering the commonest class, where that is known.
     """
     lines: list[dict[str, Any]] = []
     for width in comparison.widths:

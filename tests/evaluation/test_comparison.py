@@ -265,7 +265,14 @@ def test_a_width_is_worth_it_where_a_probe_gains_and_none_loses():
         *at(8, "stackae", 0.5, 0.5),
     ]
     worth = Comparison(records, 0.0).verdicts()[0]
-    assert worth == "worth it at 2 dimensions, not at 4 and 8; by the linear probe alone"
+    assert worth == (
+        "worth it at 2 dimensions, not at 4 and 8; by the linear probe alone at 2;"
+        " better by the linear probe, worse by the k-NN probe at 4"
+    )
+    only_4 = [record for record in records if record.width == 4]
+    assert Comparison(only_4, 0.0).verdicts()[0] == (
+        "not worth it at 4 dimensions: the probes disagree; better by the linear probe, worse by the k-NN probe"
+    )
 
 
 def test_a_verdict_on_one_probe_alone_says_which():
