@@ -99,7 +99,7 @@ def of_codes(model: Any, X: Any, y: Any, name: str | None) -> Figure:
     """The map of the codes, coloured by labels or by errors."""
     by_error = y is None and hasattr(model, "score_samples")
     display = CodesDisplay.from_estimator(model, X, y, errors=by_error, max_samples=None)
-    if name is not None:
+    if name is not None and y is not None:
         display.colour_name = name
         display.plot()
     n, (one, two) = len(display.points), display.axis_names

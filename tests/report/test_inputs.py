@@ -52,6 +52,8 @@ def test_without_labels_the_map_is_coloured_by_errors_and_the_verdict_left_out(s
     contents = stack.report(two_halves()[0]).contents
     (figure,) = contents.section("codes").figures
     assert "coloured by reconstruction error" in figure.alt
+    named = stack.report(two_halves()[0], labels_name="sort").contents.section("codes").figures[0]
+    assert named.uri == figure.uri
     assert contents.left_out == ("The verdict against PCA: it needs labels, and none were given.",)
 
 
