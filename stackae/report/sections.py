@@ -190,7 +190,7 @@ def loadings(subject: Subject) -> Section | None:
     sentences: tuple[str, ...] = ("x0, x1 and so on are the columns in their order.",) if are_numbered else ()
     if n_codes > MOST_CODES:
         sentences += (
-            "The strongest codes are those with the largest sum of squared loadings, the first first.",
+            "The strongest codes are those with the largest sum of squared loadings, the strongest first.",
         )
     if two_valued := next((name for own, name in names.items() if name != own), None):
         sentences += (

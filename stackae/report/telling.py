@@ -9,6 +9,7 @@ from stackae.report.contents import Contents, Section
 from stackae.report.gathering import Subject
 from stackae.report.training import training
 from stackae.report.verdict import verdict
+from stackae.report.wording import several
 
 #: Those that need rows, in their order.
 _OF_ROWS = (
@@ -67,10 +68,9 @@ def _headline(subject: Subject, made_from: str | None) -> str:
     """What was fitted, on what, how long it took, and how good it is."""
     model, n_codes = subject.model, subject.model._n_features_out
     what = "layer" if len(model.module_) == 1 else f"stack of {len(model.module_)} layers"
-    sentence = (
-        f"A {what} that makes {n_codes:,} code{'' if n_codes == 1 else 's'} of {model.n_features_in_:,}"
-    )
-    sentence += f" column{'' if model.n_features_in_ == 1 else 's'}"
+    n_columns = model.n_features_in_
+    columns = f"the {n_columns:,} columns" if n_columns > 1 else "the one column"
+    sentence = f"A {what} that turns {columns} of a row into {several(n_codes, 'code')}"
     if subject.r2 is None:
         return f"{sentence}."
     pca = subject.pca_r2

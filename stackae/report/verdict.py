@@ -20,6 +20,7 @@ from stackae.report.wording import several
 #: Cells that simple models learn from and are asked about, and rows of them at least; and columns up to which
 #: they are shown the rows themselves too.
 _MOST_CELLS, _LEAST_ROWS, _MOST_RAW = 500_000, 500, 256
+_GAINS = "A gain over PCA is told with half of its 95 % interval (±)."
 _CHANCE = "Codes and components differ by no more than chance"
 _RECONSTRUCTED = (
     " of the reconstruction of these {0:,} rows, all columns together, in the units in which the model works."
@@ -51,7 +52,9 @@ def verdict(subject: Subject) -> Section | None:
     if found is None:
         return None
     comparison, n_train, n_test = found
+    (width,) = comparison.widths
     first, *others = comparison.verdicts()
+    others = [sentence.replace(f": at {width} ", ": ") for sentence in others]  # there is no other width
     learned = (
         "Simple models learned the labels of {:,} rows from the features, and were asked about {:,} others."
     )
@@ -64,7 +67,7 @@ def verdict(subject: Subject) -> Section | None:
         sentences.append(
             "PCA was fitted to all of these rows, without labels, as was the model if it learned from them."
         )
-    sentences.append(_PROBES[comparison.task].format(n_test))
+    sentences.append(f"{_PROBES[comparison.task].format(n_test)} {_GAINS}")
     return Section(
         "verdict",
         "Against PCA",
@@ -89,14 +92,14 @@ def _result(comparison: Comparison, n_test: int) -> str:
     if is_share:
         (commonest,) = comparison.commonest_class
         told = (
-            f"A logistic regression on the {codes} is right on {own} of {n_test:,} labelled rows held out; on"
-            f" {components}, on {other}; always answering the commonest class, on"
+            f"A logistic regression on the {codes} is right on {own} of {n_test:,} labelled rows held out from it;"
+            f" on {components}, on {other}; always answering the commonest class, on"
             f" {_in_words(commonest, is_share=True)}."
         )
     else:
         told = (
-            f"A ridge regression on the {codes} has an R² of {own} on {n_test:,} labelled rows held out; on"
-            f" {components}, of {other}; always answering the mean, of about 0."
+            f"A ridge regression on the {codes} has an R² of {own} on {n_test:,} labelled rows held out from it;"
+            f" on {components}, of {other}; always answering the mean, of about 0."
         )
     linear, neighbours = (comparison.difference(probe.key, width).sign for probe in PROBES)
     if linear == 0:

@@ -37,7 +37,7 @@ def test_the_headline_says_what_was_fitted_and_how_good_it_is(of_digits):
     contents = of_digits.contents
     assert contents.title == "StackedAutoencoder on digits"
     assert re.fullmatch(
-        r"A stack of 2 layers that makes 3 codes of 64 columns\. It reconstructs \d+\.\d % of the variance of"
+        r"A stack of 2 layers that turns the 64 columns of a row into 3 codes\. It reconstructs \d+\.\d % of the variance of"
         r" 300 rows of digits; PCA of as many components, fitted to these rows, \d+\.\d %\.",
         contents.headline,
     )
@@ -50,7 +50,7 @@ def test_the_headline_says_what_was_fitted_and_how_good_it_is(of_digits):
 def test_the_result_against_pca_stands_at_the_top_and_leads_to_its_section(of_digits):
     (result,) = [section.result for section in of_digits.contents.sections if section.result]
     found = re.fullmatch(
-        r"A logistic regression on the 3 codes is right on (\d+\.\d %) of 75 labelled rows held out; on 3 principal"
+        r"A logistic regression on the 3 codes is right on (\d+\.\d %) of 75 labelled rows held out from it; on 3 principal"
         r" components, on (\d+\.\d %); always answering the commonest class, on (\d+\.\d %)\..*",
         result,
     )
@@ -59,6 +59,7 @@ def test_the_result_against_pca_stands_at_the_top_and_leads_to_its_section(of_di
     at_the_top = of_digits.html[: of_digits.html.index("<main")]
     assert f'{result} <a href="#verdict">Against PCA</a>' in at_the_top
     assert of_digits.card.index(result) < of_digits.card.index("## The data")
+    assert "at 3 " not in " ".join(of_digits.contents.section("verdict").findings)
     probes = of_digits.contents.section("verdict").sentences[-1]
     assert re.match("Linear probe: a logistic regression .* k-NN probe: .* Clusters: k-means .* R²: ", probes)
 
@@ -105,7 +106,7 @@ def test_of_many_codes_the_strongest_are_told_which_is_said_and_values_that_coun
     assert told.caption == "The columns that move the 12 strongest of 25 codes most"
     strength = np.square(np.asarray(model.loadings(table))).sum(1)
     assert [line[0] for line in told.lines] == [str(code) for code in np.argsort(-strength)[:12]]
-    assert "The strongest codes are those with the largest sum of squared loadings, the first first." in (
+    assert "The strongest codes are those with the largest sum of squared loadings, the strongest first." in (
         section.sentences
     )
     assert any(sentence.startswith("sex=male: a column of two values") for sentence in section.sentences)
