@@ -89,16 +89,17 @@ def _result(comparison: Comparison, n_test: int) -> str:
 
     codes, components = several(ours.n_features, "code"), several(theirs.n_features, "principal component")
     own, other = of(ours, LINEAR), of(theirs, LINEAR)
+    rows = f"{n_test:,} labelled rows held out from it"
     if is_share:
         (commonest,) = comparison.commonest_class
         told = (
-            f"A logistic regression on the {codes} is right on {own} of {n_test:,} labelled rows held out from it;"
+            f"A logistic regression on the {codes} is right on {own} of {rows};"
             f" on {components}, on {other}; always answering the commonest class, on"
             f" {_in_words(commonest, is_share=True)}."
         )
     else:
         told = (
-            f"A ridge regression on the {codes} has an R² of {own} on {n_test:,} labelled rows held out from it;"
+            f"A ridge regression on the {codes} has an R² of {own} on {rows};"
             f" on {components}, of {other}; always answering the mean, of about 0."
         )
     linear, neighbours = (comparison.difference(probe.key, width).sign for probe in PROBES)
