@@ -59,10 +59,13 @@ def verdict(subject: Subject) -> Section | None:
         "Simple models learned the labels of {:,} rows from the features, and were asked about {:,} others."
     )
     sentences = [f"{first[0].upper()}{first[1:]}.", learned.format(n_train, n_test)]
+    result = _result(comparison, n_test)
     if hasattr(subject.model, "finetune") and hasattr(subject.model, "predict"):
-        sentences.append(
+        flattered = (
             "The model itself was fine-tuned with labels, perhaps of these very rows, which flatters it."
         )
+        sentences.append(flattered)
+        result += f" {flattered}"
     else:
         sentences.append(
             "PCA was fitted to all of these rows, without labels, as was the model if it learned from them."
@@ -74,7 +77,7 @@ def verdict(subject: Subject) -> Section | None:
         tuple(sentences),
         tuple(others),
         (_table(comparison),),
-        result=_result(comparison, n_test),
+        result=result,
     )
 
 

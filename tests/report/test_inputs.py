@@ -71,6 +71,7 @@ def test_a_classifier_is_told_with_what_it_predicts():
         "commonest class",
     ]
     assert "flatters it" in " ".join(contents.section("verdict").sentences)
+    assert contents.section("verdict").result.endswith("perhaps of these very rows, which flatters it.")
     assert "before the labels were learned" in " ".join(contents.section("health").sentences)
     assert "pipeline_tag: tabular-classification" in model.report(X, y).card
 
