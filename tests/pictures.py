@@ -47,6 +47,8 @@ def mixed_table(n: int = 90) -> pd.DataFrame:
 class WithLoadings:
     """A stand-in for a model: its loadings are known."""
 
+    _table = None
+
     def __init__(self, n_codes: int = 5, n_columns: int = 18) -> None:
         rng = np.random.default_rng(0)
         values = rng.normal(size=(n_codes, n_columns)) * np.linspace(0.1, 2, n_columns)

@@ -46,7 +46,7 @@ def _cells(comparison: Comparison) -> tuple[list[str], list[tuple[bool, list[str
         width = line["width"]
         figures = [_figure(line.get(measure.key), percent=measure.is_share) for measure in measures]
         seconds = "" if line["seconds"] is None else f"{line['seconds']:.2f}"
-        lines.append((ruled, [*map(spelled, [line["method"], str(width), *figures, seconds])]))
+        lines.append((ruled, [*map(spelled, [line["method"], str(width or ""), *figures, seconds])]))
     return ["features", "width", *(spelled(measure.title) for measure in measures), "seconds"], lines
 
 

@@ -8,6 +8,7 @@ from importlib.metadata import metadata
 from itertools import groupby
 from typing import Any
 
+from sklearn import config_context
 from sklearn.utils import estimator_html_repr
 
 from stackae.modules.autoencoder import DeepEncoder
@@ -24,7 +25,7 @@ _HEALTH = {
 
 
 class ShownInNotebooks:
-    """The HTML of an estimator: parameters and, once it is fitted, layers with their health, and phases."""
+    """The HTML of an estimator: parameters and, once it is fitted, layers, health, phases and parts."""
 
     module_: DeepEncoder
     history_: list[EpochRecord]
@@ -41,7 +42,7 @@ class ShownInNotebooks:
         diagram: str = estimator_html_repr(self)
         if not hasattr(self, "module_"):
             return diagram
-        tables = [_layers(self.module_, self._health), _phases(self.history_)]
+        tables = [_layers(self.module_, self._health), _phases(self.history_), _settled(self.module_)]
         return f'{diagram}<div class="stackae-fitted">{"".join(tables)}</div>'
 
 
@@ -82,6 +83,21 @@ def _phases(history: Sequence[EpochRecord]) -> str:
         row += ["" if held_out is None else f"{held_out:.4g}", f"{sum(times):.1f} s" if times else ""]
         rows.append(row)
     return _table("Training", ["phase", "epochs", "loss", "held-out loss", "time"], rows) if rows else ""
+
+
+def _settled(module: DeepEncoder) -> str:
+    """What else the parameters came to, folded: the parts that no other table has, and the shortcut."""
+    head = ["layer", "weights", "corruption", "code", "penalty"]
+    rows = []
+    with config_context(print_changed_only=False):
+        for k, layer in enumerate(module, 1):
+            parts = layer.parts
+            penalties = ", ".join(map(str, parts.penalties))
+            named = [str(part or "none") for part in (parts.corruption, parts.code, penalties)]
+            rows.append([k, "tied" if parts.tied_weights else "not tied", *named])
+    shortcut = "none" if module.shortcut is None else "from input to code and back, started as PCA"
+    table = _table(f"Shortcut: {shortcut}", head, rows)
+    return f"<details><summary>What else the parameters came to</summary>{table}</details>"
 
 
 def _table(caption: str, head: Iterable[Any], rows: Iterable[Iterable[Any]]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from stackae.data.labels import CLASSIFY
-from stackae.evaluation.measures import FIT, PROBES, R2, Measure, measures_of
+from stackae.evaluation.measures import FIT, HEAD, PROBES, R2, Measure, measures_of
 from stackae.evaluation.methods import METHODS, OURS, PREDICTOR, RAW, RIVAL
 from stackae.evaluation.probes import Outcomes
 from stackae.evaluation.statistics import (
@@ -21,6 +21,9 @@ from stackae.evaluation.statistics import (
     over_splits,
     over_squared_errors,
 )
+
+#: What the table calls it when every test row is given the training rows' commonest class.
+COMMONEST = "commonest class"
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,9 @@ class Comparison:
         Numbers of labels that the linear probe learned from, beside all.
     task : {"classify", "regress"}, default="classify"
         Whether the probes were judged by their accuracy on classes, or by R² on targets.
+    commonest_class : tuple of float, default=()
+        Of each split the accuracy of always answering the training rows' commonest class, which features must
+        beat to be of use; none where it is not known, or for targets, of which the mean has an R² of 0.
 
     Examples
     --------
@@ -74,6 +80,7 @@ class Comparison:
     test_share: float
     few_labels: tuple[int, ...] = ()
     task: str = CLASSIFY
+    commonest_class: tuple[float, ...] = ()
 
     @cached_property
     def widths(self) -> list[int]:
@@ -153,7 +160,13 @@ class Comparison:
         ]
         for test in tests:  # JSON has no NaN
             test["half_width"] = None if isnan(test["half_width"]) else test["half_width"]
-        return {"task": self.task, "records": records, "against_pca": tests, "verdicts": self.verdicts()}
+        return {
+            "task": self.task,
+            "records": records,
+            "commonest_class": list(self.commonest_class),
+            "against_pca": tests,
+            "verdicts": self.verdicts(),
+        }
 
     @property
     def _both(self) -> bool:
@@ -163,12 +176,25 @@ class Comparison:
         """A width is worth it where a probe is better than on PCA, and none is worse."""
         worth: list[int] = []
         rest: list[int] = []
+        by_probes: dict[str, list[int]] = {}
         for width in self.widths:
-            signs = [self.difference(probe.key, width).sign for probe in self.probes]
-            (worth if max(signs) > 0 and min(signs) >= 0 else rest).append(width)
+            signs = {probe.title: self.difference(probe.key, width).sign for probe in self.probes}
+            better, worse = ([t for t, sign in signs.items() if sign == wanted] for wanted in (1, -1))
+            (worth if better and not worse else rest).append(width)
+            if better and worse:
+                told = f"better by the {_joined(better)}, worse by the {_joined(worse)}"
+                by_probes.setdefault(told, []).append(width)
+            elif better and len(better) < len(signs):
+                by_probes.setdefault(f"by the {_joined(better)} alone", []).append(width)
+        split = [width for widths in by_probes.values() for width in widths]
         if not worth:
-            return f"not worth it at {_joined(rest)} dimensions: PCA serves as well or better"
-        return f"worth it at {_joined(worth)} dimensions{f', not at {_joined(rest)}' if rest else ''}"
+            why = "the probes disagree" if split == rest else "PCA serves as well or better"
+            sentence = f"not worth it at {_joined(rest)} dimensions: {why}"
+        else:
+            sentence = f"worth it at {_joined(worth)} dimensions{f', not at {_joined(rest)}' if rest else ''}"
+        for told, widths in by_probes.items():
+            sentence += f"; {told}" + ("" if widths == self.widths else f" at {_joined(widths)}")
+        return sentence
 
     def _on_probe(self, probe: Measure) -> str:
         """Widths of which the same can be said are named together."""
@@ -194,8 +220,8 @@ class Comparison:
         return f"at {width} {'higher' if own > other else 'lower'} than PCA's by {abs(own - other):.3f}"
 
 
-def _joined(widths: Iterable[int]) -> str:
-    *others, last = map(str, widths)
+def _joined(several: Iterable[object]) -> str:
+    *others, last = map(str, several)
     return f"{', '.join(others)} and {last}" if others else last
 
 
@@ -210,9 +236,10 @@ def _gain(difference: Difference, probe: Measure, *, signed: bool) -> str:
 def summary(comparison: Comparison) -> list[dict[str, Any]]:
     """The lines of the table: of each width and method, by key, the mean and its interval.
 
-    An interval is a :class:`stackae.evaluation.statistics.Interval`.
+    An interval is a :class:`stackae.evaluation.statistics.Interval`. The last line, of width 0, is the
+    accuracy of always answering the commonest class, where that is known.
     """
-    lines = []
+    lines: list[dict[str, Any]] = []
     for width in comparison.widths:
         for method in comparison.methods:
             records = comparison.of(method, width)
@@ -232,4 +259,9 @@ def summary(comparison: Comparison) -> list[dict[str, Any]]:
                     **figures,
                 }
             )
+    if comparison.commonest_class:
+        known = interval(comparison.commonest_class)
+        asked = [m.key for m in comparison.measures if m in (*PROBES, HEAD)]
+        line = {"method": COMMONEST, "width": 0, "seconds": None}
+        lines.append({**line, **dict.fromkeys(asked, known)})
     return lines

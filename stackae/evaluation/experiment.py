@@ -149,8 +149,9 @@ def compare(
     ]
     done = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
     found = list(done if progress is None else progress.over(done))
-    records = [record for of_split, _ in found for record in of_split]
-    return Comparison(records, 0.0 if fresh else found[0][1], tuple(few_labels), task)
+    records = [record for of_split, *_ in found for record in of_split]
+    commonest = tuple(share for *_, share in found[:: len(widths)] if share is not None)
+    return Comparison(records, 0.0 if fresh else found[0][1], tuple(few_labels), task, commonest)
 
 
 def _check(stack: StackedAutoencoder, widths: Sequence[int], methods: Sequence[str], n_splits: int) -> None:
@@ -232,7 +233,8 @@ def compare_fitted(
     progress = ComparisonProgress(1 + len(others), "methods") if verbose else None
     found = judged() if progress is None else progress.over(judged())
     records = [record for of_method in found for record in of_method]
-    return Comparison(records, len(split.X_test) / len(split.X), tuple(few_labels), split.task)
+    commonest = () if split.commonest_class is None else (split.commonest_class,)
+    return Comparison(records, len(split.X_test) / len(split.X), tuple(few_labels), split.task, commonest)
 
 
 #: Methods that train a stack of their own.
@@ -248,8 +250,8 @@ def _on_split(
     methods: Sequence[str],
     few_labels: Sequence[int],
     n_draws: int,
-) -> tuple[list[Record], float]:
-    """Methods at one width on one split; and its test rows by its training rows."""
+) -> tuple[list[Record], float, float | None]:
+    """Methods at one width on one split; its test rows by its training rows; and its ``commonest_class``."""
     drawn = checked(split(seed), task)
     wanted = Task(drawn.all_training_rows, width, stack, seed, _has_gaps(drawn))
     if encoder_of(drawn.X) is not None and wanted.has_gaps:  # perhaps in the test rows alone
@@ -257,7 +259,7 @@ def _on_split(
     trial = Trial(drawn, seed, few_labels, n_draws, wanted.kept)
     records = [_fit_and_judge(method, wanted, trial) for method in methods]
     found = [record for record in records if record is not None]
-    return found, len(drawn.X_test) / len(drawn.X)
+    return found, len(drawn.X_test) / len(drawn.X), drawn.commonest_class
 
 
 def _fit_and_judge(method: str, task: Task, trial: Trial) -> Record | None:

@@ -49,6 +49,14 @@ class Split(NamedTuple):
         """What features are fitted on: with labels and without."""
         return self.X if self.unlabelled is None else _stacked([self.X, self.unlabelled])
 
+    @property
+    def commonest_class(self) -> float | None:
+        """The share of the test rows that is of the training rows' commonest class; None of targets."""
+        if self.task != CLASSIFY:
+            return None
+        classes, counts = np.unique(self.y, return_counts=True)
+        return float(np.mean(np.asarray(self.y_test) == classes[counts.argmax()]))
+
 
 def resplit(
     X: Any, y: Any, test_share: float = 0.25, *, task: str = "auto", unlabelled: Unlabelled = "auto"

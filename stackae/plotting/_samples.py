@@ -157,6 +157,18 @@ def encoded_names(model: Any) -> list[str]:
     )
 
 
+def directed_names(model: Any, names: Sequence[Any]) -> list[str]:
+    """The user's columns, those of two values with the one that counts as 1: ``sex=male``."""
+    table = model._table
+    found = [str(name) for name in names]
+    if table is not None:
+        first = np.searchsorted(table.column_of_, np.arange(len(found)))
+        encoded = encoded_names(model)
+        binary = [k for k, column in enumerate(table.table_) if column.kind == "binary"]
+        found = [encoded[first[k]] if k in binary else name for k, name in enumerate(found)]
+    return found
+
+
 def cells_of(model: Any, values: Any) -> Cells:
     """The user's columns that are reconstructed, of a table or of an array with the fitted columns."""
     if model._table is None:

@@ -214,7 +214,9 @@ class CodesDisplay(Display):
         assert self._labels is not None
         known = self._labels.known
         if not known.all():
-            ax.scatter(*self.points[~known].T, s=size, color=GREY, marker="x", linewidths=0.8)
+            crosses = {"color": GREY, "marker": "x", "linewidths": 0.8}
+            ax.scatter(*self.points[~known].T, s=size, label=_UNKNOWN, **crosses)
+            ax.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False, fontsize="small", borderpad=0)
         values = np.asarray(self._labels.values, np.float64)
         order = np.argsort(values, kind="stable")  # the greatest are seen
         low, high = np.percentile(values, [1, 99])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from stackae.data.labels import CLASSIFY, REGRESS
 from stackae.evaluation.comparison import Comparison
@@ -17,13 +19,16 @@ from stackae.plotting.display import COLOURS, GREY, Display, shortened
 #: What is 1 on the axis, and the least that is shown: a lower R² is of no use, and would flatten the rest.
 _RANGE = {CLASSIFY: (100, 0), REGRESS: (1, -1)}
 _MARKERS = ("o", "s", "^")
+#: How far apart methods stand beside each other: all together, as a share of the way to the next place; which
+#: is not taken to be farther than this, as a factor.
+_ASIDE, _FARTHEST = 0.4, 4.0
 
 
 class ComparisonDisplay(Display):
     """Each method's accuracy, or R² of targets: of both probes against the width, and with few labels.
 
-    Bars are 95 % intervals over splits, of two splits their range, as far as they are within 0 and 100 %
-    (-1 and 1 for R²).
+    Methods stand beside each other at each width, in the order of the legend. Bars are 95 % intervals over
+    splits, of two splits their range, as far as they are within 0 and 100 % (-1 and 1 for R²).
 
     Parameters
     ----------
@@ -100,7 +105,8 @@ def _lines(axis: Any, comparison: Comparison, places: Sequence[int], values: Any
     """A line a method; what is best is to be seen: the stack and PCA are drawn strong."""
     factor, least = _RANGE[comparison.task]
     coloured = [method for method in comparison.methods if method != RAW]
-    for method in comparison.methods:
+    aside = _aside(places, len(comparison.methods))
+    for method, factor_aside in zip(comparison.methods, aside, strict=True):
         points = [(place, interval(found)) for place in places if (found := values(method, place))]
         if not points:
             continue
@@ -110,7 +116,7 @@ def _lines(axis: Any, comparison: Comparison, places: Sequence[int], values: Any
         strong = method in (OURS, RIVAL)
         shape, colour = divmod(coloured.index(method), len(COLOURS) - 1) if method != RAW else (0, -1)
         axis.errorbar(
-            [place for place, _ in points],
+            [place * factor_aside for place, _ in points],
             means,
             np.abs(ends - means),
             label=method,
@@ -122,7 +128,15 @@ def _lines(axis: Any, comparison: Comparison, places: Sequence[int], values: Any
             capsize=2,
             zorder=3 if strong else 2,
         )
+    axis.set_xlim(min(places) / 2, 2 * max(places))
     axis.set_xscale("log", base=2 if max(places) < 100 else 10)
     axis.set_xticks(places, [f"{place:,}" for place in places])
     axis.minorticks_off()
     axis.grid(alpha=0.3)
+
+
+def _aside(places: Sequence[int], n: int) -> npt.NDArray[np.float64]:
+    """By what places are multiplied, for each of so many methods, so that none stands upon another."""
+    nearest = min((_FARTHEST, *(b / a for a, b in pairwise(sorted(places)))))
+    shares: npt.NDArray[np.float64] = nearest ** (_ASIDE * (np.arange(n) - (n - 1) / 2) / n)
+    return shares

@@ -99,11 +99,14 @@ class HealthDisplay(Display):
             places = [row - 0.4 + (k + 0.5) * thick for row in range(len(names))]
             values = [min(max(share, 0.0), 1.0) for share in shares.values()]
             label = f"layer {k + 1}, mean activity {self.reports[k]['mean_activity']:.3g}"
-            drawn = ax.barh(places, values, thick * 0.9, color=COLOURS[k % len(COLOURS)], label=label)
-            said = [_said(name, share, units) for name, share in shares.items()]
-            ax.bar_label(drawn, said, padding=3, fontsize="small")
+            ax.barh(places, values, thick * 0.9, color=COLOURS[k % len(COLOURS)], label=label)
+            for place, (name, share) in zip(places, shares.items(), strict=True):
+                said = _said(name, share, units)
+                ax.annotate(
+                    said, (1, place), (4, 0), textcoords="offset points", va="center", fontsize="small"
+                )
         ax.set_yticks(range(len(names)), names)
-        ax.set(xlim=(0, 1.45), xlabel="share")
+        ax.set(xlim=(0, 1), xlabel="share")
         ax.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
         ax.invert_yaxis()
         ax.tick_params(axis="y", length=0)

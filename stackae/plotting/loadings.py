@@ -10,8 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from stackae.exceptions import ParameterError
-from stackae.plotting._samples import numbered
+from stackae.plotting._samples import directed_names, numbered
 from stackae.plotting.display import SIGNED, Display, bars, shortened
+
+#: Codes that are shown of more: each has to be named then.
+MOST_CODES = 12
 
 
 class LoadingsDisplay(Display):
@@ -24,11 +27,16 @@ class LoadingsDisplay(Display):
     column_names : sequence of str
     max_columns : int, default=15
         How many columns are drawn: those of the greatest sum of squares over the codes.
+    max_codes : int or None, default=12
+        How many codes are drawn: of more those of the greatest sum of squares over the columns, the strongest
+        first. None: all.
 
     Attributes
     ----------
     columns_ : ndarray of int
         The columns that are drawn, the strongest first.
+    codes_ : ndarray of int
+        The codes that are drawn: all in their order, or the strongest first.
 
     Examples
     --------
@@ -45,6 +53,7 @@ class LoadingsDisplay(Display):
         column_names: Sequence[str],
         *,
         max_columns: int = 15,
+        max_codes: int | None = MOST_CODES,
     ) -> None:
         self.values: npt.NDArray[np.float64] = np.asarray(values, np.float64)
         if self.values.shape != (len(code_names), len(column_names)):
@@ -57,6 +66,8 @@ class LoadingsDisplay(Display):
         self.max_columns = max_columns
         strength = np.square(self.values).sum(0)
         self.columns_ = np.argsort(-strength, kind="stable")[:max_columns]
+        self.max_codes = max_codes
+        self.codes_ = strongest_codes(self.values, len(self.values) if max_codes is None else max_codes)
 
     @classmethod
     def from_estimator(
@@ -69,7 +80,8 @@ class LoadingsDisplay(Display):
         model : Autoencoder, StackedAutoencoder or an estimator on one
         X : array-like of shape (n_samples, n_features)
         codes : sequence of int or None, default=None
-            Numbers of the codes that are drawn; None: all. Of a single one bars are drawn.
+            Numbers of the codes that are drawn; None: all or, of more than 12, the strongest. Of a single one
+            bars are drawn.
         max_columns : int, default=15
         ax : matplotlib.axes.Axes or None, default=None
 
@@ -82,42 +94,54 @@ class LoadingsDisplay(Display):
         own = numbered("codes", range(n_codes) if codes is None else codes, n_codes)
         names = [found.code_names[code] for code in own]
         values = found.values[own]
-        return cls(values, names, found.column_names, max_columns=max_columns).plot(ax)
+        columns = directed_names(model, found.column_names)
+        most = MOST_CODES if codes is None else None
+        return cls(values, names, columns, max_columns=max_columns, max_codes=most).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:
-        n_codes, n_columns = len(self.code_names), len(self.columns_)
+        n_codes, n_columns = len(self.codes_), len(self.columns_)
         (ax,) = self._take_axes(ax, height=1.1 + 0.22 * n_columns)
-        values = self.values[:, self.columns_]
+        values = self.values[np.ix_(self.codes_, self.columns_)]
         names = [self.column_names[k] for k in self.columns_]
         more = len(self.column_names) - n_columns
         if n_codes == 1:
             bars(ax, values[0], names, f"loading on code {shortened(self._labels()[0], 20)}")
         else:
             self._draw_map(ax, values, names)
-        if more:
-            ax.set_title(f"the {n_columns} strongest of {n_columns + more:,} columns", fontsize="medium")
+        shown = [f"{n_columns} of {n_columns + more:,} columns"] if more else []
+        if n_codes < len(self.code_names):
+            shown.append(f"{n_codes} of {len(self.code_names):,} codes")
+        if shown:
+            ax.set_title(f"the strongest {', '.join(shown)}", fontsize="medium")
         return self
 
     def _labels(self) -> list[str]:
         """The codes' names; their numbers alone where that is all that differs, as in an estimator's."""
-        found = [re.fullmatch(r"(.*?)(\d+)", name) for name in self.code_names]
+        names = [self.code_names[k] for k in self.codes_]
+        found = [re.fullmatch(r"(.*?)(\d+)", name) for name in names]
         stems = {match and match[1] for match in found}
-        return (
-            [match[2] for match in found if match]
-            if len(stems) == 1 and None not in stems
-            else self.code_names
-        )
+        return [match[2] for match in found if match] if len(stems) == 1 and None not in stems else names
 
     def _draw_map(self, ax: Any, values: npt.NDArray[np.float64], names: Sequence[str]) -> None:
         largest = float(np.nanmax(np.abs(values))) or 1.0
         image = ax.imshow(values.T, cmap=SIGNED, vmin=-largest, vmax=largest, aspect="auto")
         ax.set_yticks(range(len(names)), [shortened(name, 20) for name in names])
-        step = -(-len(self.code_names) // 8)
-        codes = [shortened(name, 14) for name in self._labels()[::step]]
-        upright = max(map(len, codes)) > 24 // len(codes)
-        ax.set_xticks(range(0, len(self.code_names), step), codes, rotation=90 if upright else 0)
+        every = [shortened(name, 14) for name in self._labels()]
+        are_in_order = bool((np.diff(self.codes_) > 0).all())
+        step = -(-len(every) // 8) if are_in_order else 1  # else each has to be named
+        codes = every[::step]
+        upright = max(map(len, codes)) > 20 // len(codes)
+        ax.set_xticks(range(0, len(every), step), codes, rotation=90 if upright else 0)
         ax.set_xlabel("code")
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
         bar = ax.get_figure().colorbar(image, ax=ax, label="loading")
         bar.outline.set_visible(False)
+
+
+def strongest_codes(values: npt.NDArray[np.float64], most: int) -> npt.NDArray[np.intp]:
+    """All codes (rows of ``values``) in their order or, of more than ``most``, those of the greatest sum of
+    squares, the greatest first."""
+    if len(values) <= most:
+        return np.arange(len(values))
+    return np.argsort(-np.square(values).sum(1), kind="stable")[:most]

@@ -46,7 +46,8 @@ class Figure:
 class Section:
     """A part of a report under a heading; ``id`` is its anchor.
 
-    ``findings`` are told as a list, ``code`` as lines to be copied, each with what it does.
+    ``findings`` are told as a list, ``code`` as lines to be copied, each with what it does; ``folded`` is
+    code that is seen when it is asked for. ``result``: what was found, in a sentence, told at the top.
     """
 
     id: str
@@ -56,6 +57,8 @@ class Section:
     tables: tuple[Table, ...] = ()
     figures: tuple[Figure, ...] = ()
     code: tuple[tuple[str, str], ...] = ()
+    folded: tuple[tuple[str, str], ...] = ()
+    result: str = ""
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,8 @@ def of_history(model: Any) -> Figure:
     ]
     alt = f"Curves of the loss, epoch after epoch: {'; '.join(fell)}."
     caption = (
-        "The loss of each phase. Training rows may be corrupted and pay penalties, so that their loss can"
-        " stand above that of the rows held out."
+        "The loss of each phase. Training rows may be corrupted, so that their loss can stand above that of"
+        " the rows held out."
     )
     return _figure(display, alt, caption)
 
@@ -55,7 +55,14 @@ def of_health(model: Any) -> Figure:
         f"layer {k}: {', '.join(f'{name} {100 * share:.0f} %' for name, share in shares.items())}"
         for k, shares in enumerate(display.shares_, 1)
     ]
-    caption = "Good is: few dead and saturated units, and a rank near the number of units."
+    caption = (
+        "Dead: the same code for all rows. Saturated: at a bound for nearly all. Active cells: codes that are"
+        " not zero. Effective rank: how many directions the codes use, at best as many as there are units."
+    )
+    if display.by_itself:
+        caption += (
+            " R² of its inputs: how well a layer alone reconstructs what it is given, of training rows."
+        )
     return _figure(display, f"Bars of each layer's health. {'; '.join(layers)}.", caption)
 
 
@@ -92,7 +99,7 @@ def of_codes(model: Any, X: Any, y: Any, name: str | None) -> Figure:
     """The map of the codes, coloured by labels or by errors."""
     by_error = y is None and hasattr(model, "score_samples")
     display = CodesDisplay.from_estimator(model, X, y, errors=by_error, max_samples=None)
-    if name is not None:
+    if name is not None and y is not None:
         display.colour_name = name
         display.plot()
     n, (one, two) = len(display.points), display.axis_names
@@ -111,9 +118,10 @@ def of_loadings(values: Any, codes: Sequence[str], columns: Sequence[str]) -> Fi
     """The heat map of the loadings, the strongest columns first."""
     display = LoadingsDisplay(values, codes, columns).plot()
     strongest = _listed([columns[k] for k in display.columns_])
+    shown = "" if len(display.codes_) == len(codes) else f"the {len(display.codes_)} strongest of "
     return _figure(
         display,
-        f"Heat map of {len(codes)} codes and their strongest columns: {strongest}.",
+        f"Heat map of {shown}{len(codes)} codes and their strongest columns: {strongest}.",
         "By how much each code changes as a column rises by one standard deviation.",
     )
 

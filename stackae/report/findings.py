@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stackae.plotting import HistoryDisplay
+from stackae.report.wording import several
 
 #: Shares of units from which on they are worth a sentence.
 _MANY_SATURATED, _FEW_DIRECTIONS = 0.05, 0.25
@@ -64,7 +65,7 @@ def of_widths(n_inputs: int, n_codes: int, *, is_sparse: bool) -> list[str]:
     if is_sparse or n_codes < n_inputs:
         return []
     return [
-        f"{_several(n_codes, 'code')} for {_several(n_inputs, 'number')} a row: nothing is compressed, and"
+        f"{several(n_codes, 'code')} for {several(n_inputs, 'number')} a row: nothing is compressed, and"
         " PCA would keep all; try fewer codes."
     ]
 
@@ -85,7 +86,7 @@ def of_reconstruction(
     if r2 is not None and pca_r2 is not None and r2 < pca_r2 - _BEHIND_PCA:
         instead = "wider layers or shortcut='pca'" if may_have_shortcut else "or wider layers"
         found.append(
-            f"PCA of {_several(n_codes, 'component')} reconstructs more, R² {pca_r2:.3f} against {r2:.3f}:"
+            f"PCA of {several(n_codes, 'component')} reconstructs more, R² {pca_r2:.3f} against {r2:.3f}:"
             f" try longer training{',' if may_have_shortcut else ''} {instead}."
         )
     return found
@@ -127,11 +128,7 @@ def _fall_at_the_end(losses: Sequence[float]) -> float:
 
 
 def _of(n: int, units: int) -> str:
-    return f"{n:,} of {_several(units, 'unit')}"
-
-
-def _several(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
+    return f"{n:,} of {several(units, 'unit')}"
 
 
 def _verb(verb: str, n: int) -> str:

@@ -20,6 +20,7 @@ from stackae.exceptions import DataError, ParameterError
 from stackae.networks.layout import Layout
 from stackae.plotting import ScreeDisplay
 from stackae.plotting._samples import layout_of
+from stackae.report.contents import Figure
 from stackae.report.rows import evenly_spaced, n_rows_of, take
 
 T = TypeVar("T")
@@ -143,6 +144,11 @@ class Subject:
         except Exception as error:  # whatever it is, the rest of the report is to be had
             self.leave_out(what, " ".join(str(error).split()) or type(error).__name__)
             return None
+
+    def drawn(self, what: str, draw: Callable[[], Figure]) -> tuple[Figure, ...]:
+        """A figure, where it can be drawn."""
+        figure = self.attempt(what, draw)
+        return () if figure is None else (figure,)
 
     def leave_out(self, what: str, why: str) -> None:
         """Note what cannot be told."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -12,14 +12,14 @@ import numpy as np
 from stackae.data.labels import CLASSIFY, as_labels, task_of
 from stackae.exceptions import ParameterError
 from stackae.modules.attribution import MOST_NONLINEAR, is_dense, nonlinear_layers
-from stackae.plotting import HistoryDisplay
-from stackae.plotting._samples import encoded_names
-from stackae.report import figures, findings
+from stackae.plotting._samples import directed_names, encoded_names
+from stackae.plotting.loadings import MOST_CODES, strongest_codes
+from stackae.report import figures, findings, wording
 from stackae.report.contents import Figure, Section, Table
 from stackae.report.gathering import Subject
 
-#: Columns of the data, classes, and codes that are told of.
-_MOST_COLUMNS, _MOST_CLASSES, _MOST_CODES = 30, 10, 12
+#: Columns of the data, and classes, that are told of.
+_MOST_COLUMNS, _MOST_CLASSES = 30, 10
 #: The strongest columns of a code.
 _STRONGEST = 3
 #: Codes whose loadings are found one by one.
@@ -48,7 +48,7 @@ def data(subject: Subject) -> Section:
             f"The table had {len(told):,} columns: {named}. They were encoded as {len(table.column_of_):,}"
             f" numbers a row. {_missing(missing)} in training."
         )
-        tables.append(_table_of(told))
+        tables.append(_table_of(told, directed_names(subject.model, [column.name for column in told])))
     if subject.X is not None:
         if table is None:
             sentences.append(_numbers(subject))
@@ -66,41 +66,29 @@ def data(subject: Subject) -> Section:
 def layers(subject: Subject) -> Section:
     """What each layer consists of."""
     module = subject.model.module_
-    head = ["layer", "inputs", "units", "network", "activation", "tied", "corruption", "code", "penalty"]
-    head += ["loss", "scale"]
-    lines = []
+    head = ["layer", "inputs", "units", "network", "activation", "weights tied", "corruption", "code"]
+    head += ["penalty", "loss", "inputs are taken"]
+    lines, in_python = [], []
     for number, layer in enumerate(module, 1):
         parts = layer.parts
-        named = [parts.network, parts.activation, "yes" if parts.tied_weights else "", parts.corruption]
-        named += [parts.code, ", ".join(map(str, parts.penalties)), parts.loss, parts.scaling_in_words]
-        cells = ["" if part is None else str(part) for part in named]
+        activation = "none: linear" if parts.activation == "identity" else parts.activation
+        cells = [wording.of_part(parts.network), activation, "yes" if parts.tied_weights else ""]
+        cells += [wording.of_part(parts.corruption), wording.of_part(parts.code)]
+        cells += [", ".join(map(wording.of_part, parts.penalties)), wording.of_loss(layer)]
+        cells += [wording.of_scaling(parts)]
         lines.append([str(number), f"{layer.n_inputs:,}", f"{layer.n_units:,}", *cells])
+        named = [parts.network, parts.corruption, parts.code, *parts.penalties, parts.loss]
+        in_python.append(f"{number}: {', '.join(str(part) for part in named if part is not None)}")
     n_weights = sum(parameter.numel() for parameter in module.parameters())
     sentences = [f"{n_weights:,} weights in all."]
     if getattr(module, "shortcut", None) is not None:
         sentences.append("A linear way past the layers, which starts as PCA, is part of the code.")
-    return Section("layers", "The layers", tuple(sentences), tables=(Table.of("Layers", head, lines),))
-
-
-def training(subject: Subject) -> Section | None:
-    """The curves, and where each phase ended."""
-    history = subject.model.history_
-    if not history:
-        subject.leave_out("Curves", "nothing was trained here, by epochs")
-        return None
-    lines = []
-    for title, epochs in HistoryDisplay(history).phases_:
-        last, times = epochs[-1], [record["seconds"] for record in epochs if "seconds" in record]
-        held_out = last["validation_loss"]
-        line = [title, f"{len(epochs):,}", f"{last['loss']:.4g}"]
-        line += ["" if held_out is None else f"{held_out:.4g}", f"{sum(times):.1f}" if times else ""]
-        lines.append(line)
-    head = ("phase", "epochs", "loss", "held-out loss", "seconds")
     return Section(
-        "training",
-        "Training",
-        tables=(Table.of("Where each phase ended", head, lines),),
-        figures=_drawn(subject, "Curves", lambda: figures.of_history(subject.model)),
+        "layers",
+        "The layers",
+        tuple(sentences),
+        tables=(Table.of("What each consists of", head, lines),),
+        folded=(("As they are called in Python", "\n".join(in_python)),),
     )
 
 
@@ -122,7 +110,7 @@ def health(subject: Subject) -> Section:
     sentences = [] if found else [f"All is well: {looked_at} show nothing unusual."]
     if hasattr(model, "predict") and hasattr(model, "finetune"):
         sentences.append("The health is that of before the labels were learned.")
-    drawn = _drawn(subject, "The picture of the health", lambda: figures.of_health(model))
+    drawn = subject.drawn("The picture of the health", lambda: figures.of_health(model))
     return Section("health", "Health", tuple(sentences), tuple(found), figures=drawn)
 
 
@@ -135,7 +123,7 @@ def weights(subject: Subject) -> Section | None:
         if len(subject.layout.space) == 1:
             return None
         shape = {}
-    drawn = _drawn(subject, "Weights", lambda: figures.of_weights(subject.model, shape))
+    drawn = subject.drawn("Weights", lambda: figures.of_weights(subject.model, shape))
     return Section("weights", "What the first layer looks for", figures=drawn) if drawn else None
 
 
@@ -151,8 +139,9 @@ def reconstructions(subject: Subject) -> Section | None:
     drawn: list[Figure] = []
     of_cells = subject.layout is None  # in one figure, so that errors have one scale
     for which in ("both",) if of_cells else ("best", "worst"):
-        drawn += _drawn(subject, f"The rows that are reconstructed {which}", partial(draw, which))
-    sentence = f"R² of the reconstruction is {subject.r2:.3f} over the rows that were looked at."
+        drawn += subject.drawn(f"The rows that are reconstructed {which}", partial(draw, which))
+    mean = ", the mean over the columns" if subject.model._table is not None else ""
+    sentence = f"R² of the reconstruction is {subject.r2:.3f}{mean}, of the rows that were looked at."
     if of_cells:
         sentence += " The longest bar is the largest error of a cell in these rows."
     return Section("reconstructions", "Best and worst reconstructions", (sentence,), figures=tuple(drawn))
@@ -160,8 +149,7 @@ def reconstructions(subject: Subject) -> Section | None:
 
 def codes(subject: Subject) -> Section | None:
     """The map of the codes."""
-    drawn = _drawn(
-        subject,
+    drawn = subject.drawn(
         "The map of the codes",
         lambda: figures.of_codes(subject.model, subject.X, subject.y, subject.labels_name),
     )
@@ -182,24 +170,33 @@ def loadings(subject: Subject) -> Section | None:
     found = subject.attempt("Loadings", lambda: subject.model.loadings(subject.X))
     if found is None:
         return None
+    names = dict(zip(found.column_names, directed_names(subject.model, found.column_names), strict=True))
     lines = []
-    for code in range(min(len(found.code_names), _MOST_CODES)):
+    for code in strongest_codes(found.values, MOST_CODES):
         strongest = [
-            f"{column} ({'±' if column in found.undirected else ''}{value:.3g})"
-            for column, value in found.strongest(code, _STRONGEST)
+            f"{names[column]} ({'±' if column in found.undirected else ''}{value:.3g})"
+            for column, value in found.strongest(int(code), _STRONGEST)
         ]
         lines.append([str(code), *strongest, *[""] * (_STRONGEST - len(strongest))])
     head = ("code", "strongest column", "second", "third")
     n_codes = len(found.code_names)
-    shown = f"the first {_MOST_CODES} of {n_codes:,} codes" if n_codes > _MOST_CODES else "each code"
+    shown = f"the {MOST_CODES} strongest of {n_codes:,} codes" if n_codes > MOST_CODES else "each code"
     table = Table.of(f"The columns that move {shown} most", head, lines)
-    drawn = _drawn(
-        subject,
+    drawn = subject.drawn(
         "The picture of the loadings",
-        lambda: figures.of_loadings(found.values, list(map(str, range(n_codes))), found.column_names),
+        lambda: figures.of_loadings(found.values, list(map(str, range(n_codes))), list(names.values())),
     )
     are_numbered = not hasattr(subject.model, "feature_names_in_") and subject.model._table is None
     sentences: tuple[str, ...] = ("x0, x1 and so on are the columns in their order.",) if are_numbered else ()
+    if n_codes > MOST_CODES:
+        sentences += (
+            "The strongest codes are those with the largest sum of squared loadings, the strongest first.",
+        )
+    if two_valued := next((name for own, name in names.items() if name != own), None):
+        sentences += (
+            f"{two_valued}: a column of two values stands with the one that counts as 1; where a loading is"
+            " positive, this value raises the code.",
+        )
     if found.undirected:
         sentences += ("±: categories and dates, which have no direction, only a strength.",)
     return Section("loadings", "Which columns make which code", sentences, (), (table,), drawn)
@@ -210,7 +207,7 @@ def scree(subject: Subject) -> Section | None:
     display = subject.scree
     if display is None:
         return None
-    drawn = _drawn(subject, "R² against the number of codes", lambda: figures.of_scree(display))
+    drawn = subject.drawn("R² against the number of codes", lambda: figures.of_scree(display))
     return Section("scree", "How many codes it takes", figures=drawn) if drawn else None
 
 
@@ -220,7 +217,7 @@ def samples(subject: Subject) -> Section | None:
         subject.model.sample(1, 0)
     except (AttributeError, ParameterError):  # it has none, or no prior to draw from
         return None
-    drawn = _drawn(subject, "New samples", lambda: figures.of_samples(subject.model, dict(subject.shape)))
+    drawn = subject.drawn("New samples", lambda: figures.of_samples(subject.model, dict(subject.shape)))
     return Section("samples", "New samples", figures=drawn) if drawn else None
 
 
@@ -231,17 +228,13 @@ def _left_out_the_shortcut(model: Any) -> bool:
     return are_bare and model.shortcut is None and model._table is None
 
 
-def _drawn(subject: Subject, what: str, draw: Callable[[], Figure]) -> tuple[Figure, ...]:
-    figure = subject.attempt(what, draw)
-    return () if figure is None else (figure,)
-
-
-def _table_of(told: Sequence[Any]) -> Table:
+def _table_of(told: Sequence[Any], directed: Sequence[str]) -> Table:
     """What each column of the user's table became."""
-    lines = [
-        [str(name), dtype, kind, str(n_encoded or "–"), str(n_missing or "–"), note]
-        for name, dtype, kind, n_encoded, n_missing, note in told[:_MOST_COLUMNS]
-    ]
+    lines = []
+    for (name, dtype, kind, n_encoded, n_missing, note), counts_as_1 in zip(told, directed, strict=True):
+        note = note or ("" if counts_as_1 == str(name) else f"{counts_as_1} is 1")
+        lines.append([str(name), dtype, kind, str(n_encoded or "–"), str(n_missing or "–"), note])
+    lines = lines[:_MOST_COLUMNS]
     head = ("column", "type", "taken as", "encoded", "missing", "note")
     return Table.of(_first(len(told), "What each column became"), head, lines)
 

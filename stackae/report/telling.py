@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from stackae.report import sections
 from stackae.report.contents import Contents, Section
 from stackae.report.gathering import Subject
+from stackae.report.training import training
 from stackae.report.verdict import verdict
+from stackae.report.wording import several
 
 #: Those that need rows, in their order.
 _OF_ROWS = (
@@ -38,7 +40,7 @@ def contents_of(
     found = [
         sections.data(subject),
         sections.layers(subject),
-        sections.training(subject),
+        training(subject),
         sections.health(subject),
         sections.weights(subject),
     ]
@@ -66,14 +68,16 @@ def _headline(subject: Subject, made_from: str | None) -> str:
     """What was fitted, on what, how long it took, and how good it is."""
     model, n_codes = subject.model, subject.model._n_features_out
     what = "layer" if len(model.module_) == 1 else f"stack of {len(model.module_)} layers"
-    sentence = (
-        f"A {what} that makes {n_codes:,} code{'' if n_codes == 1 else 's'} of {model.n_features_in_:,}"
-    )
-    sentence += f" column{'' if model.n_features_in_ == 1 else 's'}"
+    n_columns = model.n_features_in_
+    columns = f"the {n_columns:,} columns" if n_columns > 1 else "the one column"
+    sentence = f"A {what} that turns {columns} of a row into {several(n_codes, 'code')}"
     if subject.r2 is None:
         return f"{sentence}."
-    beside = "" if subject.pca_r2 is None else f"; PCA of as many components, {100 * subject.pca_r2:.1f} %"
-    of = f" of {made_from}" if made_from else ""
+    pca = subject.pca_r2
+    beside = "" if pca is None else f"; PCA of as many components, fitted to these rows, {100 * pca:.1f} %"
+    n_looked_at = len(subject.numbers)
+    some = f"{n_looked_at:,} of " if n_looked_at < subject.n_rows else ""
+    of = f" of {some}{subject.n_rows:,} rows{f' of {made_from}' if made_from else ''}"
     more, n_inputs = "", model.module_.n_inputs
     if n_codes >= n_inputs:
         more = (
@@ -92,7 +96,7 @@ def _facts(subject: Subject) -> tuple[tuple[str, str], ...]:
     ]
     facts += [("epochs", f"{model.n_iter_:,}")] if model.n_iter_ else []
     facts += [] if subject.seconds is None else [("training", f"{subject.seconds:.1f} s")]
-    facts += [] if subject.r2 is None else [("R²", f"{subject.r2:.3f}")]
+    facts += [] if subject.r2 is None else [("R² of these rows", f"{subject.r2:.3f}")]
     return tuple(facts)
 
 

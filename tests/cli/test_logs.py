@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from helpers import SMALL
+from mlflow_stand_in import MLFLOWS, store_in
 
 from stackae_cli.run_folder import read_config, sha256
 
@@ -87,14 +88,12 @@ def test_events_of_another_run_are_refused_before_training(stackae, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_is_logged_to_mlflow(stackae, monkeypatch, tmp_path):
-    pytest.importorskip("mlflow", reason="mlflow is not installed; pip install 'stackae[mlflow]'")
+@pytest.mark.parametrize("mlflow", MLFLOWS)
+def test_a_run_is_logged_to_mlflow(mlflow, stackae, monkeypatch, tmp_path):
+    store = store_in(tmp_path, mlflow, monkeypatch)
     from mlflow.tracking import MlflowClient
 
-    store = f"sqlite:///{tmp_path / 'mlflow.db'}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
-    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-    monkeypatch.chdir(tmp_path)
     done = stackae("pretrain", "digits", "--out", "run", "--mlflow", "digits", *SMALL, "--quiet")
     assert done.code == 0
     client = MlflowClient(store)

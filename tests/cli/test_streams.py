@@ -34,7 +34,7 @@ def test_evaluate_writes_its_files_and_prints_in_any_encoding(encoding, finished
     assert code == 0, err
     assert json.loads((tmp_path / "t.json").read_text())["records"][0]["method"] == "stackae"
     assert (tmp_path / "t.png").read_bytes().startswith(b"\x89PNG")
-    assert "| stackae  | 3     |" in out
+    assert "| stackae         | 3     |" in out
     if encoding == "ascii":
         assert "linear probe: at 3 no gain beyond chance, " in out
         assert " +- " in out

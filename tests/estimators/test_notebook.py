@@ -51,8 +51,8 @@ def test_a_fitted_stack_shows_its_layers_its_health_and_its_phases(X):
     html = model._repr_html_()
     assert html.startswith(re.sub(r"sk-container-id-\d+.*", "", estimator_html_repr(model), flags=re.S))
     tables = Tables(html)
-    assert tables.captions == [f"64 inputs to {model.module_.widths[-1]} components", "Training"]
-    layers, phases = tables.rows[:3], tables.rows[3:]
+    assert tables.captions[:2] == [f"64 inputs to {model.module_.widths[-1]} components", "Training"]
+    layers, phases = tables.rows[:3], tables.rows[3:7]
     assert layers[0][:6] == ["layer", "units", "network", "activation", "loss", "scale"]
     for k, row in enumerate(layers[1:]):
         assert row[:2] == [str(k + 1), str(model.module_.widths[k])]
@@ -64,6 +64,31 @@ def test_a_fitted_stack_shows_its_layers_its_health_and_its_phases(X):
     ]
 
 
+@pytest.mark.parametrize("shortcut", ["pca", None])
+def test_what_else_the_parameters_came_to_is_folded_away(shortcut, X):
+    model = small_stack(shortcut=shortcut).fit(X)
+    html = model._repr_html_()
+    shown, _, folded = html.rpartition("<details><summary>What else the parameters came to</summary>")
+    assert "GaussianNoise" not in shown[shown.index('<div class="stackae-fitted">') :]
+    assert folded.endswith("</table></details></div>")
+    tables = Tables(html)
+    told = "none" if shortcut is None else "from input to code and back, started as PCA"
+    assert tables.captions[-1] == f"Shortcut: {told}"
+    assert tables.rows[-3:] == [
+        ["layer", "weights", "corruption", "code", "penalty"],
+        *(
+            [
+                str(k),
+                "tied" if layer.parts.tied_weights else "not tied",
+                "GaussianNoise(on='input', scale=0.2)",
+                "none",
+                "none",
+            ]
+            for k, layer in enumerate(model.module_, 1)
+        ),
+    ]
+
+
 def test_before_a_fit_it_is_scikit_learns_own(X):
     assert "stackae-fitted" not in small_stack()._repr_html_()
     assert "<td>" in small_stack()._repr_mimebundle_()["text/html"]
@@ -71,13 +96,13 @@ def test_before_a_fit_it_is_scikit_learns_own(X):
 
 def test_predictors_and_loaded_models_are_shown_without_what_is_not_known(X, tmp_path):
     model = StackedAutoencoderClassifier(small_stack(), finetune=SHORT).fit(X, np.arange(200) % 2)
-    assert [row[0] for row in Tables(model._repr_html_()).rows[4:]] == [
+    assert [row[0] for row in Tables(model._repr_html_()).rows[4:8]] == [
         "layer 1", "layer 2", "finetune", "supervised",
     ]  # fmt: skip
     StackedAutoencoderDetector(small_stack()).fit(X)._repr_html_()
     model.save(tmp_path / "model.safetensors")
     loaded = Tables(load(tmp_path / "model.safetensors")._repr_html_())
-    assert [row[-1] for row in loaded.rows[4:]] == [""] * 4  # a file keeps no times
+    assert [row[-1] for row in loaded.rows[4:8]] == [""] * 4  # a file keeps no times
     alone = small_autoencoder().fit(X)
     alone._health = []
     assert "dead units" not in alone._repr_html_()

@@ -159,6 +159,28 @@ def test_the_table_has_a_line_a_width_and_method_and_the_rows_once(of_wine):
     assert found.half_width > 0
 
 
+def test_the_table_ends_with_what_the_commonest_class_is_worth():
+    X = np.random.default_rng(0).normal(size=(100, 3))
+    y, y_test = np.array(["a"] * 60 + ["b"] * 40), np.array(["a"] * 30 + ["b"] * 70)
+    split = Split(X, y, X, y_test)
+    found = compare_fitted(PCA(2).fit(X), X, split, methods=["PCA"], few_labels=[10])
+    assert found.commonest_class == (0.3,)
+    last = summary(found)[-1]
+    assert (last["method"], last["width"], last["seconds"]) == ("commonest class", 0, None)
+    assert (last["linear_probe"].mean, last["knn_probe"].mean) == (0.3, 0.3)
+    assert not {"few_labels_10", "clusters", "r2"} & last.keys()
+    assert found.as_dict()["commonest_class"] == [0.3]
+    of_splits = compare(small_stack(), lambda seed: split, (1, 2), methods=["PCA"], n_splits=2, few_labels=())
+    assert of_splits.commonest_class == (0.3, 0.3)
+
+
+def test_of_targets_no_class_is_the_commonest():
+    X = np.random.default_rng(0).normal(size=(100, 3))
+    found = compare_fitted(PCA(2).fit(X), X, Split(X, X[:, 0], X, X[:, 0]), methods=["PCA"], few_labels=())
+    assert found.commonest_class == ()
+    assert "commonest class" not in [line["method"] for line in summary(found)]
+
+
 def test_a_measures_key_stays_apart_from_its_title(of_wine):
     titles = {measure.key: measure.title for measure in of_wine.measures}
     assert titles == {
@@ -206,7 +228,7 @@ def values(method, *accuracies):
 def test_a_verdict_over_splits_names_gain_and_interval():
     records = [*values("stackae", 0.95, 0.96, 0.94), *values("PCA", 0.90, 0.92, 0.88)]
     worth, linear, neighbours, _ = Comparison(records, 0.0).verdicts()
-    assert worth == "worth it at 2 dimensions"
+    assert worth == "worth it at 2 dimensions; by the linear probe alone"
     # Differences .05, .04, .06: mean .05, standard error .01/√3, t of 2 degrees of freedom 4.303.
     assert linear == "linear probe: at 2 better than PCA by 5.0 ± 2.5 points"
     assert neighbours == "k-NN probe: at 2 no gain beyond chance, +0.0 ± 0.0 points"
@@ -242,7 +264,28 @@ def test_a_width_is_worth_it_where_a_probe_gains_and_none_loses():
         *at(4, "stackae", 0.6, 0.4),
         *at(8, "stackae", 0.5, 0.5),
     ]
-    assert Comparison(records, 0.0).verdicts()[0] == "worth it at 2 dimensions, not at 4 and 8"
+    worth = Comparison(records, 0.0).verdicts()[0]
+    assert worth == (
+        "worth it at 2 dimensions, not at 4 and 8; by the linear probe alone at 2;"
+        " better by the linear probe, worse by the k-NN probe at 4"
+    )
+    only_4 = [record for record in records if record.width == 4]
+    assert Comparison(only_4, 0.0).verdicts()[0] == (
+        "not worth it at 4 dimensions: the probes disagree; better by the linear probe, worse by the k-NN probe"
+    )
+
+
+def test_a_verdict_on_one_probe_alone_says_which():
+    gains = {2: (0.1, 0.0), 4: (0.1, 0.1), 8: (0.0, 0.1)}
+    records = [
+        Record(k, method, w, w, {"linear_probe": 0.5 + own * a, "knn_probe": 0.5 + own * b})
+        for method, own in (("stackae", 1), ("PCA", 0))
+        for w, (a, b) in gains.items()
+        for k in range(3)
+    ]
+    assert Comparison(records, 0.0).verdicts()[0] == (
+        "worth it at 2, 4 and 8 dimensions; by the linear probe alone at 2; by the k-NN probe alone at 8"
+    )
 
 
 def test_a_stack_takes_the_width_in_its_last_layer():

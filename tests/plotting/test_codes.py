@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import BRIEF, small_autoencoder
+from pictures import faults
 from sklearn.decomposition import PCA
 
 from stackae import StackedAutoencoderClassifier
@@ -83,6 +84,18 @@ def test_numbers_get_a_colour_bar(fitted):
     assert display.figure_.axes[1].get_ylabel() == "ink"
     (points,) = display.ax_.collections
     np.testing.assert_allclose(points.get_array(), np.sort(y))
+
+
+def test_rows_without_a_number_have_a_place_in_the_legend(fitted):
+    y = np.arange(len(fitted.X)) + 0.5
+    y[::3] = np.nan
+    display = CodesDisplay.from_estimator(fitted.stack, fitted.X, y)
+    (text,) = display.ax_.get_legend().get_texts()
+    assert text.get_text() == "no label"
+    assert len(display.ax_.collections[0].get_offsets()) == np.isnan(y).sum()
+    assert faults(display.figure_) == []
+    y[::3] = 0
+    assert CodesDisplay.from_estimator(fitted.stack, fitted.X, y).ax_.get_legend() is None
 
 
 def test_errors_colour_the_points(fitted):

@@ -31,12 +31,28 @@ def test_the_picture_has_a_line_a_method_in_each_panel(tmp_path):
         assert len({(c[0].get_color(), c[0].get_marker()) for c in axis.containers}) == len(METHODS)
         assert axis.get_ylabel() == "accuracy on\ntest rows, %"
     line = display.axes_[0].containers[0][0]
-    assert line.get_xdata().tolist() == [2, 4]
+    assert line.get_xdata() == pytest.approx([2, 4], rel=0.2)
     assert line.get_ydata() == pytest.approx([80, 80])
     display.save(tmp_path / "table.svg")
     assert (tmp_path / "table.svg").read_text().startswith("<?xml")
     with pytest.raises(ParameterError, match=r"table\.docx.*'docx'"):
         display.save(tmp_path / "table.docx")
+
+
+@pytest.mark.parametrize("widths", [(8,), (2, 4, 8), (10, 10_000)])
+def test_methods_stand_beside_each_other_and_nearer_to_their_width_than_to_the_next(widths):
+    records = [r for name in METHODS for w in widths for r in values(name, 0.9, 0.8, 0.7, width=w)]
+    axis = ComparisonDisplay(Comparison(records, 0.3)).plot().ax_
+    of_methods = np.array([container[0].get_xdata() for container in axis.containers], float)
+    low, high = axis.get_xlim()
+    for k, width in enumerate(widths):
+        own = of_methods[:, k]
+        assert (np.diff(own) > 0).all()
+        assert np.log(own).mean() == pytest.approx(np.log(width))
+        assert width / 1.5 < own.min() < own.max() < 1.5 * width
+        assert low < own.min() < own.max() < high
+        if len(widths) == 3:
+            assert own.max() < width * 2**0.5
 
 
 @pytest.mark.parametrize(

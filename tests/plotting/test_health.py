@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from helpers import BRIEF, small_stack
-from pictures import tick_labels
+from pictures import faults, tick_labels
 from sklearn.frozen import FrozenEstimator
 
 from stackae import StackedAutoencoderClassifier
@@ -53,6 +53,14 @@ def test_beside_the_bars_stands_what_they_are_shares_of(fitted):
     assert said == ["1 of 4", "2 of 4", "75 %", "3.0 of 4", "0.90"]
     legend = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     assert legend == ["layer 1, mean activity 0.2"]
+
+
+def test_shares_end_at_100_percent_and_what_they_are_of_stands_behind_in_line():
+    display = HealthDisplay([report(active_cells=1.0)], [4]).plot()
+    assert display.ax_.get_xlim() == (0, 1)
+    assert tick_labels(display.ax_.xaxis)[-1] == "100 %"
+    assert {text.xy[0] for text in display.ax_.texts} == {1}
+    assert faults(display.figure_) == []
 
 
 def test_a_negative_r2_is_told_and_has_no_bar():

@@ -45,13 +45,15 @@ def test_without_rows_model_and_training_are_told(stack):
         "Reconstructions, the map of the codes, loadings and the verdict against PCA: they need rows, and none"
         " were given.",
     )
-    assert "R²" not in dict(report.contents.facts)
+    assert "R² of these rows" not in dict(report.contents.facts)
 
 
 def test_without_labels_the_map_is_coloured_by_errors_and_the_verdict_left_out(stack):
     contents = stack.report(two_halves()[0]).contents
     (figure,) = contents.section("codes").figures
     assert "coloured by reconstruction error" in figure.alt
+    named = stack.report(two_halves()[0], labels_name="sort").contents.section("codes").figures[0]
+    assert named.uri == figure.uri
     assert contents.left_out == ("The verdict against PCA: it needs labels, and none were given.",)
 
 
@@ -61,8 +63,15 @@ def test_a_classifier_is_told_with_what_it_predicts():
     contents = model.report(X, y).contents
     assert contents.left_out == (f"What is reconstructed: a StackedAutoencoderClassifier {PREDICTS}",)
     table = contents.section("verdict").tables[0]
-    assert [line[0] for line in table.lines] == ["stackae", "stackae head", "PCA", "raw rows"]
+    assert [line[0] for line in table.lines] == [
+        "stackae",
+        "stackae head",
+        "PCA",
+        "raw rows",
+        "commonest class",
+    ]
     assert "flatters it" in " ".join(contents.section("verdict").sentences)
+    assert contents.section("verdict").result.endswith("perhaps of these very rows, which flatters it.")
     assert "before the labels were learned" in " ".join(contents.section("health").sentences)
     assert "pipeline_tag: tabular-classification" in model.report(X, y).card
 
@@ -81,7 +90,7 @@ def test_a_detector_reconstructs():
     X, _ = two_halves()
     contents = StackedAutoencoderDetector(small_stack(), random_state=0).fit(X).report(X).contents
     assert contents.section("reconstructions") is not None
-    assert "R²" in dict(contents.facts)
+    assert "R² of these rows" in dict(contents.facts)
 
 
 def test_one_code_has_no_map_and_one_label_no_verdict():
@@ -207,4 +216,8 @@ def test_wide_rows_are_not_shown_to_simple_models_themselves():
     y = rng.integers(0, 2, 80)
     X = rng.normal(size=(80, 300)) + y[:, None]
     contents = Autoencoder(2, network="pca").fit(X).report(X, y).contents
-    assert [line[0] for line in contents.section("verdict").tables[0].lines] == ["stackae", "PCA"]
+    assert [line[0] for line in contents.section("verdict").tables[0].lines] == [
+        "stackae",
+        "PCA",
+        "commonest class",
+    ]

@@ -37,12 +37,81 @@ def test_the_headline_says_what_was_fitted_and_how_good_it_is(of_digits):
     contents = of_digits.contents
     assert contents.title == "StackedAutoencoder on digits"
     assert re.fullmatch(
-        r"A stack of 2 layers that makes 3 codes of 64 columns\. It reconstructs \d+\.\d % of the variance of"
-        r" digits; PCA of as many components, \d+\.\d %\.",
+        r"A stack of 2 layers that turns the 64 columns of a row into 3 codes\. It reconstructs \d+\.\d % of the variance of"
+        r" 300 rows of digits; PCA of as many components, fitted to these rows, \d+\.\d %\.",
         contents.headline,
     )
-    assert [name for name, _ in contents.facts] == ["rows", "columns", "widths", "epochs", "training", "R²"]
+    assert [name for name, _ in contents.facts] == [
+        *("rows", "columns", "widths", "epochs", "training", "R² of these rows")
+    ]
     assert dict(contents.facts)["widths"] == "64 → 8 → 3"
+
+
+def test_the_result_against_pca_stands_at_the_top_and_leads_to_its_section(of_digits):
+    (result,) = [section.result for section in of_digits.contents.sections if section.result]
+    found = re.fullmatch(
+        r"A logistic regression on the 3 codes is right on (\d+\.\d %) of 75 labelled rows held out from it; on 3 principal"
+        r" components, on (\d+\.\d %); always answering the commonest class, on (\d+\.\d %)\..*",
+        result,
+    )
+    lines = {line[0]: line for line in of_digits.contents.section("verdict").tables[0].lines}
+    assert [lines[name][2] for name in ("stackae", "PCA", "commonest class")] == list(found.groups())
+    at_the_top = of_digits.html[: of_digits.html.index("<main")]
+    assert f'{result} <a href="#verdict">Against PCA</a>' in at_the_top
+    assert of_digits.card.index(result) < of_digits.card.index("## The data")
+    assert "at 3 " not in " ".join(of_digits.contents.section("verdict").findings)
+    probes = of_digits.contents.section("verdict").sentences[-1]
+    assert re.match("Linear probe: a logistic regression .* k-NN probe: .* Clusters: k-means .* R²: ", probes)
+
+
+def test_every_loss_is_told_by_what_it_is_and_per_column(of_digits, of_a_table):
+    training = of_digits.contents.section("training")
+    assert training.sentences[1:] == (
+        "Layer 1 and fine-tuning: squared error of 64 columns, as they are.",
+        "Layer 2: squared error of 8 codes of the layer below, in their common standard deviation.",
+    )
+    (table,) = training.tables
+    for line, n_columns in zip(table.lines, (64, 8, 64), strict=True):
+        cells = dict(zip(table.head, line, strict=True))
+        judged = float(cells.get("held-out loss") or cells["loss"])
+        assert float(cells["per column"]) == pytest.approx(judged / n_columns, rel=0.01)
+    assert of_a_table.contents.section("training").sentences[1] == (
+        "Layer 1 and fine-tuning: each column by its kind: squared error of 2 numbers, cross-entropy of 1 column of"
+        " two values; numbers in standard deviations, 1 column of 0 and 1 as they are."
+    )
+
+
+def test_layers_are_told_in_plain_words_and_in_python_where_it_is_asked_for(of_a_table):
+    layers = of_a_table.contents.section("layers")
+    (table,) = layers.tables
+    first = dict(zip(table.head, table.lines[0], strict=True))
+    assert first["network"] == "dense"
+    assert first["corruption"] == "50 % of the inputs hidden"
+    assert not re.search(r"\w\(", " ".join(cell for line in table.lines for cell in line))
+    ((_, code),) = layers.folded
+    assert code.startswith("1: Dense(), Masking(level=0.5), PerFeature(")
+    page = Page(of_a_table.html)
+    assert len(page.all("details")) == 1
+    assert code in of_a_table.card
+
+
+def test_of_many_codes_the_strongest_are_told_which_is_said_and_values_that_count_as_1():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(80, 12)), columns=[f"c{k}" for k in range(12)])
+    table["sex"] = np.where(table["c0"] > 0, "male", "female")
+    model = small_stack((30, 25)).fit(table)
+    found = model.report(table).contents
+    section = found.section("loadings")
+    (told,) = section.tables
+    assert told.caption == "The columns that move the 12 strongest of 25 codes most"
+    strength = np.square(np.asarray(model.loadings(table))).sum(1)
+    assert [line[0] for line in told.lines] == [str(code) for code in np.argsort(-strength)[:12]]
+    assert "The strongest codes are those with the largest sum of squared loadings, the strongest first." in (
+        section.sentences
+    )
+    assert any(sentence.startswith("sex=male: a column of two values") for sentence in section.sentences)
+    assert section.figures[0].alt.startswith("Heat map of the 12 strongest of 25 codes")
+    assert "sex=male is 1" in found.section("data").tables[0].lines[-1]
 
 
 def test_tables_are_told_column_by_column_with_their_gaps(of_a_table):

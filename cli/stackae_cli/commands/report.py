@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,30 +32,46 @@ from stackae_cli.options import load_run, model_on_rows, say_written
     help="A column of DATA, or a file of labels, for the colours of the map and the verdict against PCA; data"
     " sets bring their own [default: the column that RUN's pretraining left out].",
 )
-def report(run: str, out: Path, card: Path | None, device: str, **options: Any) -> None:
+@click.option(
+    "--no-labels",
+    is_flag=True,
+    help="Use no labels, though RUN or a data set has some: errors colour the map, and there is no verdict.",
+)
+def report(run: str, out: Path, card: Path | None, device: str, *, no_labels: bool, **options: Any) -> None:
     """Write what RUN has learned to one HTML page, which needs nothing else.
 
     The page tells of data, layers, training and health, with what to try where something is wrong; it shows
     the best and the worst reconstructions, a map of the codes, and which columns make which code. With labels
     it says whether the codes serve better than PCA's. At most 2,000 rows of DATA are looked at.
     """
+    from stackae.exceptions import DataFileError
     from stackae.report.rendering import check_report
     from stackae.serialization.files import check_new_file
     from stackae_cli.options import about
     from stackae_cli.reporting import report_of
     from stackae_cli.source import Source, data_of, say_what_is_ignored
 
+    if no_labels and options["labels"] is not None:
+        raise click.UsageError("--no-labels and --labels contradict each other; give one of them")
     for option, path in (("--out", out), ("--card", card)):
         if path is not None:
             check_new_file(path, option)
     check_report()
     source = Source.of({**options, "data": data_of(run, options["data"])})
-    source = source.with_labels_of(run).as_told(run)
+    if not no_labels:
+        source = source.with_labels_of(run)
+    source = source.as_told(run)
     model = load_run(run, device)
-    data = source.read(model, labels=True)
+    try:
+        data = source.read(model, labels=not no_labels)
+    except DataFileError as error:
+        if options["labels"] is not None or f"no column {source.labels!r}" not in str(error):
+            raise
+        hint = f"{run} has kept it as its labels, and --no-labels makes the report without"
+        raise DataFileError(f"{error}; {hint}") from error
     say_what_is_ignored(source, data, run)
     with about(source.data):
-        made = report_of(run, model, data, source.labels)
+        made = report_of(run, model, replace(data, y=None) if no_labels else data, source.labels)
     made.save(out, card)
     if card is not None:
         say_written(card, "model card")

@@ -119,6 +119,40 @@ def test_report_takes_other_rows_and_labels(stackae, run_of_csv, csv, tmp_path):
     assert "Labels (labels.csv): 3 classes" in out.read_text(encoding="utf-8")
 
 
+def test_report_leaves_labels_out_where_it_is_told_to(stackae, run_of_csv, csv, tmp_path):
+    out = tmp_path / "r.html"
+    assert stackae("report", run_of_csv, "--no-labels", "--out", out).code == 0
+    html = out.read_text(encoding="utf-8")
+    assert "coloured by reconstruction error" in html
+    assert "The verdict against PCA: it needs labels, and none were given." in html
+    assert "Labels" not in html
+    done = stackae("report", run_of_csv, "--no-labels", "--labels", "kind", "--out", tmp_path / "2.html")
+    assert done.code == 2
+    assert "--no-labels and --labels contradict each other" in done.err
+    of_digits = tmp_path / "digits"
+    assert stackae("pretrain", "digits", "--out", of_digits, *SMALL).code == 0
+    assert stackae("report", of_digits, "--no-labels", "--out", tmp_path / "3.html").code == 0
+    assert "it needs labels" in (tmp_path / "3.html").read_text(encoding="utf-8")
+
+
+def test_rows_without_the_labels_of_the_run_are_reported_with_no_labels_as_the_error_says(
+    stackae, run_of_csv, csv, tmp_path
+):
+    lines = [line.split(",") for line in csv.read_text().splitlines()]
+    place = lines[0].index("kind")
+    bare = tmp_path / "bare.csv"
+    bare.write_text("\n".join(",".join(cells[:place] + cells[place + 1 :]) for cells in lines) + "\n")
+    done = stackae("report", run_of_csv, bare, "--out", tmp_path / "r.html")
+    assert done.code == 3
+    assert "no column 'kind'" in done.err
+    assert done.err.rstrip().endswith(
+        f"{run_of_csv} has kept it as its labels, and --no-labels makes the report without"
+    )
+    assert stackae("report", run_of_csv, bare, "--no-labels", "--out", tmp_path / "r.html").code == 0
+    done = stackae("report", run_of_csv, bare, "--labels", "sort", "--out", tmp_path / "2.html")
+    assert "--no-labels" not in done.err
+
+
 def test_report_takes_a_model_file_beside_rows(stackae, run_of_csv, csv, tmp_path):
     shutil.copy(run_of_csv / "model.safetensors", tmp_path / "m.safetensors")
     done = stackae("report", tmp_path / "m.safetensors", csv, "--out", tmp_path / "r.html")

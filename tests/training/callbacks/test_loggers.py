@@ -17,6 +17,7 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 from helpers import SHORT, small_autoencoder, small_stack
+from mlflow_stand_in import MLFLOWS, store_in
 
 from stackae import Autoencoder, Convolutional, StackedAutoencoder, StackedAutoencoderClassifier, Training
 from stackae.exceptions import ParameterError
@@ -293,12 +294,9 @@ def _answer(url, server):
 # MLflow -----------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def store(tmp_path, monkeypatch):
-    pytest.importorskip("mlflow", reason="mlflow is not installed; pip install 'stackae[mlflow]'")
-    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-    monkeypatch.chdir(tmp_path)  # where artifacts go
-    return f"sqlite:///{tmp_path / 'mlflow.db'}"
+@pytest.fixture(params=MLFLOWS)
+def store(request, tmp_path, monkeypatch):
+    return store_in(tmp_path, request.param, monkeypatch)
 
 
 def runs_of(store, experiment):

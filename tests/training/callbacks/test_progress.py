@@ -240,6 +240,20 @@ def test_a_terminal_gets_bars_a_notebook_one_and_anything_else_lines(monkeypatch
     assert isinstance(progress_bars(1), BarProgress)
 
 
+def test_without_ipython_and_a_terminal_a_fit_writes_begin_and_end_of_each_phase(monkeypatch, capfd, digits):
+    monkeypatch.setitem(sys.modules, "IPython", None)
+    small_stack(verbose=1).fit(digits[:100])
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "\r" not in err
+    assert "\x1b" not in err
+    lines = err.splitlines()
+    for phase in ("layer 1", "layer 2", "finetune"):
+        own = [line for line in lines if line.startswith(f"{phase}  ")]
+        assert own[0] == f"{phase}  up to 3 epochs of 100 samples"
+        assert own[-1].startswith(f"{phase}  epoch 3/3  loss ")
+
+
 # Standard error ---------------------------------------------------------------------------------------------
 
 
