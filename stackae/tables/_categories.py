@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -41,7 +42,7 @@ class BinaryColumn(Column):
                 f"column {cells.name!r} is told to be 'binary' and has {len(levels):,} values; make it a"
                 " 'category'"
             )
-        return cls(cells.levels if cells.noun == "truth values" else levels)
+        return cls(tuple(cells.levels if cells.noun == "truth values" else levels))
 
     @property
     def n_encoded(self) -> int:
@@ -125,11 +126,11 @@ class CategoryColumn(Column):
         return Cells(name, "levels", np.where(are_gaps, GAP, codes).astype(np.int64), self.levels)
 
 
-def counted(cells: Cells) -> tuple[tuple[Level, ...], np.ndarray]:
+def counted(cells: Cells) -> tuple[Sequence[Level], np.ndarray]:
     """The values that occur, and how often."""
     cells = as_levels(cells)
     counts = np.bincount(cells.values[~cells.gaps], minlength=len(cells.levels))
     if counts.all():
         return cells.levels, counts
     occurring = np.flatnonzero(counts)
-    return tuple(cells.levels[place] for place in occurring), counts[occurring]
+    return tuple(cells.levels[int(place)] for place in occurring), counts[occurring]

@@ -43,7 +43,7 @@ class Cells(NamedTuple):
         ``"durations"``: seconds; ``"nothing"``: gaps alone.
     values : ndarray of shape (n_samples,)
         int64 for levels, else float64, NaN for a gap.
-    levels : tuple
+    levels : sequence
         The different values of a column of text, categories or truth values.
     first_row : int, default=0
         The row of the first cell, for messages.
@@ -52,7 +52,7 @@ class Cells(NamedTuple):
     name: Name
     form: Form
     values: Floats | Codes
-    levels: tuple[Level, ...] = ()
+    levels: Sequence[Level] = ()
     first_row: int = 0
 
     @property

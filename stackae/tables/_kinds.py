@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -93,17 +94,12 @@ def _looks_like(cells: Cells, *, is_categorical: bool, options: Options) -> tupl
         return "drop", "constant"
     if are_dates:
         return "date", ""
-    ordered = np.sort(known)
-    steps = np.diff(ordered)
-    if cells.form == "numbers" and (steps > 0).sum() == 1 and (ordered[0], ordered[-1]) == (0, 1):
+    if cells.form != "numbers" or not (known == np.round(known)).all():
+        return "number", ""
+    if (known.min(), known.max()) == (0, 1):
         return "binary", ""
-    is_numbered = (
-        len(cells.values) == len(known) >= _FEWEST_NUMBERED
-        and cells.form == "numbers"
-        and steps[0] > 0
-        and (steps == steps[0]).all()
-        and (ordered == np.round(ordered)).all()
-    )
+    steps = np.diff(np.sort(known)) if len(cells.values) == len(known) >= _FEWEST_NUMBERED else known[:0]
+    is_numbered = len(steps) and steps[0] > 0 and (steps == steps[0]).all()
     return ("drop", "identifier") if is_numbered else ("number", "")
 
 
@@ -125,7 +121,7 @@ def _levels_look_like(cells: Cells, *, is_categorical: bool, options: Options) -
     return ("category" if are_few else "text"), ""
 
 
-def _warn_of_strays(cells: Cells, levels: tuple[Level, ...], counts: np.ndarray) -> None:
+def _warn_of_strays(cells: Cells, levels: Sequence[Level], counts: np.ndarray) -> None:
     """Say where few texts among many numbers keep a column from being one of numbers."""
     looked_at = levels[:: -(-len(levels) // _LOOKED_AT)]
     if sum(is_number(str(level)) for level in looked_at) < len(looked_at) / 2:
@@ -134,7 +130,7 @@ def _warn_of_strays(cells: Cells, levels: tuple[Level, ...], counts: np.ndarray)
     n_strays = int(counts[are_strays].sum())
     if not 0 < n_strays <= _MOST_STRAYS * counts.sum():
         return
-    strays = {levels[place] for place in np.flatnonzero(are_strays)}
+    strays = {level for level, is_stray in zip(levels, are_strays, strict=True) if is_stray}
     first = np.isin(cells.values, [k for k, level in enumerate(cells.levels) if level in strays]).argmax()
     tell(
         StackaeWarning(
@@ -145,16 +141,16 @@ def _warn_of_strays(cells: Cells, levels: tuple[Level, ...], counts: np.ndarray)
     )
 
 
-def _are_dates(levels: tuple[Level, ...]) -> bool:
+def _are_dates(levels: Sequence[Level]) -> bool:
     """Whether all are ISO dates, written alike."""
 
-    def are(texts: tuple[Level, ...]) -> bool:
+    def are(texts: Sequence[Level]) -> bool:
         are_alike = len({(len(date), date[10:11]) for date, _ in map(split_zone, map(str, texts))}) == 1
         return are_alike and not np.isnan(iso_instants(texts)).any()
 
     return are(levels[:_LOOKED_AT]) and are(levels)
 
 
-def _is_prose(levels: tuple[Level, ...]) -> bool:
+def _is_prose(levels: Sequence[Level]) -> bool:
     looked_at = levels[:: -(-len(levels) // _LOOKED_AT)]
     return sum(len(str(level).split()) for level in looked_at) >= _WORDS_OF_PROSE * len(looked_at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from numbers import Number
 from typing import Any, Literal, cast, get_args
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from stackae._utils.threads import tell
 from stackae.exceptions import DataError, DataTypeError, StackaeWarning
+from stackae.tables._arrow_texts import ArrowTexts
 from stackae.tables._cells import GAP, SECOND, Cells, Codes, Form, Level, Name, missing
 
 #: What is needed to make a column of the same type again, as JSON values.
@@ -220,25 +221,26 @@ def _truth_values(name: Name, floats: Any) -> Cells:
     return Cells(name, "levels", codes, (False, True))
 
 
-def _different(series: nw.Series[Any]) -> tuple[Codes, tuple[Level, ...]]:
+def _different(series: nw.Series[Any]) -> tuple[Codes, Sequence[Level]]:
     """Texts as places in the list of those that differ, sorted where they may be categories."""
     if series.implementation.is_pandas():
         codes, found = series.to_native().factorize()
-        texts = [str(text) for text in found]
+        texts: Sequence[str] = [str(text) for text in found]
     elif series.implementation.is_pyarrow():
         codes, texts = _of_arrow(series.to_native())
     else:
         texts = series.drop_nulls().unique(maintain_order=True).to_list()
         codes = _places(series, texts)
     if len(texts) > _MOST_SORTED:
-        return codes.astype(np.int64), tuple(texts)
+        return codes.astype(np.int64), texts
+    texts = list(texts)
     order = np.array(sorted(range(len(texts)), key=texts.__getitem__), np.int64)
     rank = np.empty(len(texts) + 1, np.int64)
     rank[order], rank[-1] = np.arange(len(texts)), GAP
     return rank[codes], tuple(texts[place] for place in order)
 
 
-def _of_arrow(column: Any) -> tuple[Codes, list[str]]:
+def _of_arrow(column: Any) -> tuple[Codes, ArrowTexts]:
     """Texts of Arrow's as places in the list of those that differ, in the order in which they occur."""
     import pyarrow as pa
     from pyarrow import compute
@@ -246,7 +248,7 @@ def _of_arrow(column: Any) -> tuple[Codes, list[str]]:
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     whole = pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
     encoded = whole.dictionary_encode()
-    return compute.fill_null(encoded.indices, GAP).to_numpy(), encoded.dictionary.to_pylist()
+    return compute.fill_null(encoded.indices, GAP).to_numpy(), ArrowTexts(encoded.dictionary)
 
 
 def _places(series: nw.Series[Any], texts: list[str]) -> Codes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar, Self
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy import sparse
 from sklearn.decomposition import TruncatedSVD
 
+from stackae.tables._arrow_texts import joined, lengths
 from stackae.tables._cells import Cells, Floats, Level, Name, as_levels, key_of, missing
 from stackae.tables._column import Column, Options, Writer
 
@@ -41,9 +42,9 @@ class TextColumn(Column):
         """Learn the directions from different texts, each once."""
         levels = as_levels(cells).levels
         step = -(-len(levels) // _MOST_TEXTS)
-        places = _summed(levels[::step], None)
+        places = sparse.vstack([_whole(weights, counts) for weights, counts in _counts(levels[::step])])
         n_components = min(options.text_components, len(levels))
-        svd = TruncatedSVD(n_components, random_state=0).fit(places)
+        svd = TruncatedSVD(n_components, random_state=0).fit(places.tocsr())
         return cls(np.ascontiguousarray(svd.components_, dtype=np.float64))
 
     @property
@@ -55,12 +56,13 @@ class TextColumn(Column):
 
     def encode(self, cells: Cells) -> Writer:
         cells = as_levels(cells)
-        gap = np.full((1, self.n_encoded), np.nan)
-        texts = (
-            np.vstack([_summed(cells.levels, np.ascontiguousarray(self.directions.T)), gap])
-            if cells.levels
-            else gap
-        )
+        texts = np.empty((len(cells.levels) + 1, self.n_encoded))
+        texts[-1] = np.nan  # where a gap is
+        directions, start = np.ascontiguousarray(self.directions.T), 0
+        for weights, counts in _counts(cells.levels):
+            own = texts[start : start + len(weights)]
+            np.multiply(weights[:, np.newaxis], sum(part @ directions for part in counts), out=own)
+            start += len(own)
 
         def write(rows: slice, out: npt.NDArray[np.floating]) -> None:
             out[:] = texts[cells.values[rows]]
@@ -91,16 +93,16 @@ def pieces(texts: Sequence[str], n_places: int = _N_PLACES) -> list[sparse.csr_m
     Weinberger et al. (2009), Feature hashing for large scale multitask learning. scikit-learn's
     ``HashingVectorizer`` cuts alike (``analyzer="char_wb"``), one piece after the other, many times slower.
     """
-    whole = "  ".join(texts)
+    whole = joined(texts, "  ")
     lowered = whole.lower()
     if len(lowered) != len(whole) or "Σ" in whole:  # whose small letters are two, or depend on their place
         texts = [text.lower() for text in texts]
-        lowered = "  ".join(texts)
+        lowered = joined(texts, "  ")
     buffer = f" {lowered} ".encode("utf-32-le", "surrogatepass")
     characters = np.frombuffer(buffer, np.uint32)
     is_space = _IS_SPACE[np.minimum(characters, len(_IS_SPACE) - 1)]
     characters = np.where(is_space, np.uint32(32), characters)
-    ends = np.concatenate([[0], np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)) + 2)])
+    ends = np.concatenate([[0], np.cumsum(lengths(texts) + 2)])
     hashed, within, found = characters, np.ones(len(characters), bool), []
     for length in range(2, LENGTHS[-1] + 1):
         n = max(0, len(characters) - length + 1)
@@ -126,7 +128,7 @@ def _counted(hashed: Any, ends: Any, n_places: int) -> sparse.csr_matrix:
 
 def _cuts(texts: Sequence[str]) -> list[int]:
     """Where to cut a list of texts, so that each part is a single one or has few characters."""
-    ends = np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)))
+    ends = np.cumsum(lengths(texts))
     cuts = [0]
     while cuts[-1] < len(texts):
         before = ends[cuts[-1] - 1] if cuts[-1] else 0
@@ -134,15 +136,14 @@ def _cuts(texts: Sequence[str]) -> list[int]:
     return cuts
 
 
-def _summed(levels: Sequence[Level], directions: Floats | None) -> Any:
-    """Texts as counts of their pieces by the root of their number, or as what directions make of these."""
-    texts: Any = levels if isinstance(levels[0], str) else [key_of(level) for level in levels]
-    found = []
+def _counts(levels: Sequence[Level]) -> Iterator[tuple[Floats, list[sparse.csr_matrix]]]:
+    """The pieces of texts, and one over the root of their number, some texts at a time."""
+    texts: Any = levels if levels and isinstance(levels[0], str) else [key_of(level) for level in levels]
     for start, stop in pairwise(_cuts(texts)):
         counts = pieces(texts[start:stop])
-        weights = 1 / np.sqrt(np.maximum(sum(np.diff(own.indptr) for own in counts), 1))
-        if directions is None:
-            found.append(sparse.diags_array(weights) @ sum(counts[1:], counts[0]))
-        else:
-            found.append(weights[:, np.newaxis] * sum(own @ directions for own in counts))
-    return sparse.vstack(found).tocsr() if directions is None else np.vstack(found)
+        yield 1 / np.sqrt(np.maximum(sum(np.diff(own.indptr) for own in counts), 1)), counts
+
+
+def _whole(weights: Floats, counts: list[sparse.csr_matrix]) -> Any:
+    """Pieces of all lengths together, weighed."""
+    return sparse.diags_array(weights) @ sum(counts[1:], counts[0])
