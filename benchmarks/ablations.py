@@ -1,56 +1,64 @@
 """What the default parameters gain: each choice undone, or made otherwise, one at a time.
 
-    python benchmarks/ablations.py [--json FILE] [--only NAME]... [--quick]
+    python benchmarks/ablations.py [--json FILE] [--only NAME]... [--jobs N] [--quick]
 
-On six data sets of data_sets.py, of those for choosing (a draw that features_vs_pca.py does not use, at most
-2,000 samples to fit) and at 16 dimensions, each variant of StackedAutoencoder((256, 16)) and PCA are fitted
-without labels. Printed are the stack's differences to PCA: the linear probe and the k-NN probe of the test
-samples, in points, and R². One draw and one seed: differences below a point are noise. --quick takes two
-small data sets, few variants, and hardly any training.
+On data sets of data_sets.py, of those for choosing (not those of SLOW), at 4 and 16 dimensions, each variant
+of StackedAutoencoder((256, width)) and PCA are fitted without labels: on one draw, of sets with fewer than
+400 training samples on four. Printed are the stack's differences to PCA: the linear probe, the k-NN probe and
+the linear probe from 100 labels, in points, and R², each a mean over sets and widths, for tables, spectra,
+omics and texts on the one hand, images, series, shapes and photographs on the other; behind it in which
+shares of these cells it is better and worse by more than a point; and the seconds of all fits, a core each.
+Means that differ by half a point are alike. --json is written after each variant, and keeps those that it
+holds and that are not run. --quick takes two small sets, few variants, and hardly any training.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
+import joblib
 import numpy as np
 import torch
 from common import write_results
 from data_sets import for_role
 from sklearn.base import clone
-from sklearn.decomposition import PCA
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from stackae import Autoencoder, GaussianNoise, Masking, StackedAutoencoder, Training
-from stackae.data.statistics import two_valuedness
-from stackae.evaluation import Split
-from stackae.evaluation.probes import linear_probe, neighbour_probe
+from stackae.evaluation import Split, compare
+from stackae.evaluation.measures import FIT, LINEAR, NEIGHBOURS, R2, few_labels_measure
 from stackae.fitting import planner, shortcut
+from stackae.fitting.defaults import trainings
 from stackae.fitting.defaults.parts import default_layer
 from stackae.fitting.defaults.trainings import RECIPES
 from stackae.modules.layer import Composition
-from stackae.training.callbacks import Callback
-from stackae.training.phase import EpochRecord, Phase, PhaseRun
 
-DRAW, MOST_SAMPLES, WIDTH = 100, 2000, 16
-SETS = ("digits", "waveforms", "cylinder-bell-funnel", "letters", "patches", "MNIST")
+WIDTHS, LABELS = (4, 16), 100
+#: Draws of small sets, and what these are.
+DRAWS, SMALL = 4, 400
+#: Some minutes each.
+SLOW = {"docstrings", "tweets", "MNIST on texture"}
+SETS = {name: own for name, own in for_role("choosing").items() if name not in SLOW}
+GROUPS = {
+    "tables": ("table", "spectra", "omics", "text"),
+    "images": ("images", "series", "shapes", "photographs"),
+}
+FEW = few_labels_measure(LABELS)
+MEASURES = (LINEAR, NEIGHBOURS, FEW, R2)
 
 
 @dataclass(frozen=True)
 class Variant:
-    """Parameters of the stack, what is replaced inside the library meanwhile, and who hears of the fit."""
+    """Parameters of the stack, and what is replaced inside the library meanwhile."""
 
     parameters: dict[str, Any] = field(default_factory=dict)
     replaced: Sequence[Any] = ()
-    callbacks: Sequence[Callback] = ()
 
 
 def given(**own: Any) -> Variant:
@@ -67,7 +75,7 @@ def layered(**own: Any) -> Variant:
     """Other parts of the layers; the activation of the code stays linear."""
 
     def layer(n_components: int, **how: Any) -> Composition:
-        kept = {"activation"} if n_components == WIDTH else set()
+        kept = {"activation"} if n_components in WIDTHS else set()
         parts = {name: part for name, part in own.items() if name not in kept}
         return replace(default_layer(n_components, **how), **parts)
 
@@ -85,39 +93,6 @@ def rated(times: float) -> Variant:
 
 def internal(module: Any, name: str, value: Any) -> Variant:
     return Variant(replaced=[patch.object(module, name, value)])
-
-
-class Averaging(Callback):
-    """Fine-tuning ends in the mean of the weights after each epoch of its last quarter.
-
-    Where samples are held out, the mean is kept only if they are judged better than by the weights otherwise
-    kept.
-    """
-
-    def begin_phase(self, phase: Phase, run: PhaseRun | None) -> None:
-        self._sums: list[torch.Tensor] = []
-        self._n_epochs = 0
-
-    def end_epoch(self, record: EpochRecord, run: PhaseRun | None) -> None:
-        if run is None or run.phase.name != "finetune":
-            return
-        if record["epoch"] > run.budget.max_epochs - max(1, run.budget.max_epochs // 4):
-            weights = [p.detach().double() for p in run.module.parameters()]
-            self._sums = [a + b for a, b in zip(self._sums, weights, strict=True)] if self._sums else weights
-            self._n_epochs += 1
-
-    @torch.no_grad()
-    def end_phase(self, run: PhaseRun | None) -> None:
-        if run is None or not self._sums:
-            return
-        parameters = list(run.module.parameters())
-        kept = [p.clone() for p in parameters]
-        before = None if run.held_out is None else run.watch(run.held_out)
-        for parameter, total in zip(parameters, self._sums, strict=True):
-            parameter.copy_(total / self._n_epochs)
-        if run.held_out is not None and run.watch(run.held_out) > before:
-            for parameter, weights in zip(parameters, kept, strict=True):
-                parameter.copy_(weights)
 
 
 VARIANTS: dict[str, Variant] = {
@@ -143,57 +118,96 @@ VARIANTS: dict[str, Variant] = {
     "half the rate": rated(0.5),
     "twice the rate": rated(2.0),
     "batches of 512": tuned(batch_size=512),
-    "half the updates": tuned(updates=2500),
-    "twice the updates": tuned(updates=10_000),
+    "800 updates": tuned(updates=800),
+    "5,000 updates, however few samples": Variant(
+        replaced=[
+            patch.dict(trainings._PER_ROOT, clear=True),
+            patch.dict(RECIPES, {"shortcut": clone(RECIPES["shortcut"]).set_params(updates=5000)}),
+        ]
+    ),
+    "10,000 updates of two-valued data": Variant(
+        replaced=[
+            patch.dict(RECIPES, {"two-valued": clone(RECIPES["two-valued"]).set_params(updates=10_000)})
+        ]
+    ),
     "silu": layered(activation="silu"),
     "tanh": layered(activation="tanh"),
     "no layer tied": layered(tied_weights=False),
     "pretrained without corruption": layered(corruption=None),
-    "weights averaged": Variant(callbacks=[Averaging()]),
-    "512 units": given(layers=(512, WIDTH)),
-    "three layers": given(layers=(256, 256, WIDTH)),
+    "64 units": given(layers=(64, 1)),
+    "512 units": given(layers=(512, 1)),
+    "three layers": given(layers=(256, 256, 1)),
     "all codes, not the last": given(output="all"),
-    "top-k below": given(layers=[Autoencoder(256, code="topk"), Autoencoder(WIDTH)]),
+    "top-k below": given(layers=[Autoencoder(256, code="topk"), Autoencoder(1)]),
     "layers start as PCA": given(
-        layers=[Autoencoder(256), Autoencoder(WIDTH, network="pca", activation="identity")]
+        layers=[Autoencoder(256), Autoencoder(1, network="pca", activation="identity")]
     ),
 }
 
 
-def judged(model: Any, split: Split) -> dict[str, float]:
-    """Both probes and R² of the test samples."""
-    train, test = model.transform(split.X), model.transform(split.X_test)
-    spread = np.ones(split.X.shape[1])
-    if split.X.min() < 0 or split.X.max() > 1:
-        spread = np.where(split.X.std(0) > 0, split.X.std(0), 1)
-    error = (split.X_test - model.inverse_transform(test)) / spread
-    centred = (split.X_test - split.X_test.mean(0)) / spread
-    return {
-        "linear probe": 100 * float(linear_probe(train, split.y, test, split.y_test).mean()),
-        "k-NN probe": 100 * float(neighbour_probe(train, split.y, test, split.y_test).mean()),
-        "R²": 1 - float(np.square(error).sum() / np.square(centred).sum()),
-    }
-
-
-def pca(split: Split) -> Any:
-    """PCA, of columns of one spread where they do not lie in [0, 1]."""
-    in_unit = split.X.min() >= 0 and split.X.max() <= 1
-    scaler = FunctionTransformer(check_inverse=False) if in_unit else StandardScaler()
-    return make_pipeline(scaler, PCA(WIDTH, random_state=0)).fit(split.X)
-
-
-def drawn(name: str, most: int) -> Split:
-    split = for_role("choosing")[name].draw(DRAW)
-    some = np.random.default_rng(0).permutation(len(split.X))[:most]
-    return Split(split.X[some], split.y[some], split.X_test, split.y_test)
-
-
-def fitted(variant: Variant, split: Split, others: dict[str, Any]) -> Any:
+def judged(method: str, variant: Variant, split: Split, width: int, quick: bool) -> dict[str, float]:
+    """What a variant, or another method, is worth on one split."""
+    torch.set_num_threads(1)
+    own: dict[str, Any] = {"layers": (256, 1), **variant.parameters}
+    if quick:
+        own |= dict.fromkeys(("pretrain", "finetune"), Training(max_epochs=2))
     with ExitStack() as replaced:
         for part in variant.replaced:
             replaced.enter_context(part)
-        own = {"layers": (256, WIDTH), "random_state": 0, **others, **variant.parameters}
-        return StackedAutoencoder(**own).set_callbacks(*variant.callbacks).fit(split.X)
+        few = (LABELS,) if len(split.X) > LABELS else ()
+        found = compare(
+            StackedAutoencoder(**own),
+            lambda seed: split,
+            (width,),
+            methods=(method,),
+            n_splits=1,
+            few_labels=few,
+            n_draws=5,
+            n_jobs=1,
+        )
+    asked = (*MEASURES, FIT) if few else (LINEAR, NEIGHBOURS, R2, FIT)
+    return {measure.key: float(np.mean(found.values(measure.key, method, width))) for measure in asked}
+
+
+def on_set(name: str, method: str, variant: Variant, quick: bool) -> dict[str, dict[str, float]]:
+    """The mean over draws, of each width that is less than the columns and the samples."""
+    found: dict[str, dict[str, float]] = {}
+    first = SETS[name].draw(0)
+    seeds = range(DRAWS if len(first.X) < SMALL and not quick else 1)
+    splits = [first, *(SETS[name].draw(seed) for seed in seeds[1:])]
+    for width in (width for width in WIDTHS if width < min(first.X.shape)):
+        own = [judged(method, variant, split, width, quick) for split in splits]
+        found[str(width)] = {key: float(np.mean([one[key] for one in own])) for key in own[0]}
+    return found
+
+
+def told(cells: dict[str, Any], rival: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Of each group of sets: means of the differences to PCA, shares of cells that are better and worse."""
+    result: dict[str, dict[str, Any]] = {}
+    for group, kinds in GROUPS.items():
+        names = [name for name in cells if SETS[name].kind in kinds]
+        pairs = [(cells[name][width], rival[name][width]) for name in names for width in cells[name]]
+        result[group] = {"cells": len(pairs), "seconds": sum(own[FIT.key] for own, _ in pairs)}
+        for measure in MEASURES:
+            both = [(a[measure.key], b[measure.key]) for a, b in pairs if measure.key in a]
+            gains = 100 * np.array([a - b for a, b in both] or [np.nan])
+            result[group][measure.key] = {
+                "mean": float(gains.mean()),
+                "better": float((gains > 1).mean()),
+                "worse": float((gains < -1).mean()),
+            }
+    return result
+
+
+def shown(name: str, found: dict[str, dict[str, Any]]) -> str:
+    """A variant's line in each group."""
+    line = f"{name:<36}"
+    for own in found.values():
+        for measure in MEASURES[:-1]:
+            c = own[measure.key]
+            line += f"{c['mean']:+7.2f} {c['better']:4.0%} {c['worse']:4.0%}"
+        line += f"{own[R2.key]['mean'] / 100:+8.3f}{own['seconds']:6.0f} s |"
+    return line
 
 
 def main() -> None:
@@ -202,33 +216,27 @@ def main() -> None:
     )
     parser.add_argument("--json", type=Path)
     parser.add_argument("--only", action="append", choices=VARIANTS)
+    parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
-    sets = ("digits", "waveforms") if args.quick else SETS
-    splits = {name: drawn(name, 300 if args.quick else MOST_SAMPLES) for name in sets}
-    for name, split in splits.items():
-        if split.X.min() >= 0 and split.X.max() <= 1:
-            print(f"{name}: two-valued to {two_valuedness(split.X.astype(float)):.2f}")
-    rival = {name: judged(pca(split), split) for name, split in splits.items()}
-    few = ["default", "no shortcut", "nothing stays PCA", "silu"]
-    names = args.only or (few if args.quick else list(VARIANTS))
-    quick = {name: Training(max_epochs=2) for name in ("pretrain", "finetune")} if args.quick else {}
-    print(f"{'points to PCA: linear / k-NN; R²':<34}" + "".join(f"{name[:18]:>22}" for name in sets))
-    table: dict[str, Any] = {}
-    with TemporaryDirectory() as folder:
-        for name in names:
-            row = {}
-            for of_set, split in splits.items():
-                found = judged(fitted(VARIANTS[name], split, {"memory": folder, **quick}), split)
-                row[of_set] = {measure: value - rival[of_set][measure] for measure, value in found.items()}
-            cells = (
-                f"{c['linear probe']:+6.1f} /{c['k-NN probe']:+6.1f} {c['R²']:+6.3f}" for c in row.values()
-            )
-            print(f"{name:<34}" + "".join(f"{cell:>22}" for cell in cells), flush=True)
-            table[name] = row
-            if args.json is not None:
-                results = {"PCA": rival, "difference to PCA": table, "rows": MOST_SAMPLES, "width": WIDTH}
-                write_results(args.json, results)
+    names = args.only or (["default", "no shortcut", "silu"] if args.quick else list(VARIANTS))
+    sets = ["wine", "digits"] if args.quick else list(SETS)
+    kept: dict[str, Any] = {}
+    if args.json is not None and args.json.exists():
+        kept = json.loads(args.json.read_text(encoding="utf-8"))["results"]["cells"]
+
+    def run(method: str, variant: Variant) -> dict[str, Any]:
+        jobs = [joblib.delayed(on_set)(name, method, variant, args.quick) for name in sets]
+        return dict(zip(sets, joblib.Parallel(n_jobs=args.jobs)(jobs), strict=True))
+
+    cells: dict[str, Any] = {"PCA": run("PCA", VARIANTS["default"]), **kept}
+    print(" " * 36 + " |".join(f"{group + ': linear, k-NN, 100 labels, R²':<71}" for group in GROUPS))
+    for name in names:
+        cells[name] = run("stackae", VARIANTS[name])
+        print(shown(name, told(cells[name], cells["PCA"])), flush=True)
+        if args.json is not None:
+            summary = {own: told(cells[own], cells["PCA"]) for own in cells if own != "PCA"}
+            write_results(args.json, {"summary": summary, "cells": cells})
 
 
 if __name__ == "__main__":

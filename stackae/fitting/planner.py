@@ -68,7 +68,11 @@ def make_plan(
     given = [_layer(parameters, k, recipe) for k in range(len(parameters.layers))]
     given[0] = replace(given[0], parts=_on_table(given[0].parts, summary, missing=parameters.missing))
     trainings, finetune = settled(
-        [layer.training for layer in given], parameters.finetune, recipe, one_pass=one_pass
+        [layer.training for layer in given],
+        parameters.finetune,
+        recipe,
+        summary.n_visits,
+        one_pass=one_pass,
     )
     has_shortcut = recipe == "shortcut"
     if started is None:

@@ -157,9 +157,20 @@ def test_stacks_of_bare_widths_are_pretrained_briefly_and_fine_tuned_for_long():
         return [phase.budget.max_epochs for _, phase in plan.phases]
 
     # 540 samples, without those held out, are 17 batches of 32.
-    assert epochs() == [round(500 / 17), round(500 / 17), round(5000 / 17)]
+    updates = 60 * 600**0.5
+    assert epochs() == [round(500 / 17), round(500 / 17), round(updates / 17)]
     assert epochs(shortcut=None) == [round(2000 / 17), round(2000 / 17), round(2500 / 17)]
     assert epochs(pretrain=Training(3), finetune=Training(updates=170)) == [3, 3, 10]
+
+
+def test_fine_tuning_beside_a_shortcut_takes_more_updates_of_more_samples_and_2000_at_most():
+    def updates(n_samples):
+        plan = StackedAutoencoder((8, 2)).plan(np.random.default_rng(0).normal(size=(n_samples, 5)))
+        return plan.finetune.budget.n_updates
+
+    assert updates(150) == pytest.approx(60 * 150**0.5, rel=0.02)
+    assert updates(900) == pytest.approx(60 * 900**0.5, rel=0.02)
+    assert updates(4000) == pytest.approx(2000, rel=0.02)
 
 
 def test_samples_that_do_not_vary_have_a_code():

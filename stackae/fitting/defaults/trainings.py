@@ -25,7 +25,7 @@ _FALLING = Masking((0.5, 0.0))
 #: How stacks of bare widths are fine-tuned: beside a shortcut, where data are nearly two-valued, and on mixed
 #: tables, where weights that decay filled gaps better and gave better probes.
 RECIPES = {
-    "shortcut": Training(corruption=_FALLING, patience=None, updates=5000),
+    "shortcut": Training(corruption=_FALLING, patience=None, updates=2000),
     "two-valued": Training(
         learning_rate=4e-3,
         optimizer="adamw",
@@ -36,6 +36,9 @@ RECIPES = {
     ),
     "table": Training(optimizer="adamw", weight_decay=0.5, corruption=Masking(HIDDEN_SHARE), updates=5000),
 }
+#: Beside a shortcut, which has learned most of it, few samples need fewer updates: so many times the root of
+#: their number.
+_PER_ROOT = {"shortcut": 60}
 #: How their layers are pretrained: briefly, since fine-tuning changes most of it.
 BRIEF = Training(updates=500)
 #: What ``corruption="auto"`` means elsewhere: noise in the units in which the stack works.
@@ -75,10 +78,14 @@ def settled(
     trainings: Sequence[Training | None],
     finetune: Training | str | None,
     recipe: str | None,
+    n_samples: int,
     *,
     one_pass: bool,
 ) -> tuple[list[Training | None], Training | None]:
-    """How each layer is trained, and how the stack is fine-tuned, if it is; ``recipe``: see ``RECIPES``."""
+    """How each layer is trained, and how the stack is fine-tuned, if it is; ``recipe``: see ``RECIPES``.
+
+    ``n_samples`` is how many there are for it.
+    """
     for training in trainings:
         if training is not None and training.corruption != "auto":
             raise ParameterError(
@@ -99,8 +106,17 @@ def settled(
         trainings = [None if t is None else completed(t, BRIEF) for t in trainings]
     if recipe is not None and tuning is not None:
         whole = finetune == "auto" and not one_pass
-        tuning = RECIPES[recipe] if whole else completed(tuning, RECIPES[recipe])
+        own = _recipe_for(recipe, n_samples)
+        tuning = own if whole else completed(tuning, own)
     return list(trainings), tuning
+
+
+def _recipe_for(name: str, n_samples: int) -> Training:
+    """A recipe with as many updates as so many samples need."""
+    recipe = RECIPES[name]
+    if name not in _PER_ROOT:
+        return recipe
+    return _changed(recipe, {"updates": min(recipe.updates, round(_PER_ROOT[name] * n_samples**0.5))})
 
 
 def completed(training: Training, recipe: Training) -> Training:
