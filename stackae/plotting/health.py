@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from stackae.exceptions import ParameterError
 from stackae.plotting.display import COLOURS, Display
+from stackae.training.phase import each_by_itself
 
 _DEAD, _SATURATED, _ACTIVE, _RANK, _R2 = (
     "dead units",
@@ -85,10 +86,7 @@ class HealthDisplay(Display):
         """
         check_is_fitted(model)
         reports = model.health_ if isinstance(model.health_, list) else [model.health_]
-        together = any(record["phase"] == "finetune" for record in model.history_)
-        trained = {record["layer"] for record in model.history_} - {None}
-        # Else the layers were last trained to reconstruct together, or elsewhere.
-        by_itself = len(reports) == 1 or (not together and len(trained) == len(reports))
+        by_itself = each_by_itself(model.history_, len(reports))
         return cls(reports, model.module_.widths, by_itself=by_itself).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:

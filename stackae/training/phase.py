@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from typing import NotRequired, Protocol, TypedDict
@@ -120,3 +120,10 @@ class PhaseRun:
     def __post_init__(self) -> None:
         #: Updates in the whole budget.
         self.n_updates = self.budget.max_epochs * ceil(self.phase.n_samples / self.budget.batch_size)
+
+
+def each_by_itself(history: Sequence[EpochRecord], n_layers: int) -> bool:
+    """Whether each layer was last trained by itself: else they reconstruct together, or nobody knows."""
+    together = any(record["phase"] == "finetune" for record in history)
+    trained = {record["layer"] for record in history} - {None}
+    return n_layers == 1 or (not together and len(trained) == n_layers)

@@ -125,3 +125,9 @@ def test_the_diagram_links_to_the_documentation_where_the_package_names_one(monk
     about["Project-URL"] = "Documentation, https://example.org/docs"
     assert small_stack()._get_doc_link() == "https://example.org/docs"
     assert 'href="https://example.org/docs"' in small_stack()._repr_html_()
+
+
+def test_a_layers_own_reconstruction_is_shown_where_it_was_last_trained_by_itself(X):
+    assert "R² of its inputs" not in small_stack().fit(X)._repr_html_()
+    assert "R² of its inputs" in small_stack(finetune=None).fit(X)._repr_html_()
+    assert "R² of its inputs" in small_autoencoder().fit(X)._repr_html_()
