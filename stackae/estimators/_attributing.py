@@ -19,14 +19,17 @@ from stackae.estimators.attributions import Contributions, Loadings
 from stackae.exceptions import DataError, ParameterError
 from stackae.modules.attribution import (
     MOST_NONLINEAR,
+    ConvolutionalJacobian,
     MeanJacobian,
     contributions_to,
     gradients,
+    is_convolutional,
     is_dense,
     nonlinear_layers,
     why_no_way,
 )
 from stackae.modules.autoencoder import DeepEncoder
+from stackae.networks.convolutional import ConvolutionalModule
 
 Floats = npt.NDArray[np.floating]
 
@@ -201,11 +204,25 @@ class Attributing(OnTables):
         codes = module.codes(x)
         return [codes[depth] for depth in self._depths]
 
+    @property
+    def _is_convolution(self) -> bool:
+        """Whether the features are those of a convolutional layer alone."""
+        return is_convolutional(self.module_[0]) and self._depths == [0]
+
+    @property
+    def _differentiates_codes(self) -> bool:
+        """Whether the mean Jacobian is found code by code."""
+        module = self.module_
+        is_product = is_dense(module) and len(nonlinear_layers(module)) <= MOST_NONLINEAR
+        return not (is_product or self._is_convolution)
+
     def _mean_jacobian(self, X: Matrix) -> npt.NDArray[np.float64]:
         """Of the features (features × columns), in the user's units."""
         units, module = self._units, self.module_
         n_rows, dense = len(X), is_dense(module)
-        if not dense or len(nonlinear_layers(module)) > MOST_NONLINEAR:
+        if self._is_convolution:
+            return self._mean_of_convolution(X)
+        if self._differentiates_codes:
             n_rows = min(n_rows, max(_FEWEST_ROWS, _PASSES * n_rows // len(units)))
             X = X.take(np.linspace(0, len(X) - 1, n_rows).astype(np.intp))
         if dense:
@@ -224,6 +241,18 @@ class Attributing(OnTables):
 
         self._apply(X, take, 0)
         return total / n_rows
+
+    def _mean_of_convolution(self, X: Matrix) -> npt.NDArray[np.float64]:
+        """The same of a convolutional layer alone."""
+        first, mean = self.module_[0], ConvolutionalJacobian()
+        assert isinstance(first.network, ConvolutionalModule)
+
+        def take(module: DeepEncoder, x: Tensor) -> Tensor:
+            mean.take(module[0], x)
+            return x.new_empty(len(x), 0)
+
+        self._apply(X, take, 0)
+        return (mean.jacobian(first.network) / first.scaling.factor).cpu().numpy()
 
     def _by_column(self, X: Matrix, slopes: Floats, values: Floats, mean: npt.NDArray[np.float64]) -> Floats:
         """Of a table, whose encoded columns have these loadings, those of its own columns."""

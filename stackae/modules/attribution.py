@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import linear
+from torch.nn.functional import conv2d, conv_transpose2d, linear, max_pool2d
 
 from stackae.codes.gaussian import GaussianCode
 from stackae.codes.topk import TopK
 from stackae.modules.autoencoder import DeepEncoder
+from stackae.modules.layer import Layer
 from stackae.networks.activations import ACTIVATIONS, Activation
+from stackae.networks.convolutional import ConvolutionalModule
 from stackae.networks.dense import DenseModule
 
 #: So many nonlinear layers at most have a mean Jacobian that is a product of matrices.
@@ -185,6 +187,62 @@ class MeanJacobian:
         if shortcut is None or depth < len(self._chain.layers) - 1:
             return result
         return torch.cat([shortcut.kept.double(), result[shortcut.n_kept :] + shortcut.encoder_weight])
+
+
+class ConvolutionalJacobian:
+    """The mean Jacobian of a convolutional layer's own code over samples that come in blocks.
+
+    A unit's Jacobian at one sample is its filter, at the cell that its pooling has chosen, times the unit's
+    slope. So its mean is the filter at each cell of the window, times the mean of the slopes where that cell
+    was chosen: it costs about one encoding.
+
+    The layer is one that :func:`is_convolutional`.
+    """
+
+    def __init__(self) -> None:
+        self._n_samples, self._slopes = 0, torch.zeros(())
+
+    def take(self, layer: Layer, x: Tensor) -> None:
+        """Count a block of samples in (samples × features, in the user's units)."""
+        network = layer.network
+        assert isinstance(network, ConvolutionalModule)
+        n_filters = network.code[2]
+        image = network.image.unflatten(layer.network_input(layer.scaling(x))).movedim(3, 1)
+        weight, bias = network.encoder_weight[:n_filters], network.encoder_bias[:n_filters]
+        maps = conv2d(image, weight, bias, padding=network.padding)
+        before, chosen = max_pool2d(maps, network.pool, ceil_mode=True, return_indices=True)
+        slope = network.activation.slope(network.activation(before))
+        slope = _derivative(network.activation, before) if slope is None else slope
+        at_cells = torch.zeros_like(maps).flatten(2)
+        at_cells.scatter_(2, chosen.flatten(2), slope.flatten(2))
+        self._slopes = self._slopes + at_cells.sum(0).double().view(maps.shape[1:])
+        self._n_samples += len(x)
+
+    def jacobian(self, network: ConvolutionalModule) -> Tensor:
+        """Units × scaled inputs, float64."""
+        slopes = self._slopes / self._n_samples
+        height, width, n_filters = network.code
+        rows, columns = (
+            torch.arange(size, device=slopes.device) // network.pool for size in slopes.shape[1:]
+        )
+        window = rows[:, None] * width + columns  # of each cell
+        windows = torch.arange(height * width, device=slopes.device)[:, None, None]
+        found = []
+        for own, weight in zip(slopes, network.encoder_weight[:n_filters].double(), strict=True):
+            of_windows = torch.where(window == windows, own, 0.0)[:, None]
+            images = conv_transpose2d(of_windows, weight[None], padding=network.padding)
+            found.append(network.image.flatten(images.movedim(1, 3)))
+        return torch.stack(found, 1).flatten(0, 1)
+
+
+def is_convolutional(layer: Layer) -> bool:
+    """Whether a layer is a convolution, pooled, of which the code is kept as it is."""
+    network, code = layer.network, layer.parts.code
+    return (
+        isinstance(network, ConvolutionalModule)
+        and type(network).encode is ConvolutionalModule.encode
+        and (code is None or isinstance(code, GaussianCode))
+    )
 
 
 def contributions_to(module: DeepEncoder, x: Tensor, reference: Tensor, depth: int, unit: int) -> Tensor:

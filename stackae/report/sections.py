@@ -11,7 +11,6 @@ import numpy as np
 
 from stackae.data.labels import CLASSIFY, as_labels, task_of
 from stackae.exceptions import ParameterError
-from stackae.modules.attribution import MOST_NONLINEAR, is_dense, nonlinear_layers
 from stackae.plotting._samples import directed_names, encoded_names
 from stackae.plotting.loadings import MOST_CODES, strongest_codes
 from stackae.report import figures, findings, wording
@@ -158,9 +157,7 @@ def codes(subject: Subject) -> Section | None:
 
 def loadings(subject: Subject) -> Section | None:
     """The columns that make each code."""
-    module = subject.model.module_
-    by_gradient = not is_dense(module) or len(nonlinear_layers(module)) > MOST_NONLINEAR
-    if by_gradient and subject.model._n_features_out > _MOST_GRADIENTS:
+    if subject.model._differentiates_codes and subject.model._n_features_out > _MOST_GRADIENTS:
         subject.leave_out(
             "Loadings",
             f"those of {subject.model._n_features_out:,} codes of such layers take long; loadings(X) gives"

@@ -67,6 +67,20 @@ MODELS = {
     "topk below": [small_autoencoder(9, code=TopK(3)), small_autoencoder(3, activation="relu")],
     "variational": [small_autoencoder(5), small_autoencoder(2, code="variational")],
     "convolutional": [small_autoencoder(2, network=Convolutional(image_shape=(2, 3), pool=1))],
+    "convolutional, pooled": [small_autoencoder(2, network=Convolutional(image_shape=(2, 3)))],
+    "convolutional, smooth": [
+        small_autoencoder(2, network=Convolutional(image_shape=(3, 2)), activation="softplus")
+    ],
+    "convolutional, channels": [
+        small_autoencoder(3, network=Convolutional(image_shape=(3, 1, 2)), code="variational")
+    ],
+    "convolutional, channels first": [
+        small_autoencoder(3, network=Convolutional(image_shape=(2, 3, 1), channels_first=True))
+    ],
+    "convolutional below": [
+        small_autoencoder(2, network=Convolutional(image_shape=(2, 3))),
+        small_autoencoder(2),
+    ],
     "recurrent": [small_autoencoder(3, network=Recurrent())],
 }
 

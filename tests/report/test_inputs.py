@@ -13,7 +13,6 @@ from sklearn.exceptions import NotFittedError
 
 from stackae import (
     Autoencoder,
-    Convolutional,
     StackedAutoencoderClassifier,
     StackedAutoencoderDetector,
     StackedAutoencoderRegressor,
@@ -204,7 +203,8 @@ def test_a_report_leaves_model_and_random_draws_as_they_were(stack):
 
 def test_loadings_that_would_take_long_are_left_out():
     X = np.random.default_rng(0).random((30, 144))
-    contents = small_autoencoder(1, network=Convolutional((12, 12), pool=1)).fit(X).report(X).contents
+    three = small_stack([small_autoencoder(144, activation="relu") for _ in range(3)])
+    contents = three.fit(X).report(X).contents
     assert contents.section("loadings") is None
     assert contents.left_out[0] == (
         "Loadings: those of 144 codes of such layers take long; loadings(X) gives them."
