@@ -37,6 +37,8 @@ _TWO_VALUED = 0.6
 _COPIES = 5
 #: Samples are worth being trained on in their span where there are so many times more columns.
 _SPARED = 2
+#: To find axes of more samples takes as long as it spares.
+_MOST_AXES = 2000
 
 
 def make_plan(
@@ -174,7 +176,7 @@ class _Planner:
         corruptions += [] if tuning is None else tuning.budget.corruptions
         return (
             self.may_have_span
-            and _SPARED * self.summary.n_samples <= n_features
+            and self.summary.n_samples <= min(n_features // _SPARED, _MOST_AXES)
             and not (self.is_streamed or self.summary.is_sparse or parts.missing or parts.groups)
             and type(parts.network) is Dense
             and type(parts.loss) is SquaredError

@@ -105,13 +105,14 @@ def solve_decoder(module: DeepAutoencoder, samples: Tensor, held_out: Tensor) ->
     trained = torch.cat([decoder.decoder_weight, shortcut.decoder_weight, bias[:, None]], 1).t().double()
     judges = _products(module, held_out)
     best, least = trained, _squared_error(trained, *judges)
-    for ridge in _RIDGES:
-        penalty = torch.diag(penalised * (ridge * scale) + 1e-8 * (1 + scale))
-        for towards in (torch.zeros_like(trained), trained):
-            solved = towards + torch.linalg.solve(gram + penalty, cross - gram @ towards)
-            error = _squared_error(solved, *judges)
-            if error < least:
-                best, least = solved, error
+    with computing(gram.device, work=n_all**2):  # one thread serves so small a system best
+        for ridge in _RIDGES:
+            penalty = torch.diag(penalised * (ridge * scale) + 1e-8 * (1 + scale))
+            for towards in (torch.zeros_like(trained), trained):
+                solved = towards + torch.linalg.solve(gram + penalty, cross - gram @ towards)
+                error = _squared_error(solved, *judges)
+                if error < least:
+                    best, least = solved, error
     decoder.decoder_weight.copy_(best[:n_hidden].t())
     shortcut.decoder_weight.copy_(best[n_hidden:-1].t())
     shortcut.decoder_bias.copy_(best[-1])

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypedDict
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -105,7 +106,9 @@ def _saturated(activation: str, code: Tensor) -> Tensor:
 def _effective_rank(code: Tensor) -> float:
     centred = (code - code.mean(0)).double()
     gram = centred.t() @ centred if len(code) > code.shape[1] else centred @ centred.t()
-    singular = torch.linalg.eigvalsh(gram).clamp(min=0).sqrt()
+    # By numpy, whose threads do not wait for each other as torch's do, which takes long on a busy machine.
+    squares = torch.from_numpy(np.linalg.eigvalsh(gram.cpu().numpy()))
+    singular = squares.clamp(min=0).sqrt()
     # Roundings of a zero eigenvalue are no direction.
     singular = singular[singular > singular.amax() * 1e-7]
     shares = singular / singular.sum()
