@@ -24,11 +24,12 @@ $(VENV)/installed-dev: $(VENV)/installed-test
 	$(INSTALL) --editable '.[dev]'
 	touch $@
 
-demo: $(VENV)/installed-core ## pretrain on the bundled digits, then compare with PCA
-	rm -rf $(DEMO) $(DEMO).json
+demo: $(VENV)/installed-core ## pretrain on the bundled digits, compare with PCA where it gains and where not
+	rm -rf $(DEMO) $(DEMO).json $(DEMO)-8.json
 	$(BIN)/stackae pretrain digits --layer 256 --layer 32 --random-state 0 --out $(DEMO)
 	$(BIN)/stackae evaluate $(DEMO) digits --json $(DEMO).json
-	@echo "The model lies in $(DEMO)/model.safetensors, the table as JSON in $(DEMO).json"
+	$(BIN)/stackae evaluate digits --width 8 --splits 3 --fast --json $(DEMO)-8.json
+	@echo "The model lies in $(DEMO)/model.safetensors, the tables as JSON in $(DEMO).json and $(DEMO)-8.json"
 
 test: $(VENV)/installed-test ## run the whole suite, doctests included
 	$(BIN)/python -m pytest --numprocesses logical --dist worksteal

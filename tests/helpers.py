@@ -25,6 +25,7 @@ from stackae.codes import CODES
 from stackae.corruption import CORRUPTIONS
 from stackae.corruption.base import Corruption
 from stackae.data.matrix import DenseMatrix
+from stackae.evaluation.methods import METHODS, refusal
 from stackae.fitting.analytic import analytic_gradient, why_autograd
 from stackae.fitting.context import FitContext
 from stackae.fitting.defaults import trainings
@@ -43,6 +44,9 @@ from stackae.training.batches import SamplesInMemory
 from stackae.training.gradients import Gradient
 from stackae.training.loop import begin
 from stackae.training.phase import PhaseRun
+
+#: The rivals whose packages are installed.
+METHODS_HERE = [name for name in METHODS if refusal(name) is None]
 
 #: One pass over the samples.
 BRIEF = Training(max_epochs=1)

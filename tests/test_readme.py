@@ -100,7 +100,10 @@ def test_the_table_of_the_demo_in_the_readme_is_that_of_its_result():
         ):
             assert f"│ {100 * record[measure]:.1f} %" in row
         assert "r2" not in record or f"│ {record['r2']:.3f}" in row
-    assert all(verdict in README.splitlines() for verdict in demo["verdicts"])
+    narrow = json.loads(path.with_name("demo_8.json").read_text(encoding="utf-8"))
+    assert all(verdict in README.splitlines() for verdict in demo["verdicts"] + narrow["verdicts"])
+    of_raw_rows = np.mean([r["linear_probe"] for r in narrow["records"] if r["method"] == "raw rows"])
+    assert f"{100 * of_raw_rows:.1f} % in the linear probe" in README
 
 
 def test_the_speeds_in_the_readme_are_those_of_the_results():

@@ -1,18 +1,26 @@
-"""Work on several threads, where numpy and Arrow let others run; warnings come in order all the same."""
+"""Work on several threads, where numpy and Arrow let others run; warnings come in order all the same.
+
+And little work on one.
+"""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TypeVar
+from threading import Lock
+from typing import Any, TypeVar
 
 from joblib import cpu_count
+from threadpoolctl import threadpool_limits
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+#: Below this many multiplications in a step, starting a second thread costs more than it saves.
+ONE_THREAD_BELOW = 2e7
 #: What the item that a thread is at has to say.
 _TOLD: ContextVar[list[Warning] | None] = ContextVar("told", default=None)
 
@@ -59,3 +67,38 @@ def side_by_side(
         for warning in told:
             warnings.warn(warning, stacklevel=1 + stacklevel)
     return [result for result, _ in found]
+
+
+class _OneThread:
+    """Leave BLAS and OpenMP one thread while little work is done.
+
+    On processors that are busy, threads that wait for each other after every small product take ten times as
+    long as one. The setting is the whole process's: the first to come sets it, the last to leave restores it,
+    so that several threads do not restore it under each other.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._users = 0
+        self._limits: Any = None
+
+    @contextmanager
+    def __call__(self, work: float) -> Iterator[None]:
+        if work >= ONE_THREAD_BELOW:
+            yield
+            return
+        with self._lock:
+            self._users += 1
+            if self._users == 1:
+                self._limits = threadpool_limits(1)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if not self._users:
+                    self._limits.restore_original_limits()
+
+
+#: ``with one_thread_for(work)``: one thread, if a step has so few multiplications that a second is no help.
+one_thread_for = _OneThread()

@@ -31,6 +31,7 @@ from stackae.estimators._validation import Names, check_X
 from stackae.exceptions import ParameterError
 from stackae.fitting.context import FitContext
 from stackae.modules.autoencoder import DeepEncoder
+from stackae.modules.doubled import doubled
 from stackae.modules.health import Health
 from stackae.modules.layer import Layer
 from stackae.modules.shortcut import Shortcut
@@ -191,11 +192,11 @@ class BaseEncoder(
     @torch.no_grad()
     def _apply(self, X: Matrix, function: Callable[[Any, Tensor], Tensor], width: int) -> Floats:
         """A function of the module and a block of samples, over all blocks, in the samples' precision."""
-        device = next(self.module_.parameters()).device
+        weights = list(self.module_.parameters())
+        device, n_weights = weights[0].device, sum(map(Tensor.numel, weights))
         double = X.dtype == np.float64 and device.type == "cpu" and self.precision == "auto"
-        module: Any = deepcopy(self.module_).double() if double else self.module_
+        module: Any = doubled(self.module_) if double else self.module_
         result = np.empty((len(X), width), X.dtype)
-        n_weights = sum(p.numel() for p in module.parameters())
         with computing(device, work=n_weights * min(len(X), 1024)):
             start = 0
             for block in X.blocks(np.float64 if double else np.float32):

@@ -29,7 +29,7 @@ def reading(autoencoder: Any) -> dict[str, Any]:
     """The parameters that say how samples are read, as they are now."""
     found = {name: getattr(autoencoder, name, default) for name, default in _READING.items()}
     # What may be changed within is copied; no kinds at all are as none.
-    return {**found, "columns": clone(found["columns"] or None, safe=False)}
+    return {**found, "columns": clone(found["columns"], safe=False) if found["columns"] else None}
 
 
 def refuse_another_reading(was: Mapping[str, Any], autoencoder: Any) -> None:

@@ -125,21 +125,8 @@ class Comparison:
         )
 
     def verdicts(self) -> list[str]:
-        """Whether it is worth it; a sentence on each probe, one on the reconstruction, one on the cost."""
-        if not self._both:
-            return []
-        sentences = [self._worth_it()]
-        sentences += [f"{probe.title}: {self._on_probe(probe)}" for probe in self.probes]
-        if all(self.values(R2.key, method, width) for method in (OURS, RIVAL) for width in self.widths):
-            title = self.measures[-1].title
-            sentences.append(f"{title}: {'; '.join(self._on_r2(width) for width in self.widths)}")
-        own = [t for width in self.widths for t in self.values(FIT.key, OURS, width)]
-        other = [t for width in self.widths for t in self.values(FIT.key, RIVAL, width)]
-        if own and other:
-            ratio = float(np.median(own) / np.median(other))
-            faster = "PCA's fit is" if ratio >= 1 else "the stack's fit is"
-            sentences.append(f"seconds: {faster} {max(ratio, 1 / ratio):,.0f} times faster")
-        return sentences
+        """Whether it is worth it; then a sentence a width: gains over PCA, and what they cost in seconds."""
+        return [self._worth_it(), *(self._at(width) for width in self.widths)] if self._both else []
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON: every record, and the verdicts."""
@@ -196,28 +183,16 @@ class Comparison:
             sentence += f"; {told}" + ("" if widths == self.widths else f" at {_joined(widths)}")
         return sentence
 
-    def _on_probe(self, probe: Measure) -> str:
-        """Widths of which the same can be said are named together."""
-        differences = {width: self.difference(probe.key, width) for width in self.widths}
-        parts = []
-        for sign, words in (
-            (1, "better than PCA by"),
-            (-1, "worse than PCA by"),
-            (0, "no gain beyond chance,"),
-        ):
-            of_sign = {width: d for width, d in differences.items() if d.sign == sign}
-            if of_sign:
-                gains = ", ".join(_gain(d, probe, signed=sign == 0) for d in of_sign.values())
-                parts.append(
-                    f"at {_joined(of_sign)} {words} {gains} {'points' if probe.is_share else 'of R²'}"
-                )
-        return "; ".join(parts)
-
-    def _on_r2(self, width: int) -> str:
-        own, other = (float(np.mean(self.values(R2.key, method, width))) for method in (OURS, RIVAL))
-        if round(own, 3) == round(other, 3):
-            return f"at {width} a tie"
-        return f"at {width} {'higher' if own > other else 'lower'} than PCA's by {abs(own - other):.3f}"
+    def _at(self, width: int) -> str:
+        """What is gained over PCA at a width, and the seconds of both fits."""
+        gains = [_gain(self.difference(probe.key, width), probe) for probe in self.probes]
+        own, other = (self.values(R2.key, method, width) for method in (OURS, RIVAL))
+        if own and other:
+            title = next(measure.title for measure in self.measures if measure.key == R2.key)
+            gains.append(f"{title} {_signed(float(np.mean(own) - np.mean(other)), 3)}")
+        own, other = (self.values(FIT.key, method, width) for method in (OURS, RIVAL))
+        cost = f"; for {_seconds(own)}, PCA {_seconds(other)}" if own and other else ""
+        return f"at {width} dimensions, against PCA: {', '.join(gains)}{cost}"
 
 
 def _joined(several: Iterable[object]) -> str:
@@ -225,12 +200,26 @@ def _joined(several: Iterable[object]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def _gain(difference: Difference, probe: Measure, *, signed: bool) -> str:
-    """A difference, and half of its interval where there is one."""
-    factor, digits = (100, 1) if probe.is_share else (1, 3)
+def _gain(difference: Difference, probe: Measure) -> str:
+    """What a probe gains, half of its interval where there is one, and whether that is more than chance."""
+    factor, digits, unit = (100, 1, " points") if probe.is_share else (1, 3, " of R²")
     mean, half = factor * difference.mean, factor * difference.half_width
-    text = f"{mean:+.{digits}f}" if signed else f"{abs(mean):.{digits}f}"
-    return text if isnan(half) else f"{text} ± {half:.{digits}f}"
+    within = "" if isnan(half) else f" ± {half:.{digits}f}"
+    chance = "" if difference.sign else " (within chance)"
+    return f"{probe.title} {_signed(mean, digits)}{within}{unit}{chance}"
+
+
+def _signed(figure: float, digits: int) -> str:
+    """With its sign, of which a zero has one only."""
+    return f"{round(figure, digits) + 0.0:+.{digits}f}"
+
+
+def _seconds(several: Iterable[float]) -> str:
+    """The median of seconds."""
+    seconds = float(np.median(list(several)))
+    if seconds < 0.01:
+        return "under 0.01 s"
+    return f"{seconds:,.{0 if seconds >= 100 else 1 if seconds >= 1 else 2}f} s"
 
 
 def summary(comparison: Comparison) -> list[dict[str, Any]]:

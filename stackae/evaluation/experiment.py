@@ -2,57 +2,21 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from functools import partial
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import joblib
 import numpy as np
-import numpy.typing as npt
-from sklearn.base import is_classifier, is_regressor
-from sklearn.exceptions import ConvergenceWarning, DataDimensionalityWarning
 
-from stackae.data.labels import CLASSIFY, as_labels
 from stackae.estimators.stacked import StackedAutoencoder
 from stackae.evaluation.comparison import Comparison, Record
-from stackae.evaluation.measures import (
-    CLUSTERS,
-    FIT,
-    HEAD,
-    LINEAR,
-    NEIGHBOURS,
-    R2,
-    TRANSFORM,
-    few_labels_measure,
-)
-from stackae.evaluation.methods import (
-    METHODS,
-    OURS,
-    PREDICTOR,
-    RAW,
-    RIVAL,
-    Features,
-    Task,
-    back_from,
-    fitted,
-    given_to,
-    with_width,
-)
-from stackae.evaluation.probes import (
-    clustering_accuracy,
-    few_labels_probe,
-    linear_probe,
-    neighbour_probe,
-    outcomes,
-    score,
-)
+from stackae.evaluation.judging import Trial, has_gaps, judge, judge_predictions, quiet
+from stackae.evaluation.methods import OURS, RAW, RIVAL, Task, fitted, refusal, with_width
 from stackae.evaluation.progress import ComparisonProgress
 from stackae.evaluation.splits import Split, as_rows, checked, encoder_of, taken
 from stackae.exceptions import DataTypeError, ParameterError
-
-Floats = npt.NDArray[np.floating]
 
 #: Feature widths, numbers of labels, draws of them and splits that are tried where nothing else is said.
 WIDTHS, FEW_LABELS, N_DRAWS, N_SPLITS = (2, 8, 32), (10, 100, 1000), 10, 5
@@ -61,22 +25,14 @@ QUICK_METHODS = (
     OURS,
     RIVAL,
     "whitened PCA",
+    "kernel PCA",
     "random projection",
     "random features",
     "untrained stack",
     RAW,
 )
-
-
-class Trial(NamedTuple):
-    """A split and its number; how often and with how many labels the linear probe learns from few; and which
-    columns the methods take as they are."""
-
-    split: Split
-    number: int
-    few_labels: Sequence[int]
-    n_draws: int
-    kept: npt.NDArray[np.bool_]
+#: And what is asked where time is short.
+FAST_METHODS, FAST_DRAWS = (OURS, RIVAL, RAW), 3
 
 
 def compare(
@@ -88,6 +44,7 @@ def compare(
     n_splits: int = N_SPLITS,
     few_labels: Sequence[int] = FEW_LABELS,
     n_draws: int = N_DRAWS,
+    clusters: bool = True,
     fresh: bool = False,
     n_jobs: int | None = None,
     verbose: int = 0,
@@ -114,25 +71,30 @@ def compare(
         Numbers of labels for the linear probe beside all.
     n_draws : int, default=10
         Of so many labels.
+    clusters : bool, default=True
+        Whether k-means is asked to find the classes.
     fresh : bool, default=False
         Whether no two splits share rows: the tests then need not allow for shared ones.
     n_jobs : int or None, default=None
         Splits and widths at the same time, as for any ``joblib.Parallel``, whose backend may be a cluster.
     verbose : int, default=0
         1: say on standard error how many splits and widths are done, and how long the rest will take; where
-        one is done after the other, also how the stack trains.
+        one is done after the other, also how the stack trains and, on a terminal, which method is judged.
 
     Raises
     ------
     ParameterError
-        A method that is not known, no width, or ``stack.layers="auto"``.
+        A method that is not known or whose package is not installed, no width, or ``stack.layers="auto"``.
     DataError
         Rows or labels cannot be used.
     """
     _check(stack, widths, methods, n_splits)
     task = checked(split(0)).task
     progress = ComparisonProgress(n_splits * len(widths), "splits and widths") if verbose else None
-    told = [progress.of_training] if progress is not None and joblib.effective_n_jobs(n_jobs) == 1 else []
+    is_heard = progress is not None and joblib.effective_n_jobs(n_jobs) == 1
+    told = [progress.of_training] if progress is not None and is_heard else []
+    at = progress.at if progress is not None and is_heard else None
+    judged_by = partial(Trial, few_labels=few_labels, n_draws=n_draws, clusters=clusters)
     jobs = [
         joblib.delayed(_on_split)(
             split,
@@ -141,8 +103,8 @@ def compare(
             with_width(stack, width, seed).set_callbacks(*told),
             width,
             [method for method in methods if method != RAW or width == widths[0]],
-            few_labels,
-            n_draws,
+            judged_by,
+            at,
         )
         for seed in range(n_splits)
         for width in widths
@@ -156,14 +118,18 @@ def compare(
 
 def _check(stack: StackedAutoencoder, widths: Sequence[int], methods: Sequence[str], n_splits: int) -> None:
     """Refuse before anything is fitted."""
-    if unknown := [name for name in methods if name not in METHODS]:
-        raise ParameterError(f"unknown method {unknown[0]!r}; known are {', '.join(METHODS)}")
+    _refuse(methods)
     if not widths or min(widths) < 1 or n_splits < 1:
         raise ParameterError(
             f"widths must hold numbers of at least 1, and n_splits be one, got {widths!r} and {n_splits!r}"
         )
     for width in widths:
         with_width(stack, width, 0).check_parameters()
+
+
+def _refuse(methods: Sequence[str]) -> None:
+    if refusals := list(filter(None, map(refusal, methods))):
+        raise ParameterError(refusals[0])
 
 
 def compare_fitted(
@@ -175,6 +141,7 @@ def compare_fitted(
     methods: Sequence[str] = QUICK_METHODS,
     few_labels: Sequence[int] = FEW_LABELS,
     n_draws: int = N_DRAWS,
+    clusters: bool = True,
     verbose: int = 0,
 ) -> Comparison:
     """Judge a fitted model's codes, and those of other methods of the same width.
@@ -194,10 +161,10 @@ def compare_fitted(
         encoded as in the model's fit, as :func:`resplit` does with the very table of the fit.
     seconds : float or None, default=None
         What fitting it took.
-    methods, few_labels, n_draws
+    methods, few_labels, n_draws, clusters
         As for :func:`compare`; stacks other than ``model`` are fitted where it is a StackedAutoencoder.
     verbose : int, default=0
-        1: say on standard error how many methods are judged.
+        1: say on standard error how many methods are judged, and which is being judged.
 
     Returns
     -------
@@ -206,31 +173,34 @@ def compare_fitted(
 
     Raises
     ------
+    ParameterError
+        A method that is not known, or whose package is not installed.
     DataTypeError
         Rows are a table of other than numbers, and the model is none of stackae's that was fitted on one.
     DataError
         Rows or labels cannot be used.
     """
+    _refuse(methods)
     encoder = getattr(model, "_table", None)
     rows, split = as_rows(X, encoder), checked(split, encoder=encoder)
     if encoder is None and (encoder_of(rows) is not None or encoder_of(split.X) is not None):
         raise DataTypeError(f"this {type(model).__name__} was fitted on numbers, got a table of more")
     stack = model if isinstance(model, StackedAutoencoder) else None
     others = [m for m in methods if m != OURS and (stack is not None or m not in _OF_A_STACK)]
-    with _quiet():
+    with quiet():
         width = np.asarray(model.transform(taken(split.X_test, np.arange(1)))).shape[1]
-        task = Task(rows, width, model, 0, _has_gaps(split))
-    trial = Trial(split, 0, few_labels, n_draws, task.kept)
+        task = Task(rows, width, model, 0, has_gaps(split))
+    trial = Trial(split, 0, task.kept, few_labels, n_draws, clusters)
 
     def judged() -> Iterator[list[Record]]:
-        with _quiet():
-            own = [_judge(OURS, model, seconds, width, trial), *_judge_predictions(model, width, split)]
+        with quiet():
+            own = [judge(OURS, model, seconds, width, trial), *judge_predictions(model, width, split)]
         yield own
         for method in others:
             record = _fit_and_judge(method, task, trial)
             yield [] if record is None else [record]
 
-    progress = ComparisonProgress(1 + len(others), "methods") if verbose else None
+    progress = ComparisonProgress(1 + len(others), "methods", [OURS, *others]) if verbose else None
     found = judged() if progress is None else progress.over(judged())
     records = [record for of_method in found for record in of_method]
     commonest = () if split.commonest_class is None else (split.commonest_class,)
@@ -248,101 +218,30 @@ def _on_split(
     stack: StackedAutoencoder,
     width: int,
     methods: Sequence[str],
-    few_labels: Sequence[int],
-    n_draws: int,
+    judged_by: Callable[..., Trial],
+    at: Callable[[str], None] | None,
 ) -> tuple[list[Record], float, float | None]:
     """Methods at one width on one split; its test rows by its training rows; and its ``commonest_class``."""
     drawn = checked(split(seed), task)
-    wanted = Task(drawn.all_training_rows, width, stack, seed, _has_gaps(drawn))
+    wanted = Task(drawn.all_training_rows, width, stack, seed, has_gaps(drawn))
     if encoder_of(drawn.X) is not None and wanted.has_gaps:  # perhaps in the test rows alone
         stack.set_params(missing_values=np.nan)
-    trial = Trial(drawn, seed, few_labels, n_draws, wanted.kept)
-    records = [_fit_and_judge(method, wanted, trial) for method in methods]
-    found = [record for record in records if record is not None]
+    trial = judged_by(drawn, seed, wanted.kept)
+    found: list[Record] = []
+    for method in methods:
+        if at is not None:
+            at(method)
+        record = _fit_and_judge(method, wanted, trial)
+        found += [] if record is None else [record]
     return found, len(drawn.X_test) / len(drawn.X), drawn.commonest_class
 
 
 def _fit_and_judge(method: str, task: Task, trial: Trial) -> Record | None:
     start = perf_counter()
-    with _quiet():
+    with quiet():
         features = fitted(method, task)
     seconds = perf_counter() - start
     width = None if method == RAW else task.width
     if features is None:
         return None
-    return _judge(method, features, seconds, width, trial)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """What has not converged in scikit-learn's number of iterations is judged as it is; names stay out."""
-    with warnings.catch_warnings():
-        for category in (ConvergenceWarning, DataDimensionalityWarning):
-            warnings.simplefilter("ignore", category)
-        warnings.filterwarnings("ignore", message="X does not have valid feature names")
-        yield
-
-
-@_quiet()
-def _judge(method: str, features: Features, seconds: float | None, width: int | None, trial: Trial) -> Record:
-    """What the probes say of fitted features."""
-    split, seed, few_labels, n_draws, kept = trial
-    train = np.asarray(features.transform(given_to(features, split.X)))
-    start = perf_counter()
-    test = np.asarray(features.transform(given_to(features, split.X_test)))
-    transform_seconds = perf_counter() - start
-    labelled = (train, split.y, test, split.y_test)
-    of_probes = {
-        LINEAR.key: linear_probe(*labelled, split.task),
-        NEIGHBOURS.key: neighbour_probe(*labelled, split.task),
-    }
-    measures = {key: score(of_samples) for key, of_samples in of_probes.items()}
-    back = back_from(features, test, split.X_test)
-    if back is not None:
-        measures[R2.key] = _r2(split, back, kept)
-    if split.task == CLASSIFY:
-        n_classes = len(np.unique(split.y))
-        measures[CLUSTERS.key] = clustering_accuracy(train, test, split.y_test, n_classes, seed)
-    for n_labels in few_labels:
-        of_few = few_labels_probe(*labelled, n_labels, n_draws, seed, split.task)
-        if of_few is not None:
-            measures[few_labels_measure(n_labels).key] = of_few
-    if seconds is not None:
-        measures[FIT.key] = seconds
-    measures[TRANSFORM.key] = transform_seconds
-    return Record(seed, method, width, train.shape[1], measures, of_probes)
-
-
-def _judge_predictions(model: Any, width: int, split: Split) -> list[Record]:
-    """What a predictor's own predictions are worth, if it predicts what the labels are."""
-    if not hasattr(model, "predict"):
-        return []
-    if split.task == CLASSIFY:
-        classes = as_labels(model.classes_, None).values if is_classifier(model) else split.y[:0]
-        of_one_kind = (classes.dtype.kind in "US") == (split.y.dtype.kind in "US")
-        fits = of_one_kind and bool(np.isin(split.y_test, classes).any())
-    else:
-        fits = is_regressor(model)
-    predictions = np.asarray(model.predict(split.X_test)) if fits else np.empty((0, 0))
-    if predictions.ndim != 1:  # none, or of several outputs
-        return []
-    of_samples = outcomes(predictions, split.y_test, split.task)
-    return [Record(0, PREDICTOR, width, width, {HEAD.key: score(of_samples)}, {HEAD.key: of_samples})]
-
-
-def _has_gaps(split: Split) -> bool:
-    """Whether cells are missing in rows that features are asked for."""
-    return any(bool(np.isnan(np.asarray(rows)).any()) for rows in (split.X, split.X_test))
-
-
-def _r2(split: Split, reconstruction: Floats, kept: npt.NDArray[np.bool_]) -> float:
-    """1 - Σ(x - x̂)² / Σ(x - mean)² of the test rows, in the units in which the methods work.
-
-    Missing cells are left out.
-    """
-    train, test = np.asarray(split.X), np.asarray(split.X_test)
-    spread = np.where(kept, 1.0, np.nanstd(train, 0, dtype=np.float64))
-    varies = (spread > 0) & ~np.isnan(test).all(0)
-    X, reconstruction = (values[:, varies] / spread[varies] for values in (test, reconstruction))
-    total = float(np.nansum(np.square(X - np.nanmean(X, 0))))
-    return 1 - float(np.nansum(np.square(X - reconstruction))) / total if total > 0 else 1.0
+    return judge(method, features, seconds, width, trial)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.decomposition import NMF, PCA, FastICA
 from sklearn.impute import SimpleImputer
@@ -17,12 +19,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.random_projection import GaussianRandomProjection
 
+from stackae._utils.threads import one_thread_for
 from stackae.data.matrix import DenseMatrix
 from stackae.estimators._base import BaseEncoder
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.estimators.stacked import StackedAutoencoder
+from stackae.evaluation.nonlinear import KernelComponents, NeighbourMap
 from stackae.evaluation.splits import Rows, encoder_of
 from stackae.exceptions import ParameterError
+from stackae.training.precision import computing
 
 Floats = npt.NDArray[np.floating]
 #: What a fitted stack is called in tables.
@@ -231,6 +236,14 @@ def _nystroem(task: Task) -> Any:
     return task.after_scaling(kernel)
 
 
+def _kernel_pca(task: Task) -> Any:
+    return task.after_scaling(KernelComponents(task.width, task.seed))
+
+
+def _umap(task: Task) -> Any:
+    return task.after_scaling(NeighbourMap(task.width, task.seed))
+
+
 def _raw(task: Task) -> Any:
     return task.after_scaling(FunctionTransformer(check_inverse=False))
 
@@ -242,13 +255,29 @@ METHODS: dict[str, Callable[[Task], Any]] = {
     "whitened PCA": _whitened_pca,
     "ICA": _ica,
     "NMF": _nmf,
+    "kernel PCA": _kernel_pca,
     "Nyström": _nystroem,
+    "UMAP": _umap,
     "random projection": _random_projection,
     "random features": _random_features,
     "untrained stack": _untrained,
     "end to end": _end_to_end,
     RAW: _raw,
 }
+#: Those that train a stack.
+TRAINED = (OURS, "end to end")
+#: Those that need a package of an extra, as it is imported, installed, and called among the extras.
+_OF_EXTRAS = {"UMAP": ("umap", "umap-learn", "umap")}
+
+
+def refusal(method: str) -> str | None:
+    """Why a method cannot be compared here: it is not known, or its package is not installed."""
+    if method not in METHODS:
+        return f"unknown method {method!r}; known are {', '.join(METHODS)}"
+    module, package, extra = _OF_EXTRAS.get(method, ("sklearn", "", ""))
+    if find_spec(module) is None:
+        return f"method {method!r} needs {package}; pip install 'stackae[{extra}]'"
+    return None
 
 
 def with_width(stack: StackedAutoencoder, width: int, seed: int) -> StackedAutoencoder:
@@ -264,7 +293,14 @@ def with_width(stack: StackedAutoencoder, width: int, seed: int) -> StackedAutoe
 def fitted(method: str, task: Task) -> Any:
     """The method's transformer, fitted; None where rows do not suit it."""
     transformer = METHODS[method](task)
-    return None if transformer is None else transformer.fit(given_to(transformer, task.X))
+    if transformer is None:
+        return None
+    rows = given_to(transformer, task.X)
+    if method in TRAINED:  # they see to their threads themselves
+        return transformer.fit(rows)
+    work = task.X.shape[0] * task.X.shape[1] * task.width
+    with computing(torch.device("cpu"), work=work), one_thread_for(work):
+        return transformer.fit(rows)
 
 
 def given_to(features: Any, rows: Rows) -> Rows:

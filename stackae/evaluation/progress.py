@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from time import perf_counter
 from typing import TypeVar
 
@@ -21,10 +21,12 @@ class ComparisonProgress(Callback):
     n_pieces : int
     what : str
         What a piece is, in the plural.
+    names : sequence of str, default=()
+        What each piece is called: the one that is being worked at is told.
     """
 
-    def __init__(self, n_pieces: int, what: str) -> None:
-        self._n_pieces, self._what = n_pieces, what
+    def __init__(self, n_pieces: int, what: str, names: Sequence[str] = ()) -> None:
+        self._n_pieces, self._what, self._names = n_pieces, what, names
         self._n_done, self._start = 0, perf_counter()
         self._log = standard_error()
         self._bar = None if self._log is None else one_bar()
@@ -57,15 +59,20 @@ class ComparisonProgress(Callback):
     def end_fit(self) -> None:
         self._show(", judged")
 
+    def at(self, name: str) -> None:
+        """Tell what is being worked at within a piece."""
+        self._show(f"; now {name}")
+
     def _tell(self, n_done: int) -> None:
         before, self._n_done = self._n_done, n_done
-        self._show()
+        now = f"; now {self._names[n_done]}" if n_done < len(self._names) else ""
+        self._show(now)
         passed = before * N_LINES // self._n_pieces < n_done * N_LINES // self._n_pieces
         if self._bar is None and self._log is not None and (passed or n_done == 0):
             seconds = perf_counter() - self._start
             left = seconds / n_done * (self._n_pieces - n_done) if n_done else 0.0
             about = f", about {duration(left)} left" if left >= 0.5 else ""
-            print(f"{self._standing}, {duration(seconds)}{about}", file=self._log, flush=True)
+            print(f"{self._standing}, {duration(seconds)}{about}{now}", file=self._log, flush=True)
 
     def _show(self, more: str = "") -> None:
         if self._bar is not None:

@@ -13,6 +13,7 @@ from sklearn.manifold import TSNE
 from sklearn.utils import check_random_state
 
 from stackae.data.labels import REGRESS, as_cells, as_labels, task_of
+from stackae.evaluation.nonlinear import umap_class
 from stackae.exceptions import DataError, ParameterError
 from stackae.plotting._samples import refuse_unless, samples_of
 from stackae.plotting.display import COLOURS, GREY, MEASURED, TEN_COLOURS, Display, shortened
@@ -266,11 +267,8 @@ def _placed(
 
 
 def _umap(codes: npt.NDArray[np.floating], seed: int) -> npt.NDArray[np.floating]:
-    try:
-        from umap import UMAP
-    except ImportError:
-        raise ParameterError("method='umap' needs umap-learn; pip install 'stackae[umap]'") from None
+    umap = umap_class("method='umap'")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="n_jobs value")  # a seed needs one
-        points: npt.NDArray[np.floating] = UMAP(random_state=seed).fit_transform(codes)
+        points: npt.NDArray[np.floating] = umap(random_state=seed).fit_transform(codes)
     return points

@@ -52,9 +52,8 @@ def verdict(subject: Subject) -> Section | None:
     if found is None:
         return None
     comparison, n_train, n_test = found
-    (width,) = comparison.widths
     first, *others = comparison.verdicts()
-    others = [sentence.replace(f": at {width} ", ": ") for sentence in others]  # there is no other width
+    others = [told[0].upper() + told[1:] for _, _, told in (sentence.partition(": ") for sentence in others)]
     learned = (
         "Simple models learned the labels of {:,} rows from the features, and were asked about {:,} others."
     )

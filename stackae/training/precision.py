@@ -10,10 +10,8 @@ from threading import Lock
 
 import torch
 
+from stackae._utils.threads import ONE_THREAD_BELOW
 from stackae.exceptions import ParameterError
-
-#: Below this many multiplications in a step, starting a second thread costs more than it saves.
-_ONE_THREAD_BELOW = 2e7
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
@@ -72,7 +70,7 @@ def computing(device: torch.device, *, bfloat16: bool = False, work: float = flo
         Multiplications in one step. Little work is done by one thread.
     """
     threads = torch.get_num_threads()
-    single = device.type == "cpu" and work < _ONE_THREAD_BELOW and threads > 1
+    single = device.type == "cpu" and work < ONE_THREAD_BELOW and threads > 1
     if single:
         torch.set_num_threads(1)
     try:

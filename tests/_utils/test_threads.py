@@ -2,8 +2,9 @@ import time
 import warnings
 
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from stackae._utils.threads import side_by_side, tell
+from stackae._utils.threads import one_thread_for, side_by_side, tell
 
 
 def slow_first(k):
@@ -37,3 +38,30 @@ def test_outside_a_warning_is_given_at_once():
     with pytest.warns(UserWarning, match="of 3") as caught:
         slow_first(3)
     assert caught[0].filename == __file__
+
+
+def n_threads():
+    return {info["num_threads"] for info in threadpool_info()}
+
+
+def test_little_work_has_one_thread_and_much_has_what_there_was():
+    with threadpool_limits(2):
+        with one_thread_for(1000):
+            assert n_threads() == {1}
+            with one_thread_for(10):
+                assert n_threads() == {1}
+            assert n_threads() == {1}
+        assert n_threads() == {2}
+        with one_thread_for(1e9):
+            assert n_threads() == {2}
+
+
+def test_the_last_to_leave_gives_the_threads_back():
+    first, second = one_thread_for(1), one_thread_for(1)
+    with threadpool_limits(2):
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert n_threads() == {1}
+        second.__exit__(None, None, None)
+        assert n_threads() == {2}

@@ -7,14 +7,13 @@ import json
 import numpy as np
 import pytest
 import torch
-from helpers import small_autoencoder, small_stack
+from helpers import METHODS_HERE, small_autoencoder, small_stack
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_wine
 from sklearn.decomposition import PCA
 
 from stackae import Autoencoder
 from stackae.evaluation import (
-    METHODS,
     Comparison,
     Measure,
     Record,
@@ -45,11 +44,11 @@ def test_pca_against_itself_is_a_tie_in_every_verdict(digits):
     for name in ("linear_probe", "knn_probe", "r2", "few_labels_20"):
         assert ours.measures[name] == pytest.approx(theirs.measures[name], abs=1e-6)
     assert raw.measures["r2"] == 1
-    worth, linear, neighbours, r2 = comparison.verdicts()
-    assert worth == "not worth it at 8 dimensions: PCA serves as well or better"
-    assert linear == "linear probe: at 8 no gain beyond chance, +0.0 ± 0.0 points"
-    assert "no gain" in neighbours
-    assert r2 == "R²: at 8 a tie"
+    assert comparison.verdicts() == [
+        "not worth it at 8 dimensions: PCA serves as well or better",
+        "at 8 dimensions, against PCA: linear probe +0.0 ± 0.0 points (within chance),"
+        " k-NN probe +0.0 ± 0.0 points (within chance), R² +0.000",
+    ]
 
 
 def test_pca_has_the_codes_width_or_as_many_as_there_are_columns(digits):
@@ -63,10 +62,11 @@ def test_pca_has_the_codes_width_or_as_many_as_there_are_columns(digits):
 def test_pca_wins_where_it_wins_and_the_verdict_says_so(digits):
     untrained = small_stack((4, 2), shortcut=None).fit(digits.X[:20])
     comparison = compare_fitted(untrained, digits.X, digits, seconds=5.0, methods=["PCA"], few_labels=())
-    verdicts = comparison.verdicts()
-    assert verdicts[1].startswith("linear probe: at 2 worse than PCA by ")
-    assert verdicts[3].startswith("R²: at 2 lower than PCA's by ")
-    assert verdicts[4].startswith("seconds: PCA's fit is ")
+    _, at_2 = comparison.verdicts()
+    assert at_2.startswith("at 2 dimensions, against PCA: linear probe -")
+    assert "points, k-NN probe -" in at_2  # beyond chance
+    assert ", R² -" in at_2
+    assert "; for 5.0 s, PCA " in at_2
     assert comparison.difference("linear_probe", 2).sign == -1
     assert comparison.difference("linear_probe", 2, ours="PCA", theirs="stackae").sign == 1
 
@@ -84,7 +84,7 @@ def of_wine():
         small_stack((6, 3)),
         resplit(X, y),
         (2, 4),
-        methods=list(METHODS),
+        methods=METHODS_HERE,
         n_splits=3,
         few_labels=[9],
         n_draws=2,
@@ -100,9 +100,9 @@ def test_splits_that_share_no_rows_need_no_allowance(digits):
 
 @pytest.mark.slow
 def test_every_method_is_judged_at_every_width_on_every_split(of_wine):
-    assert of_wine.methods == list(METHODS)
+    assert of_wine.methods == METHODS_HERE
     assert of_wine.widths == [2, 4]
-    for method in METHODS:
+    for method in METHODS_HERE:
         widths = [(r.split, r.width) for r in of_wine.records if r.method == method]
         expected = [(s, w) for s in range(3) for w in ([None] if method == "raw rows" else [2, 4])]
         assert widths == expected
@@ -227,22 +227,46 @@ def values(method, *accuracies):
 
 def test_a_verdict_over_splits_names_gain_and_interval():
     records = [*values("stackae", 0.95, 0.96, 0.94), *values("PCA", 0.90, 0.92, 0.88)]
-    worth, linear, neighbours, _ = Comparison(records, 0.0).verdicts()
-    assert worth == "worth it at 2 dimensions; by the linear probe alone"
-    # Differences .05, .04, .06: mean .05, standard error .01/√3, t of 2 degrees of freedom 4.303.
-    assert linear == "linear probe: at 2 better than PCA by 5.0 ± 2.5 points"
-    assert neighbours == "k-NN probe: at 2 no gain beyond chance, +0.0 ± 0.0 points"
+    assert Comparison(records, 0.0).verdicts() == [
+        "worth it at 2 dimensions; by the linear probe alone",
+        # Differences .05, .04, .06: mean .05, standard error .01/√3, t of 2 degrees of freedom 4.303.
+        "at 2 dimensions, against PCA: linear probe +5.0 ± 2.5 points, k-NN probe +0.0 ± 0.0 points (within"
+        " chance); for 1.0 s, PCA 1.0 s",
+    ]
     assert Comparison(values("stackae", 0.9), 0.0).verdicts() == []
 
 
 def test_of_two_splits_no_interval_is_told():
     records = [*values("stackae", 0.95, 0.97), *values("PCA", 0.90, 0.91)]
     comparison = Comparison(records, 0.0)
-    _, linear, neighbours, _ = comparison.verdicts()
-    assert linear == "linear probe: at 2 no gain beyond chance, +5.5 points"
-    assert neighbours == "k-NN probe: at 2 no gain beyond chance, +0.0 points"
+    _, at_2 = comparison.verdicts()
+    assert "linear probe +5.5 points (within chance), k-NN probe +0.0 points (within chance);" in at_2
     table = json.loads(json.dumps(comparison.as_dict(), allow_nan=False))
     assert [test["half_width"] for test in table["against_pca"]] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0.0004, "under 0.01 s"), (0.014, "0.01 s"), (0.984, "0.98 s"), (6.24, "6.2 s"), (1234.5, "1,234 s")],
+)
+def test_the_cost_stands_beside_the_gain_of_each_width(seconds, told):
+    def at(method, width, *fits):
+        return [
+            Record(k, method, width, width, {"knn_probe": 0.5, "fit_seconds": f}) for k, f in enumerate(fits)
+        ]
+
+    records = [
+        *at("stackae", 2, 1, seconds, 1),
+        *at("PCA", 2, 2, 2, 9),
+        *at("stackae", 4, 7),
+        *at("PCA", 4, 3),
+    ]
+    records[0].measures["fit_seconds"] = seconds
+    _, *widths = Comparison(records, 0.0).verdicts()
+    assert [sentence.partition("; for ")[2] for sentence in widths] == [
+        f"{told}, PCA 2.0 s",
+        "7.0 s, PCA 3.0 s",
+    ]
 
 
 def test_a_width_is_worth_it_where_a_probe_gains_and_none_loses():
@@ -345,8 +369,20 @@ def test_r2_is_reckoned_in_the_units_of_the_stack(mixed):
     assert comparison.records[1].measures["r2"] == pytest.approx(expected)
 
 
+def test_k_means_is_asked_unless_it_is_left_out(digits):
+    asked = {"methods": ["PCA"], "few_labels": ()}
+    model = PCA(2).fit(digits.X)
+    assert "clusters" in compare_fitted(model, digits.X, digits, **asked).records[0].measures
+    fast = compare_fitted(model, digits.X, digits, clusters=False, **asked)
+    splits = compare(small_stack(), lambda seed: digits, (2,), n_splits=1, clusters=False, **asked)
+    for comparison in (fast, splits):
+        assert [measure.key for measure in comparison.measures] == ["linear_probe", "knn_probe", "r2"]
+
+
 def test_what_cannot_be_compared_is_refused(digits):
     split = resplit(digits.X, digits.y)
+    with pytest.raises(ParameterError, match="unknown method 'pca'; known are stackae, PCA"):
+        compare_fitted(PCA(2).fit(digits.X), digits.X, digits, methods=["pca"])
     with pytest.raises(ParameterError, match="unknown method 'pca'; known are stackae, PCA"):
         compare(small_stack(), split, methods=["pca"])
     with pytest.raises(ParameterError, match="widths must hold numbers of at least 1"):

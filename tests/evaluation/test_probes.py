@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import r2_score
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from stackae.data.labels import REGRESS
 from stackae.evaluation.probes import (
@@ -68,6 +70,39 @@ def test_few_labels_do_not_blow_up_features_that_hardly_vary(blobs):
     noise = 1e-3 * np.random.default_rng(1).normal(size=(120, 50))
     with_noise = np.hstack([X, noise])
     assert few_labels_probe(with_noise, y, with_noise, y, 3, 5, 0) > 0.95
+
+
+@pytest.fixture
+def fits(monkeypatch):
+    """The steps of each logistic regression, and the threads that it had."""
+    found = []
+
+    class Told(LogisticRegression):
+        def fit(self, X, y):
+            super().fit(X, y)
+            found.append((int(self.n_iter_[0]), {info["num_threads"] for info in threadpool_info()}))
+            return self
+
+    monkeypatch.setattr("stackae.evaluation.probes.LogisticRegression", Told)
+    return found
+
+
+def test_few_labels_are_learned_in_as_few_steps_wherever_the_features_lie(blobs, fits):
+    X, y = blobs
+    halves = X[:60], y[:60], X[60:], y[60:]
+    told = few_labels_probe(*halves, 20, 3, 0)
+    assert few_labels_probe(X[:60] + 1000, y[:60], X[60:] + 1000, y[60:], 20, 3, 0) == told
+    steps = [n for n, _ in fits]
+    assert steps[3:] == steps[:3]
+
+
+def test_small_probes_have_one_thread(blobs, fits):
+    X, y = blobs
+    with threadpool_limits(2):
+        few_labels_probe(X, y, X, y, 20, 2, 0)
+        linear_probe(X, y, X, y)
+        assert [threads for _, threads in fits] == [{1}] * 3
+        assert {info["num_threads"] for info in threadpool_info()} == {2}
 
 
 @pytest.fixture

@@ -28,6 +28,12 @@ def test_pieces_come_through_unchanged_and_are_counted(capfd):
     assert standing(capfd.readouterr().err) == [f"{n} of 3 methods" for n in range(4)]
 
 
+def test_the_piece_that_is_being_worked_at_is_named(capfd):
+    list(ComparisonProgress(2, "methods", ["PCA", "raw rows"]).over(iter("ab")))
+    now = [line.partition("; now ")[2] for line in capfd.readouterr().err.splitlines()]
+    assert now == ["PCA", "raw rows", ""]
+
+
 @pytest.mark.parametrize("n_pieces", [1, 19, 20, 21, 1000])
 def test_a_log_has_at_most_some_twenty_lines(n_pieces, capfd):
     list(ComparisonProgress(n_pieces, "splits").over(range(n_pieces)))

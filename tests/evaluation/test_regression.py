@@ -50,11 +50,12 @@ def test_targets_are_predicted_and_judged_by_r2(found, diabetes):
 
 
 def test_verdicts_speak_of_r2_and_json_says_the_task(found):
-    worth, linear, neighbours, reconstruction, _ = found.verdicts()
+    worth, *widths = found.verdicts()
     assert "worth it at" in worth
-    assert " of R²" in linear
-    assert "points" not in linear + neighbours
-    assert reconstruction.startswith("reconstruction: at 2 ")
+    for sentence in widths:
+        assert sentence.count(" of R²") == 2
+        assert "points" not in sentence
+        assert ", reconstruction " in sentence
     table = json.loads(json.dumps(found.as_dict(), allow_nan=False))
     assert table["task"] == "regress"
     assert {test["measure"] for test in table["against_pca"]} == {"linear_probe", "knn_probe"}
@@ -67,10 +68,12 @@ def test_a_gain_in_r2_is_told_in_r2():
         ]
 
     records = [*at("stackae", 0.45, 0.46, 0.44), *at("PCA", 0.40, 0.42, 0.38)]
-    _, linear, neighbours = Comparison(records, 0.0, task="regress").verdicts()
+    _, at_2 = Comparison(records, 0.0, task="regress").verdicts()
     # As of accuracies: mean .05, standard error .01/√3, t of 2 degrees of freedom 4.303.
-    assert linear == "linear probe: at 2 better than PCA by 0.050 ± 0.025 of R²"
-    assert neighbours == "k-NN probe: at 2 no gain beyond chance, +0.000 ± 0.000 of R²"
+    assert at_2 == (
+        "at 2 dimensions, against PCA: linear probe +0.050 ± 0.025 of R², k-NN probe +0.000 ± 0.000 of R²"
+        " (within chance)"
+    )
 
 
 def test_on_one_split_the_test_is_over_the_squared_errors_of_its_rows(diabetes):
@@ -126,7 +129,7 @@ def test_a_classifiers_codes_are_judged_and_its_predictions_beside_them(classes)
     assert head.measures == {"head": pytest.approx(model.score(split.X_test, split.y_test))}
     assert [measure.key for measure in comparison.measures][-3:] == ["head", "clusters", "r2"]
     assert (head.width, head.n_features) == (3, 3)
-    assert len(comparison.verdicts()) == 3
+    assert len(comparison.verdicts()) == 2
     assert len(summary(comparison)) == 4  # the last is of the commonest class
 
 

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from helpers import SHORT, small_stack
+from helpers import METHODS_HERE, SHORT, small_stack
 from sklearn.decomposition import PCA
 
 from stackae import StackedAutoencoderClassifier, StackedAutoencoderRegressor, TableEncoder
 from stackae.data.mapped import MappedMatrix
 from stackae.data.matrix import DenseMatrix
-from stackae.evaluation import METHODS, Split, beside_baselines, compare, compare_fitted, resplit
+from stackae.evaluation import Split, beside_baselines, compare, compare_fitted, resplit
 from stackae.evaluation.methods import Task, fitted, with_width
 from stackae.evaluation.splits import checked
 from stackae.exceptions import DataError, DataTypeError, ParameterError
@@ -61,8 +61,8 @@ def test_every_method_runs_on_a_table_with_gaps_and_goes_back_to_its_encoded_col
     frame = library(made())
     kinds = [info.kind for info in TableEncoder().fit(frame).table_]
     assert kinds == ["number", "number", "category", "binary", "date", "text"]
-    found = compare(STACK, resplit(frame, y), (2, 40), methods=METHODS, **ASKED)
-    assert found.methods == list(METHODS)
+    found = compare(STACK, resplit(frame, y), (2, 40), methods=METHODS_HERE, **ASKED)
+    assert found.methods == METHODS_HERE
     for record in found.records:
         assert all(np.isfinite(value) for value in record.measures.values()), record.method
         if "r2" in record.measures:
@@ -128,8 +128,8 @@ def test_gaps_may_be_in_the_test_rows_alone():
         (whole[numbers], holed[numbers], small_stack((6, 3), missing_values=np.nan)),
     ):
         split = Split(rows, labels, rows_test, labels)
-        found = compare(stack, lambda seed, split=split: split, (2,), methods=METHODS, **ASKED)
-        assert len(found.records) == len(METHODS)
+        found = compare(stack, lambda seed, split=split: split, (2,), methods=METHODS_HERE, **ASKED)
+        assert len(found.records) == len(METHODS_HERE)
 
 
 def test_nmf_takes_later_rows_below_those_that_it_was_fitted_on():
@@ -152,9 +152,9 @@ def test_a_fitted_model_is_judged_by_its_own_encoder(make, y):
     with pytest.raises(DataTypeError, match="encoded by another TableEncoder"):
         compare_fitted(model, frame[:120], split, n_draws=2)
     split = Split(frame[:100], y[:100], frame[120:], y[120:])
-    found = compare_fitted(model, frame[:120], split, methods=METHODS, few_labels=(20,), n_draws=2)
+    found = compare_fitted(model, frame[:120], split, methods=METHODS_HERE, few_labels=(20,), n_draws=2)
     is_stack = not hasattr(model, "predict")
-    methods = [m for m in METHODS if is_stack or m not in ("untrained stack", "end to end")]
+    methods = [m for m in METHODS_HERE if is_stack or m not in ("untrained stack", "end to end")]
     assert found.methods == (methods if is_stack else ["stackae", "stackae head", *methods[1:]])
     known = np.array([label is not None for label in y])
     if is_stack:

@@ -64,6 +64,11 @@ _WITHOUT_RUN = {
     help="What to compare with (repeatable), or all [default: what takes no time beside a stack].",
 )
 @click.option(
+    "--fast",
+    is_flag=True,
+    help="Compare with PCA and raw rows alone (or --method), with three draws of few labels and no clusters.",
+)
+@click.option(
     "--few-labels",
     multiple=True,
     type=click.IntRange(2),
@@ -129,7 +134,7 @@ def evaluate(where: tuple[str, ...], json_path: Path | None, picture: Path | Non
             check_new_file(path, option)
     if picture is not None:
         check_picture("--picture", picture)
-    options["methods"] = _known(options["methods"])
+    options["methods"], left_out = _known(options["methods"], fast=options["fast"])
     run, data = _run_and_data(where)
     source = Source.of({**options, "data": data})
     verbose = int(not is_quiet())
@@ -138,6 +143,7 @@ def evaluate(where: tuple[str, ...], json_path: Path | None, picture: Path | Non
             comparison, title, notes = _of_run(run, source, options, verbose=verbose)
         else:
             comparison, title, notes = _of_data(source, options, verbose=verbose)
+    notes += left_out
     title += "; figures are R²" if comparison.task == "regress" else ""
     if json_path is not None:
         table = {"data": data, "notes": notes, **comparison.as_dict()}
@@ -149,16 +155,34 @@ def evaluate(where: tuple[str, ...], json_path: Path | None, picture: Path | Non
     result(as_text(comparison, title, notes))
 
 
-def _known(methods: tuple[str, ...]) -> tuple[str, ...]:
-    """The methods that are compared, the stack among them."""
-    from stackae.evaluation import METHODS
-    from stackae.evaluation.experiment import QUICK_METHODS
-    from stackae.evaluation.methods import OURS
+def _known(methods: tuple[str, ...], *, fast: bool) -> tuple[tuple[str, ...], list[str]]:
+    """The methods that are compared, the stack among them; and what "all" leaves out, and why."""
+    from stackae.evaluation.experiment import FAST_METHODS, QUICK_METHODS
+    from stackae.evaluation.methods import METHODS, OURS, refusal
 
     if unknown := [name for name in methods if name not in {"all", *METHODS}]:
         raise click.UsageError(f"unknown method {unknown[0]!r}; known are all, {', '.join(METHODS)}")
-    asked = METHODS if "all" in methods else methods or QUICK_METHODS
-    return tuple(dict.fromkeys([OURS, *asked]))
+    for name in methods:
+        if name != "all" and (why := refusal(name)):
+            raise click.UsageError(why)
+    if "all" not in methods:
+        asked = methods or (FAST_METHODS if fast else QUICK_METHODS)
+        return tuple(dict.fromkeys([OURS, *asked])), []
+    refusals = {name: refusal(name) for name in METHODS}
+    told = [f"{why}; it is left out" for why in refusals.values() if why]
+    return tuple(name for name, why in refusals.items() if not why), told
+
+
+def _how(options: dict[str, Any]) -> dict[str, Any]:
+    """What features are judged by, as :func:`stackae.evaluation.compare` takes it."""
+    from stackae.evaluation.experiment import FAST_DRAWS, FEW_LABELS, N_DRAWS
+
+    return {
+        "methods": options["methods"],
+        "few_labels": options["few_labels"] or FEW_LABELS,
+        "n_draws": FAST_DRAWS if options["fast"] else N_DRAWS,
+        "clusters": not options["fast"],
+    }
 
 
 def _run_and_data(where: tuple[str, ...]) -> tuple[str | None, str]:
@@ -180,7 +204,6 @@ def _of_run(
     from sklearn.base import is_classifier, is_regressor
 
     from stackae.evaluation import compare_fitted
-    from stackae.evaluation.experiment import FEW_LABELS
     from stackae.evaluation.methods import PREDICTOR
 
     if given := [option for name, option in _WITHOUT_RUN.items() if options[name] not in (None, ())]:
@@ -208,9 +231,8 @@ def _of_run(
             fitted_on,
             split,
             seconds=seconds_of(Path(run)),
-            methods=options["methods"],
-            few_labels=options["few_labels"] or FEW_LABELS,
             verbose=verbose,
+            **_how(options),
         )
     if is_predictor and PREDICTOR not in comparison.methods:
         notes.append("its predictions are left out: it was fine-tuned on other labels than these")
@@ -228,7 +250,7 @@ def _of_data(source: Source, options: dict[str, Any], *, verbose: int) -> tuple[
     """Train stacks of several widths on splits of the rows, and judge them; the same three."""
     from stackae import StackedAutoencoder
     from stackae.evaluation import compare, resplit
-    from stackae.evaluation.experiment import FEW_LABELS, N_SPLITS, WIDTHS
+    from stackae.evaluation.experiment import N_SPLITS, WIDTHS
 
     whole = read_training_samples(source)
     below = [parse_layer(spec) for spec in options["layers"]] or _LAYERS_BELOW
@@ -245,11 +267,10 @@ def _of_data(source: Source, options: dict[str, Any], *, verbose: int) -> tuple[
             ),
             split,
             options["widths"] or WIDTHS,
-            methods=options["methods"],
             n_splits=n_splits,
-            few_labels=options["few_labels"] or FEW_LABELS,
             n_jobs=options["jobs"],
             verbose=verbose,
+            **_how(options),
         )
     title = f"{rows}, {n_splits} split{'s' if n_splits > 1 else ''}"
     spread = (

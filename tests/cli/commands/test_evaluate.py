@@ -11,6 +11,7 @@ import pytest
 from helpers import train_briefly
 
 from stackae.data import load_data
+from stackae.evaluation import METHODS
 
 
 @pytest.fixture(autouse=True)
@@ -19,19 +20,20 @@ def _briefly(monkeypatch):
 
 
 @pytest.mark.slow
-def test_evaluate_prints_a_table_against_pca_and_a_verdict_a_column(stackae, finished_run, tmp_path):
+def test_evaluate_prints_a_table_against_pca_and_a_verdict_a_width(stackae, finished_run, tmp_path):
     few = ("--few-labels", 10, "--few-labels", 30)
     done = stackae("evaluate", finished_run, "digits", "--json", tmp_path / "table.json", *few)
-    assert (done.code, done.err.splitlines()[0]) == (0, "0 of 7 methods, 0:00:00")
-    assert done.err.splitlines()[-1].startswith("7 of 7 methods, ")
+    assert (done.code, done.err.splitlines()[0]) == (0, "0 of 8 methods, 0:00:00; now stackae")
+    assert done.err.splitlines()[-1].startswith("8 of 8 methods, ")
     for word in (
         "1,437 training rows, 360 test rows",
         "stackae",
         "PCA",
         "raw rows",
-        "linear probe:",
-        "k-NN probe:",
-        "R²:",
+        "at 3 dimensions, against PCA: linear probe ",
+        ", k-NN probe ",
+        ", R² ",
+        " s, PCA ",
     ):
         assert word in done.out
     table = json.loads((tmp_path / "table.json").read_text())
@@ -39,13 +41,56 @@ def test_evaluate_prints_a_table_against_pca_and_a_verdict_a_column(stackae, fin
         ("stackae", 3),
         ("PCA", 3),
         ("whitened PCA", 3),
+        ("kernel PCA", 3),
         ("random projection", 3),
         ("random features", 3),
         ("untrained stack", 3),
         ("raw rows", 64),
     ]
     assert {"few_labels_10", "few_labels_30", "clusters", "fit_seconds"} <= set(table["records"][0])
-    assert len(table["verdicts"]) == 5
+    assert len(table["verdicts"]) == 2
+
+
+def test_a_fast_evaluation_has_three_methods_three_draws_and_no_clusters(
+    stackae, finished_run, csv, tmp_path, monkeypatch
+):
+    draws = []
+
+    def few_labels_probe(*args):
+        draws.append(args[5])
+        return 0.5
+
+    monkeypatch.setattr("stackae.evaluation.judging.few_labels_probe", few_labels_probe)
+    of_data = (csv, "--labels", "kind", "--layer", 2, "--width", 1, "--splits", 1)
+    for k, where in enumerate(((finished_run, "digits"), of_data)):
+        table = tmp_path / f"{k}.json"
+        done = stackae("evaluate", *where, "--fast", "--few-labels", 10, "--json", table)
+        assert done.code == 0, done.err
+        records = json.loads(table.read_text())["records"]
+        assert [record["method"] for record in records] == ["stackae", "PCA", "raw rows"]
+        assert not any("clusters" in record for record in records)
+    assert draws == [3] * 6
+    done = stackae(
+        "evaluate", finished_run, "digits", "--fast", "--few-labels", 10, "--method", "whitened PCA"
+    )
+    assert "whitened PCA" in done.out
+    assert "raw rows" not in done.out
+
+
+def test_all_methods_are_those_that_are_installed_and_a_note_says_what_is_not(
+    stackae, finished_run, monkeypatch
+):
+    monkeypatch.setattr("stackae.evaluation.methods.find_spec", lambda name: name != "umap" or None)
+    told = "method 'UMAP' needs umap-learn; pip install 'stackae[umap]'"
+    done = stackae("evaluate", finished_run, "digits", "--method", "PCA", "--method", "UMAP")
+    assert (done.code, done.out) == (2, "")
+    assert told in done.err
+    monkeypatch.setattr(
+        "stackae.evaluation.methods.METHODS", {k: METHODS[k] for k in ("stackae", "PCA", "UMAP")}
+    )
+    done = stackae("evaluate", finished_run, "digits", "--method", "all", "--fast", "--few-labels", 10)
+    assert done.code == 0, done.err
+    assert f"note: {told}; it is left out" in done.out
 
 
 def test_evaluate_without_a_run_trains_a_stack_at_each_width_on_each_split(stackae, csv, tmp_path):
@@ -59,7 +104,7 @@ def test_evaluate_without_a_run_trains_a_stack_at_each_width_on_each_split(stack
         f"{n} of 2 splits and widths" for n in range(3)
     ]
     assert "6 labels" in done.out
-    assert "linear probe: at 2 " in done.out
+    assert "at 2 dimensions, against PCA: linear probe " in done.out
     assert "note: a-b is the range over the 2 splits" in done.out
     assert "±" not in done.out
     assert picture.read_bytes().startswith(b"\x89PNG")
