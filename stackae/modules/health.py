@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stackae._utils.threads import one_thread_for
 from stackae.modules.autoencoder import DeepAutoencoder
 from stackae.modules.layer import Layer
 from stackae.networks import ACTIVATIONS
@@ -106,8 +107,8 @@ def _saturated(activation: str, code: Tensor) -> Tensor:
 def _effective_rank(code: Tensor) -> float:
     centred = (code - code.mean(0)).double()
     gram = centred.t() @ centred if len(code) > code.shape[1] else centred @ centred.t()
-    # By numpy, whose threads do not wait for each other as torch's do, which takes long on a busy machine.
-    squares = torch.from_numpy(np.linalg.eigvalsh(gram.cpu().numpy()))
+    with one_thread_for(len(gram) ** 3):  # by numpy, since torch's own threads are not told
+        squares = torch.from_numpy(np.linalg.eigvalsh(gram.cpu().numpy()))
     singular = squares.clamp(min=0).sqrt()
     # Roundings of a zero eigenvalue are no direction.
     singular = singular[singular > singular.amax() * 1e-7]

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stackae._utils.threads import one_thread_for
 from stackae.modules.autoencoder import DeepAutoencoder
 from stackae.modules.layer import Layer
 from stackae.modules.scaling import Scaling
@@ -50,7 +51,8 @@ class Span(Scaling):
         Costs n²·(n + d) products for n samples of d columns.
         """
         samples = torch.cat(list(blocks)).double().cpu().numpy()
-        squares, vectors = np.linalg.eigh(samples @ samples.T)  # whose threads do not wait for each other
+        with one_thread_for(len(samples) ** 3):  # by numpy, since torch's own threads are not told
+            squares, vectors = np.linalg.eigh(samples @ samples.T)
         lengths = np.sqrt(np.maximum(squares[::-1], 0))
         n_axes = max(1, int((lengths > _TOLERANCE * lengths[0]).sum()))
         axes = vectors[:, ::-1][:, :n_axes].T @ samples / np.maximum(lengths[:n_axes, np.newaxis], 1e-300)

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import narwhals.stable.v2 as nw
-from threadpoolctl import threadpool_limits
 
-from stackae._utils.threads import side_by_side
+from stackae._utils.threads import one_thread_for, side_by_side
 from stackae.exceptions import DataError, ParameterError
 from stackae.serialization.table_info import ColumnInfo, TableInfo
 from stackae.tables._cells import Cells, Name, missing
@@ -59,7 +58,7 @@ def fit_table(
         return column, cells if column.n_encoded else missing(name, len(series)), told
 
     is_small = len(table) * len(names) < SMALL
-    with threadpool_limits(1, "blas"):  # the columns share the cores
+    with one_thread_for(0):  # the columns share the cores
         found = side_by_side(fitted, list(columns_of(table)), is_small=is_small, stacklevel=4)
     columns, told = [column for column, _, _ in found], [info for _, _, info in found]
     if read_cells is not None:
