@@ -1,6 +1,7 @@
 # The one list of the public names: type checkers read it, and lazy_loader imports a name when it is used.
 
 from .codes.gaussian import GaussianCode as GaussianCode
+from .codes.nested import Nested as Nested
 from .codes.topk import TopK as TopK
 from .corruption.dropout import Dropout as Dropout
 from .corruption.gaussian import GaussianNoise as GaussianNoise

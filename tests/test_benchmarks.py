@@ -72,6 +72,7 @@ def test_the_large_file_is_a_table_of_the_shape_asked_for(benchmark_named, tmp_p
         ("imputation", ["iris", "KNNImputer", "IterativeImputer"]),
         ("few_labels", ["100 labels", "without pretraining", "LabelSpreading"]),
         ("many_labels", ["error on 360 test samples", "pretraining"]),
+        ("ordered_codes", ["digits", "probe", "times the time of one fit of 8"]),
         ("mixed_imputation", ["penguins", "KNNImputer", "IterativeImputer", "all but one"]),
         ("mixed_tables", ["penguins", "its codes, linear", "HistGradientBoosting", "above / equal"]),
         ("mixed_ablations", ["accuracy", "default", "the same, written out"]),

@@ -12,5 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["CODES"]
 
 CODES: PartTable[Code] = PartTable(
-    "code", __name__, {"topk": "topk:TopK", "variational": "gaussian:GaussianCode"}
+    "code",
+    __name__,
+    {"topk": "topk:TopK", "variational": "gaussian:GaussianCode", "nested": "nested:Nested"},
 )

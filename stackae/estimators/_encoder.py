@@ -175,10 +175,8 @@ class EncoderEstimator(BaseEncoder):
         return frozen_plan(module, summarise(X, weights), context)
 
     def _asked_widths(self) -> list[int] | None:
-        if isinstance(getattr(self._given, "layers", None), str):
-            return None
         given = self._given if isinstance(self._given, BaseAutoencoder) else StackedAutoencoder(self.encoder)
-        return given._asked_widths()
+        return None if getattr(given, "_chooses", False) else given._asked_widths()
 
     def export_onnx(self, path: str | PathLike[str], *, codes: bool = False) -> None:
         """Write what the estimator predicts as an ONNX file, for programs without stackae and torch.

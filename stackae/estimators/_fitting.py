@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from stackae.data.matrix import Matrix
 from stackae.estimators._callbacks import telling
-from stackae.estimators._reconstructing import Reconstructing
+from stackae.estimators._ordering import Ordering
 from stackae.estimators._validation import Checked, Floats, apply_sample_weight, check_X
 from stackae.exceptions import ParameterError
 from stackae.fitting.context import FitContext
@@ -21,7 +21,7 @@ from stackae.tables import TableEncoder
 from stackae.training.phase import EpochRecord
 
 
-class BaseAutoencoder(Reconstructing):
+class BaseAutoencoder(Ordering):
     """An autoencoder of one layer or more."""
 
     missing_values: float | None
@@ -82,6 +82,7 @@ class BaseAutoencoder(Reconstructing):
         """Set what was fitted to samples."""
         self._set_fitted(fitted.module, fitted.history, fitted.health)
         self._set_table(X.table, *self._moments_of(X, weights))
+        self._judge_prefixes(fitted.judges)
         return self
 
     def _checked_for_fit(self, X: Any) -> Checked:
@@ -180,6 +181,7 @@ class BaseAutoencoder(Reconstructing):
         self._set_fitted(fitted.module, fitted.history, fitted.health)
         moments = self._moments_of(matrix, weights) if started is None else (self._variances, self._means)
         self._set_table(matrix.table, *moments)
+        self._judge_prefixes(fitted.judges)
         self._stream = {"generator": context.generator.get_state(), "optimizers": context.optimizers}
         return self if started is not None else self._set_names(names)
 

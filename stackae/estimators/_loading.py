@@ -22,7 +22,7 @@ from stackae.estimators.stacked import StackedAutoencoder
 from stackae.exceptions import ModelFileError
 from stackae.modules.health import Health
 from stackae.modules.layer import Composition, Layer
-from stackae.modules.shortcut import Shortcut
+from stackae.modules.shortcut import PrefixDecoders, Shortcut
 from stackae.networks import ACTIVATIONS
 from stackae.serialization.editions import upgraded
 from stackae.serialization.files import MODEL_FILE
@@ -157,7 +157,10 @@ def _shortcut(kept: dict[str, Any] | None, layers: list[Layer]) -> Shortcut | No
     if not 0 <= n_kept <= n_units:
         raise ModelFileError(f"its shortcut keeps {n_kept} of {n_units} numbers")
     with torch.device("meta"):
-        return Shortcut(layers[0].n_inputs, n_units, n_kept)
+        shortcut = Shortcut(layers[0].n_inputs, n_units, n_kept)
+        if kept.get("prefixes"):
+            shortcut.prefixes = PrefixDecoders(layers[0].n_inputs, layers[0].n_units, n_units)
+    return shortcut
 
 
 def _check_chain(layers: list[Layer]) -> None:

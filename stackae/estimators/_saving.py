@@ -16,6 +16,7 @@ from stackae._utils.constraints import Constrained
 from stackae.estimators._parameters import part_classes
 from stackae.exceptions import ParameterError
 from stackae.modules.layer import Composition
+from stackae.modules.shortcut import Shortcut
 from stackae.serialization.editions import EDITION
 from stackae.serialization.model_file import write_model
 from stackae.serialization.provenance import versions
@@ -40,7 +41,7 @@ def save(estimator: Any, path: str | PathLike[str]) -> None:
         "layers": [
             {"n_inputs": layer.n_inputs, "parts": _encode_parts(layer.parts)} for layer in estimator.module_
         ],
-        "shortcut": None if shortcut is None else {"n_kept": shortcut.n_kept},
+        "shortcut": None if shortcut is None else _of_shortcut(shortcut),
         "fitted": {
             "n_features_in_": estimator.n_features_in_,
             "feature_names_in_": None if names is None else [str(name) for name in names],
@@ -62,6 +63,12 @@ def save(estimator: Any, path: str | PathLike[str]) -> None:
         header["table"] = json.loads(json.dumps(values))  # tuples are lists in a file
         tensors |= {f"{TABLE}{name}": torch.from_numpy(array) for name, array in arrays.items()}
     write_model(path, header, tensors)
+
+
+def _of_shortcut(shortcut: Shortcut) -> dict[str, Any]:
+    """What its shapes do not follow from the layers'."""
+    prefixes = {} if shortcut.prefixes is None else {"prefixes": True}
+    return {"n_kept": shortcut.n_kept, **prefixes}
 
 
 def _refuse_foreign(value: Constrained) -> None:

@@ -55,7 +55,7 @@ class Autoencoder(BaseAutoencoder):
     corruption : {"masking", "gaussian", "salt-and-pepper", "swap", "dropout"}, Corruption or None
         What the encoder sees instead of x in training (denoising), or the decoder instead of the code.
         Default: None.
-    code : {"topk", "variational"}, Code or None, default=None
+    code : {"topk", "variational", "nested"}, Code or None, default=None
         What happens to the encoder's output; None: nothing.
     penalty : {"l1", "l2", "kl", "contractive", "adversarial"}, Penalty, list of these, or None, default=None
         What else is minimised.
@@ -101,6 +101,9 @@ class Autoencoder(BaseAutoencoder):
         The fitted ``torch.nn.Module``, of one layer.
     components_ : ndarray of shape (n_components, n_features_in_)
         The encoder's weights.
+    prefix_r2_ : ndarray of shape (n_components,), only with ``code="nested"`` and a dense network
+        R² of the reconstruction from the first 1, 2, ... numbers of the code, as ``score`` of
+        :meth:`truncated` gives it: on rows held out, or where none were on rows of the fit, at most 2,000.
     history_ : list of dict
         One an epoch: loss, validation loss, learning rate, seconds, samples per second.
     n_iter_ : int
@@ -229,6 +232,9 @@ class Autoencoder(BaseAutoencoder):
 
     def _asked_widths(self) -> list[int]:
         return [int(self.n_components)]
+
+    def _params_of_width(self, n_components: int) -> dict[str, Any]:
+        return {"n_components": n_components}
 
     def _composition(self, scale: str | None, missing: bool = False, indicator: bool = False) -> Composition:
         """The five parts, names replaced by what they stand for."""

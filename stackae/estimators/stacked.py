@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from inspect import signature
 from os import PathLike
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
-from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -22,17 +21,11 @@ from stackae._utils.constraints import (
     StrOptions,
 )
 from stackae._utils.part_table import PartTable
-from stackae.data.matrix import Matrix
-from stackae.estimators._depth import as_numbers, choose_layers
-from stackae.estimators._fitting import BaseAutoencoder
+from stackae.estimators._choosing import AUTO_WIDTH, ChoosingWidths
 from stackae.estimators._parameters import COMMON_CONSTRAINTS, DATA_CONSTRAINTS, TRAININGS
-from stackae.estimators._validation import Floats
 from stackae.estimators.autoencoder import MOST_UNITS, Autoencoder, estimator_of
 from stackae.exceptions import ParameterError
-from stackae.fitting.context import FitContext
-from stackae.fitting.defaults.trainings import RECIPES
 from stackae.fitting.parameters import LayerParameters, StackParameters
-from stackae.fitting.plan import Plan
 from stackae.modules.autoencoder import DeepAutoencoder
 from stackae.tables import TableEncoder
 from stackae.training.parameters import Training
@@ -44,7 +37,7 @@ _OF_THE_STACK = (
 )
 
 
-class StackedAutoencoder(BaseAutoencoder):
+class StackedAutoencoder(ChoosingWidths):
     """Shallow autoencoders pretrained greedily, stacked, fine-tuned end to end.
 
     Each layer is fitted on the clean codes of the one below, computed once. The layers are then unrolled to
@@ -55,7 +48,7 @@ class StackedAutoencoder(BaseAutoencoder):
 
     Parameters
     ----------
-    layers : sequence of int or Autoencoder, or "auto", default=(256, 64)
+    layers : sequence of int, Autoencoder or "auto", or "auto", default=(256, 64)
         Bottom first. An int is a denoising layer of so many units, its weights tied where no shortcut stands
         beside it: ``Autoencoder(n, corruption="gaussian", tied_weights=True)``.
         Layers take device, precision, scale and seed from the stack.
@@ -63,6 +56,9 @@ class StackedAutoencoder(BaseAutoencoder):
         added while that lowers the error on a tenth of the rows, held out, by ``tol`` or, where ``fit`` is
         given ``y``, raises the accuracy (R² for numbers) of a linear probe of the codes by ``tol``. Every
         depth tried is trained, and the chosen one again on all rows: about 2 to 5 times the time.
+        The last one may be ``"auto"``, as in ``(256, "auto")``: an ordered code of at most 32 numbers, fewer
+        than columns and rows, is fitted, and cut to the fewest whose ``prefix_r2_`` is within 0.01 of that of
+        all of them.
     pretrain : Training, "auto" or None, default="auto"
         For every layer that has no ``training`` of its own. None: such layers keep their starting weights, so
         that the stack is trained end to end only or, with ``finetune=None``, not at all: what one compares
@@ -84,6 +80,12 @@ class StackedAutoencoder(BaseAutoencoder):
         nearly two-valued, which the layers alone reconstruct by cross-entropy. ``partial_fit`` starts none,
         and goes on with the one that ``fit`` left. None: the layers alone; fine-tuning starts from exactly
         what they computed.
+    ordered : bool, default=False
+        Whether the code is ordered: fine-tuning drops its last numbers at random (see
+        :class:`~stackae.Nested`), so that the first k are a code of k numbers, for every k. The width can be
+        chosen after the fit, by ``prefix_r2_``, and :meth:`truncated` gives the narrower model. The last
+        layer is dense, and has no other code. Beside a shortcut all of the code is trained, and decoders are
+        solved for prefixes of 1, 2, 4, 8, ... numbers too, each as large as the first one.
     tol : float, default=0.01
         With ``layers="auto"``: the gain for which another layer is added, as a share of the error, or in
         accuracy (R²).
@@ -135,6 +137,12 @@ class StackedAutoencoder(BaseAutoencoder):
         The deep autoencoder, a ``torch.nn.Module``.
     components_ : ndarray of shape (units of the first layer, n_features_in_)
         The first layer's encoder weights.
+    n_components_ : int
+        Numbers in the code.
+    prefix_r2_ : ndarray of shape (n_components_,), only where the code is ordered
+        R² of the reconstruction from the first 1, 2, ... numbers, as ``score`` of :meth:`truncated` gives it:
+        on rows held out in the last phase, or where none were on rows of the fit, at most 2,000. With a last
+        width of ``"auto"`` it goes on to the widest code tried.
     depth_scores_ : list of float, only with ``layers="auto"``
         Of depths 1, 2, ... as far as they were tried: R² of the reconstruction or the probe's score.
     history_ : list of dict
@@ -179,16 +187,13 @@ class StackedAutoencoder(BaseAutoencoder):
         "finetune": [Training, NamedIn(TRAININGS), None],
         "output": [StrOptions({"code", "all"})],
         "shortcut": [StrOptions({"auto", "pca"}), None],
+        "ordered": ["boolean"],
         "memory": [str, PathLike, HasMethods("cache"), None],
         **DATA_CONSTRAINTS,
         **COMMON_CONSTRAINTS,
     }
     _named_parts: Mapping[str, PartTable[Any]] = {"pretrain": TRAININGS, "finetune": TRAININGS}
     _sequences = ("layers",)
-
-    depth_scores_: list[float]
-    #: The widths that ``layers="auto"`` chose.
-    _auto_layers: tuple[int, ...]
 
     def __init__(
         self,
@@ -198,6 +203,7 @@ class StackedAutoencoder(BaseAutoencoder):
         finetune: str | Training | None = "auto",
         output: str = "code",
         shortcut: str | None = "auto",
+        ordered: bool = False,
         tol: float = 0.01,
         scale: str | None = "auto",
         missing_values: float | None = None,
@@ -216,6 +222,7 @@ class StackedAutoencoder(BaseAutoencoder):
         self.finetune = finetune
         self.output = output
         self.shortcut = shortcut
+        self.ordered = ordered
         self.tol = tol
         self.scale = scale
         self.missing_values = missing_values
@@ -253,6 +260,8 @@ class StackedAutoencoder(BaseAutoencoder):
         if len(self.layers) == 0:
             raise InvalidParameterError(f"{rule}. Got {self.layers!r} instead.")
         for k, layer in enumerate(self.layers):
+            if k == len(self.layers) - 1 and isinstance(layer, str) and layer == AUTO_WIDTH:
+                continue
             if isinstance(layer, Autoencoder):
                 layer.check_parameters()
                 for name in _OF_THE_STACK:
@@ -266,30 +275,6 @@ class StackedAutoencoder(BaseAutoencoder):
 
     # Fitting -----------------------------------------------------------------------------------------
 
-    def _settle(
-        self, X: Matrix, y: Floats | None, weights: Floats | None, *, classes: bool
-    ) -> tuple[Self, dict[str, Any]]:
-        if not isinstance(self.layers, str):
-            return self, {}
-        layers, scores = choose_layers(self, X, weights, y, classes=classes, tol=self.tol)
-        chosen: Self = clone(self).set_params(layers=layers)
-        chosen._analytic = self._analytic
-        return chosen, {"_auto_layers": layers, "depth_scores_": scores}
-
-    def _numbers(self, y: Any, n_samples: int) -> tuple[Floats | None, bool]:
-        chooses = isinstance(self.layers, str) and y is not None
-        return as_numbers(y, n_samples) if chooses else (None, False)
-
-    def _make_plan(self, X: Matrix, weights: Floats | None, context: FitContext, **going_on: Any) -> Plan:
-        if isinstance(self.layers, str):
-            raise ParameterError("layers='auto' is settled by trying, which fit does; give the layers")
-        return super()._make_plan(X, weights, context, **going_on)
-
-    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        if isinstance(self.layers, str) and self.layers == "auto":
-            raise ParameterError("partial_fit cannot compare depths on a piece of the rows; give the layers")
-        return super().partial_fit(X, y, sample_weight)
-
     def _stack_parameters(self) -> StackParameters:
         missing, indicator = self.missing_values is not None, bool(self.add_indicator)
         pretrain, own = self._part("pretrain"), (self.scale, missing, indicator)
@@ -301,24 +286,9 @@ class StackedAutoencoder(BaseAutoencoder):
                 layers.append(LayerParameters(parts, training))
             else:
                 layers.append(int(layer))
-        return StackParameters(tuple(layers), pretrain, self.finetune, self.shortcut, *own, self._analytic)
-
-    def _asked_widths(self) -> list[int]:
-        layers = self._auto_layers if isinstance(self.layers, str) else self.layers
-        return [int(layer.n_components if isinstance(layer, Autoencoder) else layer) for layer in layers]
-
-    def _kept(self) -> dict[str, Any]:
-        kept: dict[str, Any] = {"recipe": self._recipe}
-        if isinstance(self.layers, str):
-            kept |= {"layers": list(self._auto_layers), "depth_scores_": self.depth_scores_}
-        return kept
-
-    def _take_kept(self, kept: Mapping[str, Any]) -> None:
-        recipe = kept.get("recipe")
-        self._recipe = recipe if recipe in RECIPES else None
-        if isinstance(self.layers, str):
-            self._auto_layers = tuple(int(width) for width in kept["layers"])
-            self.depth_scores_ = [float(score) for score in kept["depth_scores_"]]
+        return StackParameters(
+            tuple(layers), pretrain, self.finetune, self.shortcut, bool(self.ordered), *own, self._analytic
+        )
 
     @property
     def layers_(self) -> list[Autoencoder]:

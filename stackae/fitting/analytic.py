@@ -97,7 +97,8 @@ class _Chain:
         networks, outputs, last = self.networks, self.outputs, len(self.networks) - 1
         shortcut = self.shortcut
 
-        # Forward. inputs[k] is what encoder k is given, codes[k] what becomes of its activations.
+        # Forward. inputs[k] is what encoder k is given, codes[k] what becomes of its activations and,
+        # at the top, of the shortcut's.
         weights = self.layers[0].cell_weights(z, corrupted)
         z, corrupted = self.layers[0].network_input(z), self.layers[0].network_input(corrupted)
         inputs = [corrupted]
@@ -107,9 +108,12 @@ class _Chain:
             if k:
                 inputs.append((codes[-1] - self.shifts[k]) / self.factors[k])
             activations.append(networks[k].encode(inputs[k]))
+            of_code = activations[k]
+            if k == last and shortcut is not None:
+                of_code = shortcut.code(corrupted, of_code)
             code = self.codes[k]
-            codes.append(activations[k] if code is None else code(activations[k], generator))
-        joint = codes[-1] if shortcut is None else shortcut.code(corrupted, codes[-1])
+            codes.append(of_code if code is None else code(of_code, generator))
+        joint = codes[-1]
         # hidden[k] is what decoder k is given, reconstructions[k] what it makes of that.
         hidden, reconstructions = [joint] * (last + 1), [z] * (last + 1)
         for k in range(last, 0, -1):
@@ -135,15 +139,14 @@ class _Chain:
 
         # Back through the encoders, top first; each code has its penalty.
         for k in range(last, -1, -1):
-            judged = joint if k == last else codes[k]
             for penalty in self.penalties[k]:
                 target = z if k == 0 else inputs[k]
-                loss = loss + penalty(target, judged, reconstructions[k], self.layers[k])
-                delta = delta + penalty.gradient(judged)
-            if k == last and shortcut is not None:
-                delta = shortcut.code_backward(delta)
+                loss = loss + penalty(target, codes[k], reconstructions[k], self.layers[k])
+                delta = delta + penalty.gradient(codes[k])
             if (code := self.codes[k]) is not None:
                 delta = code.backward(delta, codes[k])
+            if k == last and shortcut is not None:
+                delta = shortcut.code_backward(delta)
             delta = _back(networks[k].activation, delta, activations[k])
             networks[k].encode_backward(delta, inputs[k])
             if k:

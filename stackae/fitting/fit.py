@@ -18,9 +18,15 @@ from stackae.fitting.shortcut import finetune_beside_pca
 from stackae.modules.autoencoder import DeepAutoencoder
 from stackae.modules.health import Health, health_of, n_samples_looked_at
 from stackae.modules.span import widened
+from stackae.modules.truncation import is_ordered
+from stackae.training.batches import Samples
 from stackae.training.callbacks import Callbacks, History
 from stackae.training.phase import EpochRecord
 from stackae.training.precision import computing
+
+#: An ordered stack is judged by so many rows, at least and at most, where there are so many; between, by as
+#: many as have so many codes, all prefixes together.
+_LEAST_JUDGES, _MOST_JUDGES, _MOST_CODES = 200, 2_000, 2**16
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,9 @@ class FittedStack:
     module: DeepAutoencoder
     history: list[EpochRecord]
     health: list[Health]
+    #: Of an ordered stack rows (rows × columns, in the user's units) that were held out in the last phase or,
+    #: where none were, that it was fitted to: what its prefixes are judged by.
+    judges: npt.NDArray[np.float64] | None = None
 
 
 @torch.inference_mode(False)  # whatever the caller is in
@@ -56,6 +65,8 @@ def fit_stack(
     context = replace(context, callback=Callbacks([context.callback, history]))
     if started is not None:
         started.requires_grad_(True)
+        if started.shortcut is not None:
+            started.shortcut.prefixes = None  # they were for other weights
     try:
         context.callback.begin_fit(len(plan.phases), plan.n_weight_bytes, context.generator)
         layers, samples = pretrain(plan, X, context, weights=weights, started=started)
@@ -69,7 +80,18 @@ def fit_stack(
         n_looked_at = n_samples_looked_at(len(samples), len(history.records) - len(past))
         with computing(samples.device):
             health = health_of(module, samples.hold_out(n_looked_at)[0])
+            judges = _judges(plan, module, samples) if is_ordered(module) else None
             module = widened(module)
     finally:
         context.callback.end_fit()
-    return FittedStack(module, history.records, health)
+    return FittedStack(module, history.records, health, judges)
+
+
+def _judges(plan: Plan, module: DeepAutoencoder, samples: Samples) -> npt.NDArray[np.float64]:
+    """Held-out rows, in the user's units, by which an ordered stack is judged; without any, training rows."""
+    last = plan.finetune or plan.layers[-1].pretrain
+    n_held_out = 0 if last is None else last.budget.n_held_out
+    most = max(_LEAST_JUDGES, min(_MOST_JUDGES, _MOST_CODES // module.widths[-1]))
+    rows = samples.hold_out(n_held_out or min(most, len(samples)))[0][:most]
+    judges: npt.NDArray[np.float64] = module[0].scaling.inverse(rows.double()).cpu().numpy()
+    return judges

@@ -26,6 +26,8 @@ class StackParameters:
     pretrain: Training | None = None
     finetune: Training | str | None = None
     shortcut: str | None = None
+    #: Whether the last layer's code is nested, whatever it is given as.
+    ordered: bool = False
     #: What the first layer takes from the estimator, where it is a default one.
     scale: str | None = "auto"
     missing: bool = False

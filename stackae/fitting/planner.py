@@ -18,6 +18,7 @@ from stackae.fitting.analytic import why_autograd
 from stackae.fitting.context import FitContext
 from stackae.fitting.defaults.parts import Inputs, default_layer, resolve_all
 from stackae.fitting.defaults.trainings import HIDDEN_SHARE, budget, settled
+from stackae.fitting.ordering import ordered
 from stackae.fitting.parameters import LayerParameters, StackParameters
 from stackae.fitting.plan import LayerPlan, PhasePlan, Plan
 from stackae.fitting.summary import Summary
@@ -68,6 +69,8 @@ def make_plan(
     if summary.of_table is not None:  # it has gaps, or a later one may
         parameters = replace(parameters, missing=True)
     given = [_layer(parameters, k, recipe) for k in range(len(parameters.layers))]
+    if parameters.ordered:
+        given[-1] = replace(given[-1], parts=ordered(given[-1].parts))
     given[0] = replace(given[0], parts=_on_table(given[0].parts, summary, missing=parameters.missing))
     trainings, finetune = settled(
         [layer.training for layer in given],

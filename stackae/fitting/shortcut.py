@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 
 import torch
 from sklearn.decomposition import PCA
@@ -12,10 +13,12 @@ from stackae.fitting.context import FitContext
 from stackae.fitting.phases import train_phase
 from stackae.fitting.plan import PhasePlan
 from stackae.modules.autoencoder import DeepAutoencoder
-from stackae.modules.shortcut import Shortcut
+from stackae.modules.shortcut import PrefixDecoders, Shortcut
 from stackae.networks.dense import DenseModule
 from stackae.training.batches import BLOCK, Samples
 from stackae.training.precision import computing
+
+Products = tuple[Tensor, Tensor]
 
 #: Principal axes and the ridge are found on as many rows as have so many values, at most.
 _MOST_VALUES = 2**26
@@ -43,7 +46,10 @@ def finetune_beside_pca(
     shortcut.
     """
     n_units = module.widths[-1]
-    shortcut = Shortcut(module.n_inputs, n_units, int(_KEPT * n_units)).to(samples.device)
+    is_ordered = module[len(module) - 1].code is not None
+    # A prefix is better of numbers that are all trained.
+    shortcut = Shortcut(module.n_inputs, n_units, 0 if is_ordered else int(_KEPT * n_units))
+    shortcut.to(samples.device)
     module.shortcut = shortcut
     n_held_out = plan.budget.n_held_out
     held_out, others = samples.hold_out(n_held_out) if n_held_out else (None, samples)
@@ -58,6 +64,8 @@ def finetune_beside_pca(
     train_phase(module, samples, plan, context, "finetune")
     if held_out is not None:
         with computing(samples.device):
+            if is_ordered:
+                shortcut.prefixes = PrefixDecoders(module.n_inputs, module.widths[0], n_units).to(some.device)
             solve_decoder(module, some, held_out)
 
 
@@ -96,16 +104,41 @@ def solve_decoder(module: DeepAutoencoder, samples: Tensor, held_out: Tensor) ->
     shortcut, decoder = module.shortcut, _decoder(module)
     assert shortcut is not None
     assert decoder.decoder_weight is not None
-    gram, cross = _products(module, samples)
-    n_hidden, n_all = decoder.n_components, len(gram)
-    scale = gram.diagonal()[:n_hidden].mean()
-    penalised = torch.full((n_all,), _CODE_RIDGE, dtype=gram.dtype, device=gram.device)
-    penalised[:n_hidden], penalised[-1] = 1.0, 0.0
+    n_hidden = decoder.n_components
     bias = decoder.decoder_bias + shortcut.decoder_bias
     trained = torch.cat([decoder.decoder_weight, shortcut.decoder_weight, bias[:, None]], 1).t().double()
-    judges = _products(module, held_out)
+    best = _solved(trained, n_hidden, _products(module, samples), _products(module, held_out))
+    decoder.decoder_weight.copy_(best[:n_hidden].t())
+    shortcut.decoder_weight.copy_(best[n_hidden:-1].t())
+    shortcut.decoder_bias.copy_(best[-1])
+    decoder.decoder_bias.zero_()
+    if shortcut.prefixes is not None:
+        _solve_prefixes(shortcut.prefixes, best, module, samples, held_out)
+
+
+def _solve_prefixes(
+    prefixes: PrefixDecoders, whole: Tensor, module: DeepAutoencoder, samples: Tensor, held_out: Tensor
+) -> None:
+    """The same for prefixes of an ordered code, the longest first; ``whole`` is the map for all of it."""
+    longer, weights = module.widths[-1], whole
+    for k, shorter in reversed([*enumerate(prefixes.lengths)]):
+        between = _Between(shorter, longer, weights)
+        products = (_products(module, some, between) for some in (samples, held_out))
+        weights = _solved(weights, prefixes.n_hidden, *products)
+        prefixes.weight[k].copy_(weights[:-1].t())
+        prefixes.bias[k].copy_(weights[-1])
+        longer = shorter
+
+
+def _solved(trained: Tensor, n_hidden: int, products: Products, judges: Products) -> Tensor:
+    """The best map from hidden units, code and one (regressors × features, float64): that which was trained,
+    or a ridge regression by the products of samples that errs less on those that judge."""
+    gram, cross = products
+    scale = gram.diagonal()[:n_hidden].mean()
+    penalised = torch.full((len(gram),), _CODE_RIDGE, dtype=gram.dtype, device=gram.device)
+    penalised[:n_hidden], penalised[-1] = 1.0, 0.0
     best, least = trained, _squared_error(trained, *judges)
-    with computing(gram.device, work=n_all**2):  # one thread serves so small a system best
+    with computing(gram.device, work=len(gram) ** 2):  # one thread serves so small a system best
         for ridge in _RIDGES:
             penalty = torch.diag(penalised * (ridge * scale) + 1e-8 * (1 + scale))
             for towards in (torch.zeros_like(trained), trained):
@@ -113,10 +146,7 @@ def solve_decoder(module: DeepAutoencoder, samples: Tensor, held_out: Tensor) ->
                 error = _squared_error(solved, *judges)
                 if error < least:
                     best, least = solved, error
-    decoder.decoder_weight.copy_(best[:n_hidden].t())
-    shortcut.decoder_weight.copy_(best[n_hidden:-1].t())
-    shortcut.decoder_bias.copy_(best[-1])
-    decoder.decoder_bias.zero_()
+    return best
 
 
 def _decoder(module: DeepAutoencoder) -> DenseModule:
@@ -134,19 +164,48 @@ def _own(module: DeepAutoencoder) -> list[Tensor]:
     return [last.encoder_weight, last.encoder_bias, first.decoder_weight, first.decoder_bias]
 
 
-def _regressors(module: DeepAutoencoder, z: Tensor) -> Tensor:
-    """What the reconstruction is a linear map of: hidden units, code, one (float64)."""
-    code = module.encode_scaled(z)
-    return torch.cat([module.hidden(code), code, torch.ones_like(code[:, :1])], 1).double()
+@dataclass(frozen=True)
+class _Between:
+    """Prefixes of two lengths and of those between; the map for the longer is known."""
+
+    shorter: int
+    longer: int
+    weights: Tensor
+
+    def lengths(self, n_samples: int) -> Tensor:
+        """How long each sample's prefix is (samples × 1): every other the shorter, the rest all in turn."""
+        device = self.weights.device
+        lengths = torch.full((n_samples, 1), self.shorter, device=device)
+        in_turn = torch.arange(n_samples // 2, device=device) % (self.longer - self.shorter)
+        lengths[1::2, 0] += in_turn
+        return lengths
 
 
-def _products(module: DeepAutoencoder, samples: Tensor) -> tuple[Tensor, Tensor]:
-    """AᵀA and AᵀX, of samples X and what the reconstruction is a linear map of."""
+def _products(module: DeepAutoencoder, samples: Tensor, between: _Between | None = None) -> Products:
+    """AᵀA and AᵀX, of samples X and what the reconstruction is a linear map of: hidden units, code, one.
+
+    Between two lengths A and X are what is left to the shorter's map.
+    """
     gram = cross = torch.zeros((), dtype=torch.float32)
     for block in torch.split(samples, BLOCK):
-        a = _regressors(module, block)
-        gram, cross = gram + a.t() @ a, cross + a.t() @ block.double()
+        x = block.double()
+        if between is None:
+            a = _regressors(module, block)
+        else:
+            lengths = between.lengths(len(block))
+            a = _regressors(module, block, lengths)
+            share = (between.longer - lengths) / (between.longer - between.shorter)
+            a, x = share * a, x - ((1 - share) * a) @ between.weights
+        gram, cross = gram + a.t() @ a, cross + a.t() @ x
     return gram, cross
+
+
+def _regressors(module: DeepAutoencoder, z: Tensor, lengths: Tensor | None = None) -> Tensor:
+    """Hidden units, code, one (float64); of each sample's code a prefix of so many numbers, or all of it."""
+    code = module.encode_scaled(z)
+    if lengths is not None:
+        code = code * (torch.arange(code.shape[1], device=code.device) < lengths)
+    return torch.cat([module.hidden(code), code, torch.ones_like(code[:, :1])], 1).double()
 
 
 def _squared_error(weights: Tensor, gram: Tensor, cross: Tensor) -> float:

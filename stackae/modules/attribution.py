@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d, conv_transpose2d, linear, max_pool2d
 
 from stackae.codes.gaussian import GaussianCode
+from stackae.codes.nested import Nested
 from stackae.codes.topk import TopK
 from stackae.modules.autoencoder import DeepEncoder
 from stackae.modules.layer import Layer
@@ -32,7 +33,7 @@ def is_dense(module: DeepEncoder) -> bool:
     return all(
         isinstance(layer.network, DenseModule)
         and type(layer.network).encode is DenseModule.encode
-        and (layer.parts.code is None or isinstance(layer.parts.code, (TopK, GaussianCode)))
+        and (layer.parts.code is None or isinstance(layer.parts.code, (TopK, GaussianCode, Nested)))
         for layer in module
     )
 

@@ -157,9 +157,9 @@ class DeepAutoencoder(DeepEncoder):
         for k, layer in enumerate(layers):
             inputs = layer.scaling(code) if k else code
             activations = layer.activate(inputs)
-            code = layer.code_in_objective(activations, generator)
             if k == last and shortcut is not None:
-                code = shortcut.code(corrupted, code)
+                activations = shortcut.code(corrupted, activations)
+            code = layer.code_in_objective(activations, generator)
             passes.append((inputs, activations, code))
             code = self.corrupt_code(code, generator)
 

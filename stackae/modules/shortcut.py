@@ -34,10 +34,13 @@ class Shortcut(nn.Module):
 
     mean: Tensor
     kept: Tensor
+    #: Where the code is ordered, and the first decoder was solved: what it is for shorter codes.
+    prefixes: PrefixDecoders | None
 
     def __init__(self, n_inputs: int, n_units: int, n_kept: int) -> None:
         super().__init__()
         self.n_kept = n_kept
+        self.prefixes = None
         self.register_buffer("mean", torch.zeros(n_inputs, dtype=torch.float32))
         self.register_buffer("kept", torch.zeros(n_kept, n_inputs, dtype=torch.float32))
         self.encoder_weight = nn.Parameter(torch.zeros(n_units - n_kept, n_inputs, dtype=torch.float32))
@@ -61,7 +64,10 @@ class Shortcut(nn.Module):
         self.decoder_bias.copy_(mean)
 
     def code(self, z: Tensor, own: Tensor) -> Tensor:
-        """The joint code of scaled samples (samples × features) and what the last encoder made of them."""
+        """The joint code of scaled samples (samples × features) and what the last encoder made of them.
+
+        A code that drops numbers in training drops them of this one.
+        """
         centred = z - self.mean.to(z.dtype)
         trained = linear(centred, self.encoder_weight) + own[:, self.n_kept :]
         return torch.cat([linear(centred, self.kept), trained], 1) if self.n_kept else trained
@@ -69,6 +75,45 @@ class Shortcut(nn.Module):
     def offset(self, code: Tensor) -> Tensor:
         """What is added to the first decoder's preactivation."""
         return linear(code, self.decoder_weight, self.decoder_bias)
+
+
+class PrefixDecoders(nn.Module):
+    """The last linear map to the reconstruction for prefixes of an ordered code, of 1, 2, 4, 8, ... numbers.
+
+    One decoder for the whole code and all of its prefixes is good for none of them. Each of these takes the
+    hidden units and the code, the numbers behind the prefix being zero. Between two lengths lies what is
+    between their maps.
+
+    Parameters
+    ----------
+    n_inputs, n_hidden, n_units : int
+        Columns, units of the first layer, numbers in the code.
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, n_inputs: int, n_hidden: int, n_units: int) -> None:
+        super().__init__()
+        self.n_hidden = n_hidden
+        #: The powers of two below ``n_units``.
+        self.lengths = [2**k for k in range((n_units - 1).bit_length())]
+        shape = (len(self.lengths), n_inputs, n_hidden + n_units)
+        self.register_buffer("weight", torch.zeros(shape, dtype=torch.float32))
+        self.register_buffer("bias", torch.zeros(shape[:2], dtype=torch.float32))
+
+    def of_length(self, length: int, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+        """The map for a prefix of any length, where ``weight`` and ``bias`` are that for the whole code."""
+        n_hidden = self.n_hidden
+        maps = [*zip(self.lengths, self.weight, self.bias, strict=True)]
+        maps.append((weight.shape[1] - n_hidden, weight, bias))
+        above = next(k for k, (own, _, _) in enumerate(maps) if own >= length)
+        longer, weight, bias = maps[above]
+        if longer > length:
+            shorter, short_weight, short_bias = maps[above - 1]
+            share = (longer - length) / (longer - shorter)
+            weight, bias = torch.lerp(weight, short_weight, share), torch.lerp(bias, short_bias, share)
+        return weight[:, : n_hidden + length], bias
 
 
 class AnalyticShortcut:

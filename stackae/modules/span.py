@@ -19,7 +19,7 @@ from stackae._utils.threads import one_thread_for
 from stackae.modules.autoencoder import DeepAutoencoder
 from stackae.modules.layer import Layer
 from stackae.modules.scaling import Scaling
-from stackae.modules.shortcut import Shortcut
+from stackae.modules.shortcut import PrefixDecoders, Shortcut
 from stackae.networks.dense import DenseModule
 
 Module = TypeVar("Module")
@@ -84,6 +84,8 @@ def widened(module: DeepAutoencoder) -> DeepAutoencoder:
         shortcut = None
         if module.shortcut is not None:
             shortcut = Shortcut(span.n_columns, module.widths[-1], module.shortcut.n_kept)
+            if module.shortcut.prefixes is not None:
+                shortcut.prefixes = PrefixDecoders(span.n_columns, module.widths[0], module.widths[-1])
             _widen(shortcut, module.shortcut, span.axes)
     assert isinstance(first.network, DenseModule)
     _widen(first.network, narrow.network, span.axes)

@@ -13,6 +13,7 @@ from sklearn.decomposition import PCA
 from stackae.data.matrix import DenseMatrix, Matrix
 from stackae.data.statistics import column_means
 from stackae.exceptions import DataError, ParameterError
+from stackae.modules.truncation import is_ordered
 from stackae.plotting._samples import refuse_unless, samples_of
 from stackae.plotting.display import OURS, RIVAL, Display
 
@@ -65,7 +66,8 @@ class ScreeDisplay(Display):
         All are judged on ``X`` in the units in which the first model works, scaled and encoded as there: R²
         is 1 - Σ(z - ẑ)² / Σ(z - mean)² or, of a table, the mean over its columns of each one's, as
         ``score`` gives it. PCA is fitted to ``X`` itself; where the models were not, that favours it. For PCA
-        a gap is its column's mean.
+        a gap is its column's mean. A single model whose codes are ordered has a point for 1, 2, 4, 8, ... of
+        them, each of which it can be cut to.
 
         Parameters
         ----------
@@ -90,6 +92,8 @@ class ScreeDisplay(Display):
             raise ParameterError("ScreeDisplay needs a model, got none")
         for model in models:
             refuse_unless(model, "reconstruct", cls.__name__, "reconstructs")
+        if len(models) == 1:
+            models = _prefixes_of(models[0])
         matrices = [samples_of(model, X) for model in models]
         first, widths = models[0], [model.module_.widths[-1] for model in models]
         if len({matrix.shape for matrix in matrices}) > 1:
@@ -138,6 +142,14 @@ class ScreeDisplay(Display):
         own.spines[["top", "right"]].set_visible(False)
         own.legend(frameon=False, fontsize="small", loc="lower right")
         return self
+
+
+def _prefixes_of(model: Any) -> list[Any]:
+    """The models that one of ordered codes can be cut to, of 1, 2, 4, 8, ... codes and of all; or itself."""
+    if not (hasattr(model, "truncated") and is_ordered(model.module_)):
+        return [model]
+    width = model.module_.widths[-1]
+    return [*(model.truncated(2**k) for k in range((width - 1).bit_length())), model]
 
 
 def _scaled(first: Any, matrix: Matrix, model: Any = None) -> Floats:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from stackae.codes.gaussian import GaussianCode
+from stackae.codes.nested import Nested
 from stackae.codes.topk import TopK
 from stackae.corruption.dropout import Dropout
 from stackae.corruption.gaussian import GaussianNoise
@@ -41,6 +42,7 @@ _WORDS: dict[type, Callable[[Any], str]] = {
         f"the {part.k} largest stay" if part.k >= 1 else f"the largest {100 * part.k:g} % stay"
     ),
     GaussianCode: lambda part: "variational",
+    Nested: lambda part: "ordered, the first numbers matter most",
     SquaredError: lambda part: "squared error",
     CrossEntropy: lambda part: "cross-entropy",
     Huber: lambda part: f"Huber's loss (linear beyond {part.delta:g})",

@@ -36,6 +36,7 @@ ESTIMATORS = [
         missing_values=np.nan,
         add_indicator=True,
     ),
+    StackedAutoencoder((8, 2), pretrain=QUICK, finetune=QUICK, ordered=True),
     StackedAutoencoderClassifier(SMALL, finetune=Training(max_epochs=10)),
     StackedAutoencoderRegressor(SMALL, finetune=Training(max_epochs=30)),
     StackedAutoencoderDetector(SMALL),

@@ -31,6 +31,14 @@ def test_several_models_are_a_curve_in_the_order_of_their_widths(fitted):
     assert len(display.pca_r2) == 16
 
 
+def test_a_model_of_ordered_codes_has_a_point_for_each_octave_of_them(fitted):
+    model = small_stack((8, 6), ordered=True).fit(fitted.X)
+    display = ScreeDisplay.from_estimator(model, fitted.X)
+    assert display.n_codes.tolist() == [1, 2, 4, 6]
+    scores = [model.truncated(k).score(fitted.X) for k in (1, 2, 4, 6)]
+    assert display.r2 == pytest.approx(scores, abs=1e-5)
+
+
 def test_a_model_that_is_pca_lies_on_its_curve_in_the_units_of_the_model(table):
     model = small_autoencoder(2, network="pca", scale="standard").fit(table[:, :5])
     display = ScreeDisplay.from_estimator(model, table[:, :5])

@@ -102,6 +102,11 @@ if TYPE_CHECKING:
     " two-valued data.",
 )
 @click.option(
+    "--ordered",
+    is_flag=True,
+    help="Order the code, so that its first numbers are a code of their own.",
+)
+@click.option(
     "--labels",
     metavar="COLUMN",
     help="A column that holds labels: no feature, and remembered for finetune and evaluate.",
@@ -230,6 +235,7 @@ def _model(options: dict[str, Any]) -> StackedAutoencoder:
         finetune=None if options["finetune_epochs"] == 0 else _training(options["finetune_epochs"], options),
         output=options["output"],
         shortcut=None if options["shortcut"] == "none" else options["shortcut"],
+        ordered=bool(options["ordered"]),  # None in the configuration of an earlier version
         scale=None if options["scale"] == "none" else options["scale"],
         device=options["device"],
         precision=options["precision"],

@@ -117,6 +117,18 @@ def test_a_shortcut_is_there_unless_it_is_declined(stackae, tmp_path, shortcut, 
     assert (model.module_.shortcut is not None) == has_one
 
 
+def test_a_run_of_ordered_codes_is_replayed_to_the_same_bits(stackae, tmp_path):
+    run, again = tmp_path / "run", tmp_path / "again"
+    assert stackae("pretrain", "digits", *SMALL, "--ordered", "--out", run).code == 0
+    assert tomllib.loads((run / "config.toml").read_text())["ordered"] is True
+    assert stackae("pretrain", "digits", "--config", run / "config.toml", "--out", again).code == 0
+    model = load(run)
+    assert model.ordered
+    assert model.truncated(2).module_.widths == [8, 2]
+    files = [(folder / "model.safetensors").read_bytes() for folder in (run, again)]
+    assert files[0] == files[1]
+
+
 def test_a_shortcut_that_cannot_be_is_refused(stackae, tmp_path):
     options = ("--layer", 8, "--shortcut", "pca")
     refused = stackae("pretrain", "digits", *options, "--out", tmp_path / "run")

@@ -1,0 +1,89 @@
+"""The nested code, whose numbers are in the order of what they are worth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from stackae._utils.constraints import Interval, Real
+from stackae.codes.base import Code, CodeModule
+
+if TYPE_CHECKING:
+    from torch import Generator
+
+
+class Nested(Code):
+    """An ordered code, by nested dropout: the first k numbers are a good code of width k, for every k.
+
+    In training each sample keeps its first b numbers, and the others are set to zero,
+
+        code_j = a_j where j ≤ b, else 0,
+
+    so that the decoder must do with the first numbers, and these with what matters most. b is the whole width
+    for a share ``whole`` of the samples; for the others it is drawn from 1 to the width, with a probability
+    proportional to 1/√b, so that short prefixes, which leave the greatest errors, have their share. Outside
+    of training nothing is set to zero; the loss of held-out samples is that of one fixed draw for each, so
+    that the epoch is kept that serves all prefixes. A linear autoencoder with such a code learns the
+    principal axes, in their order. ``truncated`` of the fitted model cuts the code.
+
+    Parameters
+    ----------
+    whole : float, default=0.3
+        Share of the samples whose code is left whole, from 0 to 1.
+
+    References
+    ----------
+    Rippel, Gelbart & Adams (2014), Learning ordered representations with nested dropout, ICML.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from stackae import Autoencoder
+    >>> X = load_digits().data / 16
+    >>> model = Autoencoder(16, code="nested", random_state=0).fit(X)
+    >>> narrow = model.truncated(4)
+    >>> narrow.transform(X).shape, len(model.prefix_r2_)
+    ((1797, 4), 16)
+    """
+
+    # Any; zero is what a prefix has for a number that is not there, and "auto" is the linear code.
+    activations = ("identity", "sigmoid", "tanh", "relu", "gelu", "silu", "softplus")
+    _parameter_constraints: ClassVar[dict[str, Any]] = {"whole": [Interval(Real, 0, 1, closed="both")]}
+
+    def __init__(self, whole: float = 0.3) -> None:
+        self.whole = whole
+
+    def build(self, n_units: int) -> CodeModule:
+        return _NestedModule(n_units, self.whole)
+
+
+class _NestedModule(CodeModule):
+    draws = True
+
+    #: The probability that a number is dropped (units,), 0 for the first.
+    dropped: Tensor
+
+    def __init__(self, n_units: int, whole: float) -> None:
+        super().__init__()
+        shares = torch.arange(1, n_units + 1, dtype=torch.float64, device="cpu").rsqrt()
+        before = shares.cumsum(0) - shares
+        dropped = (1 - whole) * before / shares.sum()
+        # No part of a model file: the width and ``whole`` say it.
+        self.register_buffer("dropped", dropped.float(), persistent=False)
+        #: Which numbers the last forward pass in training has kept (samples × units).
+        self._kept = torch.ones((), dtype=torch.bool, device="cpu")
+
+    def forward(self, activations: Tensor, generator: Generator | None) -> Tensor:
+        if generator is None:
+            return activations
+        drawn = torch.rand(
+            len(activations), 1, generator=generator, device=activations.device, dtype=torch.float32
+        )
+        self._kept = drawn >= self.dropped
+        return activations * self._kept
+
+    def backward(self, gradient: Tensor, code: Tensor) -> Tensor:
+        # Not where the code is zero, which a kept number may be.
+        return gradient * self._kept
