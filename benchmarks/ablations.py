@@ -39,6 +39,8 @@ from stackae.fitting.defaults.parts import default_layer
 from stackae.fitting.defaults.trainings import RECIPES
 from stackae.modules.layer import Composition
 
+#: By name, for processes that have their own.
+_RECIPES = f"{trainings.__name__}.RECIPES"
 WIDTHS, LABELS = (4, 16), 100
 #: Draws of small sets, and what these are.
 DRAWS, SMALL = 4, 400
@@ -68,7 +70,7 @@ def given(**own: Any) -> Variant:
 def tuned(**own: Any) -> Variant:
     """Other parameters of fine-tuning; what is not named is what the recipes of the default say."""
     recipes = {name: clone(recipe).set_params(**own) for name, recipe in RECIPES.items()}
-    return Variant(replaced=[patch.dict(RECIPES, recipes)])
+    return Variant(replaced=[patch.dict(_RECIPES, recipes)])
 
 
 def layered(**own: Any) -> Variant:
@@ -88,7 +90,7 @@ def rated(times: float) -> Variant:
     recipes = {
         name: clone(recipe).set_params(learning_rate=times * rates[name]) for name, recipe in RECIPES.items()
     }
-    return Variant(replaced=[patch.dict(RECIPES, recipes)])
+    return Variant(replaced=[patch.dict(_RECIPES, recipes)])
 
 
 def internal(module: Any, name: str, value: Any) -> Variant:
@@ -121,13 +123,13 @@ VARIANTS: dict[str, Variant] = {
     "800 updates": tuned(updates=800),
     "5,000 updates, however few samples": Variant(
         replaced=[
-            patch.dict(trainings._PER_ROOT, clear=True),
-            patch.dict(RECIPES, {"shortcut": clone(RECIPES["shortcut"]).set_params(updates=5000)}),
+            patch.dict(f"{trainings.__name__}._PER_ROOT", clear=True),
+            patch.dict(_RECIPES, {"shortcut": clone(RECIPES["shortcut"]).set_params(updates=5000)}),
         ]
     ),
     "10,000 updates of two-valued data": Variant(
         replaced=[
-            patch.dict(RECIPES, {"two-valued": clone(RECIPES["two-valued"]).set_params(updates=10_000)})
+            patch.dict(_RECIPES, {"two-valued": clone(RECIPES["two-valued"]).set_params(updates=10_000)})
         ]
     ),
     "silu": layered(activation="silu"),

@@ -11,7 +11,6 @@ import torch
 
 from stackae._utils.groups import columns_in
 from stackae._utils.memory import machine_memory
-from stackae.corruption.base import in_coordinates
 from stackae.corruption.masking import Masking
 from stackae.exceptions import DataError, ParameterError
 from stackae.fitting.analytic import why_autograd
@@ -21,12 +20,12 @@ from stackae.fitting.defaults.trainings import HIDDEN_SHARE, budget, settled
 from stackae.fitting.ordering import ordered
 from stackae.fitting.parameters import LayerParameters, StackParameters
 from stackae.fitting.plan import LayerPlan, PhasePlan, Plan
+from stackae.fitting.spanning import has_span
 from stackae.fitting.summary import Summary
 from stackae.losses.per_feature import PerFeature
 from stackae.losses.squared_error import SquaredError
 from stackae.modules.autoencoder import DeepAutoencoder
 from stackae.modules.layer import Composition, Layer
-from stackae.networks.dense import Dense
 from stackae.training.batches import most_held_out
 from stackae.training.parameters import PhaseName, Training
 from stackae.training.streaming import most_held_out_of_stream
@@ -36,10 +35,6 @@ from stackae.training.streaming import most_held_out_of_stream
 _TWO_VALUED = 0.6
 #: Weights, gradients, two moments, the best weights so far.
 _COPIES = 5
-#: Samples are worth being trained on in their span where there are so many times more columns.
-_SPARED = 2
-#: To find axes of more samples takes as long as it spares.
-_MOST_AXES = 2000
 
 
 def make_plan(
@@ -157,8 +152,9 @@ class _Planner:
         tuning = None
         if finetune is not None:
             tuning = self.phase(finetune, "finetune", self.layers, self.summary.n_features)
-        if self._has_span(tuning):
-            layers[0] = replace(layers[0], in_span=True)
+        damage = () if tuning is None else tuning.budget.corruptions
+        if self.may_have_span and not self.is_streamed:
+            layers[0] = replace(layers[0], in_span=has_span(layers[0].parts, damage, self.summary))
         return Plan(
             self.summary,
             tuple(layers),
@@ -170,23 +166,6 @@ class _Planner:
             self.n_bytes,
             self.memory,
             sum(_weight_bytes(layer) for layer in self.layers) + (0 if shortcut is None else self._beside()),
-        )
-
-    def _has_span(self, tuning: PhasePlan | None) -> bool:
-        """Whether all that is done to the samples is known of their coordinates, of which there are few."""
-        parts, n_features = self.layers[0].parts, self.summary.n_features
-        corruptions = [] if parts.corruption is None else [parts.corruption]
-        corruptions += [] if tuning is None else tuning.budget.corruptions
-        return (
-            self.may_have_span
-            and self.summary.n_samples <= min(n_features // _SPARED, _MOST_AXES)
-            and not (self.is_streamed or self.summary.is_sparse or parts.missing or parts.groups)
-            and type(parts.network) is Dense
-            and type(parts.loss) is SquaredError
-            and parts.loss.corrupted == parts.loss.intact == 1
-            and parts.output == "identity"
-            and all(penalty.is_rotation_invariant for penalty in parts.penalties)
-            and in_coordinates(corruptions, n_features) is not None
         )
 
     def _beside(self) -> int:

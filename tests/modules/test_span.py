@@ -23,7 +23,7 @@ from stackae import (
 )
 from stackae.corruption.base import in_coordinates
 from stackae.data.matrix import DenseMatrix
-from stackae.fitting import planner
+from stackae.fitting import spanning
 from stackae.modules.scaling import fit_scaling
 from stackae.modules.span import Span, widened
 from stackae.training.callbacks import Callback
@@ -87,7 +87,7 @@ def test_steepest_descent_is_the_same_in_the_span(wide, monkeypatch):
     model = Autoencoder(4, activation="tanh", scale="standard", training=steps, **exact)
     in_span = model.fit(X).module_
     started = start_of(model, X)
-    monkeypatch.setattr(planner, "_SPARED", 1000)
+    monkeypatch.setattr(spanning, "_SPARED", 1000)
     assert not model.plan(X).in_span
     monkeypatch.setattr("stackae.modules.layer.Layer.initialise", lambda layer, _: copy(started[0], layer))
     full = model.fit(X).module_
@@ -209,5 +209,5 @@ def test_the_reconstruction_of_other_samples_is_no_worse(wide, monkeypatch):
     X, other = wide
     model = StackedAutoencoder((32, 5), random_state=0)
     in_span = model.fit(X).score(other)
-    monkeypatch.setattr(planner, "_SPARED", 1000)
+    monkeypatch.setattr(spanning, "_SPARED", 1000)
     assert in_span > model.fit(X).score(other) - 0.02
