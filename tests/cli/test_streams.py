@@ -38,8 +38,6 @@ def test_evaluate_writes_its_files_and_prints_in_any_encoding(encoding, finished
     if encoding == "ascii":
         assert " +- " in out
         assert ", R2 " in out
-        assert " +- " in out
-        assert "R2: " in out
         assert len({len(line) for line in out.splitlines() if line.startswith(("|", "+"))}) == 1
 
 
