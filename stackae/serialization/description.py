@@ -172,7 +172,10 @@ def _about_table(kept: dict[str, Any] | None) -> list[dict[str, Any]] | None:
 def _about_shortcut(kept: dict[str, Any] | None, n_units: int) -> str | None:
     if kept is None:
         return None
-    return f"{int(kept['n_kept'])} of {n_units} units of the code are principal components"
+    n_kept = int(kept["n_kept"])
+    if not n_kept:
+        return "started as PCA, and trained with the rest"
+    return f"{n_kept} of {n_units} units of the code are principal components"
 
 
 def scaling_in_words(scale: str | None, n_kept: int) -> str:

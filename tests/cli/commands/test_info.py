@@ -73,6 +73,12 @@ def test_info_tells_the_parts_of_every_layer(stackae, finished_run):
     assert "1 of 3 units of the code are principal components" in text
 
 
+def test_a_shortcut_that_keeps_no_component_is_told_of_all_the_same(stackae, tmp_path):
+    model = StackedAutoencoder((6, 2), ordered=True, pretrain=SHORT, finetune=SHORT)
+    model.fit(load_iris().data).save(tmp_path / "model.safetensors")
+    assert "started as PCA, and trained with the rest" in stackae("info", tmp_path / "model.safetensors").out
+
+
 def test_a_model_without_a_shortcut_has_no_line_about_one(stackae, tmp_path):
     model = StackedAutoencoder((6, 2), shortcut=None, pretrain=SHORT, finetune=None)
     model.fit(load_iris().data).save(tmp_path / "model.safetensors")
