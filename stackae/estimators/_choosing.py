@@ -88,6 +88,7 @@ class ChoosingWidths(BaseAutoencoder):
         return self
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        self.check_parameters()
         if self._chooses:
             what = "depths" if isinstance(self.layers, str) else "widths"
             raise ParameterError(f"partial_fit cannot compare {what} on a piece of the rows; give the layers")
