@@ -8,10 +8,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from threading import Lock
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from joblib import cpu_count
 from threadpoolctl import threadpool_limits
@@ -69,36 +69,46 @@ def side_by_side(
     return [result for result, _ in found]
 
 
-class _OneThread:
-    """Leave BLAS and OpenMP one thread while little work is done.
+class SharedSetting:
+    """A setting of the whole process for a while, by several threads at once.
 
-    On processors that are busy, threads that wait for each other after every small product take ten times as
-    long as one. The setting is the whole process's: the first to come sets it, the last to leave restores it,
-    so that several threads do not restore it under each other.
+    The first to come changes it, the last to leave restores it, so that they do not restore it under each
+    other.
+
+    Parameters
+    ----------
+    change : callable
+        Changes the setting, and returns what restores it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, change: Callable[[], Callable[[], object]]) -> None:
+        self._change = change
         self._lock = Lock()
         self._users = 0
-        self._limits: Any = None
+        self._restore: Callable[[], object] = lambda: None
 
     @contextmanager
-    def __call__(self, work: float) -> Iterator[None]:
-        if work >= ONE_THREAD_BELOW:
-            yield
-            return
+    def __call__(self) -> Iterator[None]:
         with self._lock:
+            if not self._users:
+                self._restore = self._change()
             self._users += 1
-            if self._users == 1:
-                self._limits = threadpool_limits(1)
         try:
             yield
         finally:
             with self._lock:
                 self._users -= 1
                 if not self._users:
-                    self._limits.restore_original_limits()
+                    self._restore()
 
 
-#: ``with one_thread_for(work)``: one thread, if a step has so few multiplications that a second is no help.
-one_thread_for = _OneThread()
+_one_thread = SharedSetting(lambda: threadpool_limits(1).restore_original_limits)
+
+
+def one_thread_for(work: float) -> AbstractContextManager[None]:
+    """Leave BLAS and OpenMP one thread, if a step has so few multiplications that a second is no help.
+
+    On processors that are busy, threads that wait for each other after every small product take ten times as
+    long as one.
+    """
+    return nullcontext() if work >= ONE_THREAD_BELOW else _one_thread()

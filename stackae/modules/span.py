@@ -9,7 +9,6 @@ nothing is learned.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -21,8 +20,6 @@ from stackae.modules.layer import Layer
 from stackae.modules.scaling import Scaling
 from stackae.modules.shortcut import PrefixDecoders, Shortcut
 from stackae.networks.dense import DenseModule
-
-Module = TypeVar("Module")
 
 #: Axes along which the samples' length is a smaller share of that along the first are noise of the computing.
 _TOLERANCE = 1e-6

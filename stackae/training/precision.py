@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
-from threading import Lock
 
 import torch
 
-from stackae._utils.threads import ONE_THREAD_BELOW
+from stackae._utils.threads import ONE_THREAD_BELOW, SharedSetting
 from stackae.exceptions import ParameterError
 
 
@@ -85,35 +84,18 @@ def computing(device: torch.device, *, bfloat16: bool = False, work: float = flo
             torch.set_num_threads(threads)
 
 
-class _FastProducts:
+def _prefer_onednn() -> Callable[[], None]:
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    return lambda: torch.set_float32_matmul_precision(before)
+
+
+_onednn = SharedSetting(_prefer_onednn)
+
+
+def _fast_products(device: torch.device) -> AbstractContextManager[None]:
     """Leave float32 products to oneDNN, which is as exact as MKL (4e-7) and faster on recent processors.
 
-    The setting is the whole process's: the first to come sets it, the last to leave restores it, so that fits
-    in several threads do not restore it under each other.
+    Not on a GPU: there it would mean TF32, which rounds to 10 bits.
     """
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._users = 0
-        self._before = "highest"
-
-    @contextmanager
-    def __call__(self, device: torch.device) -> Iterator[None]:
-        if device.type != "cpu":  # there it would mean TF32, which rounds to 10 bits
-            yield
-            return
-        with self._lock:
-            self._users += 1
-            if self._users == 1:
-                self._before = torch.get_float32_matmul_precision()
-                torch.set_float32_matmul_precision("high")
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._users -= 1
-                if not self._users:
-                    torch.set_float32_matmul_precision(self._before)
-
-
-_fast_products = _FastProducts()
+    return _onednn() if device.type == "cpu" else nullcontext()
