@@ -65,7 +65,10 @@ def samples_of_run(run: str, whole: DataSet, split: Split, model: BaseEncoder) -
     if hasattr(model, "finetune") and hasattr(model, "predict"):
         notes.append(_what_it_has_seen(own, split, model))
     elif own is whole.X and len(split.X) < len(own):
-        notes.append("both were fitted on all rows, the test rows among them, without their labels")
+        notes.append(
+            "the model and the other methods were fitted on all rows, the test rows among them, without"
+            " their labels"
+        )
     return split.X if own is None else own, notes
 
 

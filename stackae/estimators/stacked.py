@@ -271,7 +271,10 @@ class StackedAutoencoder(ChoosingWidths):
                             f" in layers[{k}]; give it to StackedAutoencoder"
                         )
             elif isinstance(layer, bool) or not isinstance(layer, Integral) or not 1 <= layer <= MOST_UNITS:
-                raise InvalidParameterError(f"{rule} of 1 to 2**40. Got {layer!r} in place {k} instead.")
+                raise InvalidParameterError(
+                    f"{rule} of 1 to 2**40, the last of them perhaps 'auto'. Got {layer!r} in layers[{k}]"
+                    " instead."
+                )
 
     # Fitting -----------------------------------------------------------------------------------------
 

@@ -224,7 +224,8 @@ def test_cells_that_stand_for_gaps_are_remembered_by_the_run(stackae, mixed, tmp
     done = stackae("evaluate", tmp_path / "run", mixed, "--method", "PCA", "--json", tmp_path / "found.json")
     assert done.code == 0, done.err
     assert json.loads((tmp_path / "found.json").read_text())["notes"] == [
-        "both were fitted on all rows, the test rows among them, without their labels"
+        "the model and the other methods were fitted on all rows, the test rows among them,"
+        " without their labels"
     ]
 
 

@@ -220,6 +220,7 @@ def _run(
         leave(folder, model, partial(write_report, folder, model, data) if report else None)
     _say_what_is_left_out(options["data"], model)
     _say_what_compresses_nothing(model)
+    _say_how_many_suffice(model)
     seconds = sum(record["seconds"] for record in model.history_)
     what = f"{_widths(model)} fitted on {len(data.X):,} rows in {model.n_iter_} epochs, {seconds:.1f} s"
     say_written(out / MODEL, what)
@@ -261,6 +262,15 @@ def _say_what_is_left_out(data: str, model: StackedAutoencoder) -> None:
     if left_out:
         more = f" and {len(left_out) - 5:,} more" if len(left_out) > 5 else ""
         note(f"{data}: left out {', '.join(left_out[:5])}{more}; --column NAME=KIND says otherwise")
+
+
+def _say_how_many_suffice(model: StackedAutoencoder) -> None:
+    if not hasattr(model, "prefix_r2_"):
+        return
+    r2 = model.prefix_r2_
+    places = sorted({1, *(2**k for k in range(1, 20) if 2**k < len(r2)), len(r2)})
+    told = ", ".join(f"{k}: {r2[k - 1]:.3f}" for k in places)
+    note(f"R² from the first numbers of the code, {told}; in Python, truncated(k) cuts the code to k")
 
 
 def _say_what_compresses_nothing(model: StackedAutoencoder) -> None:

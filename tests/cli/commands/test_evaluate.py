@@ -155,7 +155,7 @@ def test_evaluate_judges_a_file_by_a_label_column(stackae, csv, tmp_path):
     stackae("pretrain", csv, "--drop", "kind", "--layer", 2, "--out", tmp_path / "run")
     done = stackae("evaluate", tmp_path / "run", csv, "--labels", "kind")
     assert done.code == 0
-    assert "both were fitted on all rows" in done.out
+    assert "the other methods were fitted on all rows" in done.out
     assert "45 training rows, 15 test rows" in done.out
 
 
