@@ -175,7 +175,7 @@ def test_a_width_to_be_chosen_is_planned_and_not_chosen_on_a_piece():
 
 
 def test_only_the_last_width_may_be_left_open(digits):
-    with pytest.raises(ValueError, match="Got 'auto' in place 0"):
+    with pytest.raises(ValueError, match=r"Got 'auto' in layers\[0\]"):
         StackedAutoencoder(("auto", 4)).fit(digits)
 
 
