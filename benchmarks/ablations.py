@@ -27,7 +27,7 @@ import joblib
 import numpy as np
 import torch
 from common import write_results
-from data_sets import for_role
+from data_sets import GROUPS, for_role
 from sklearn.base import clone
 
 from stackae import Autoencoder, GaussianNoise, Masking, StackedAutoencoder, Training
@@ -47,10 +47,6 @@ DRAWS, SMALL = 4, 400
 #: Some minutes each.
 SLOW = {"docstrings", "tweets", "MNIST on texture"}
 SETS = {name: own for name, own in for_role("choosing").items() if name not in SLOW}
-GROUPS = {
-    "tables": ("table", "spectra", "omics", "text"),
-    "images": ("images", "series", "shapes", "photographs"),
-}
 FEW = few_labels_measure(LABELS)
 MEASURES = (LINEAR, NEIGHBOURS, FEW, R2)
 

@@ -32,6 +32,11 @@ from stackae.evaluation import Split
 
 KINDS = ("table", "spectra", "omics", "text", "images", "series", "shapes", "photographs")
 ROLES = ("choosing", "reporting")
+#: Kinds that are reported together.
+GROUPS = {
+    "tables": ("table", "spectra", "omics", "text"),
+    "images": ("images", "series", "shapes", "photographs"),
+}
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ FIXED = {
     " code=None, penalty=None, loss='auto', scale='auto', training='auto', missing_values=None, add_indicator=False,"
     " columns=None, device='auto', precision='auto',"
     " random_state=None, verbose=0, max_memory=None, cache_folder=None",
-    "StackedAutoencoder": "layers=(256, 64), *, pretrain='auto', finetune='auto', output='code', shortcut='auto',"
+    "StackedAutoencoder": "layers=None, *, pretrain='auto', finetune='auto', output='code', shortcut='auto',"
     " ordered=False, tol=0.01,"
     " scale='auto', missing_values=None, add_indicator=False, columns=None, memory=None, device='auto', precision='auto', random_state=None,"
     " verbose=0, max_memory=None, cache_folder=None",

@@ -1,4 +1,4 @@
-"""Tables in one file that is too large for the memory: read in blocks, twice."""
+"""Tables in one file that is too large for the memory: read in blocks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def read_large(path: StrPath, spec: TableSpec, budget: MemoryBudget) -> Table:
 
     Columns of numbers are copied to the disk, as one matrix; of others ``X`` is a stream of typed batches.
     """
-    stream = stream_as(path, budget.n_bytes // _SHARE, **asked_of(spec))
+    stream = stream_as(path, budget.n_bytes // _SHARE, budget.folder, **asked_of(spec))
     columns = choose_typed(path, stream.schema, stream.dialect, spec)
     beside = [name for name in (columns.label, columns.id) if name is not None]
     X: Any

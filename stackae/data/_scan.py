@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,19 +11,17 @@ import pyarrow as pa
 from stackae.data._kinds import GAPS, TEXT, Column, Kind, clean, decimal_of, parse
 from stackae.data._records import JsonLines, Sheet
 from stackae.data._sniff import Asked
-from stackae.data._table import StrPath, column_called, refusal
+from stackae.data._spill import Spill
+from stackae.data._table import column_called, refusal
 from stackae.data._text import Again, TextSource
 
 
-class Source(Protocol):
-    """A file of records."""
+class Kept(Protocol):
+    """Where blocks are left: a deque, or a spill."""
 
-    @property
-    def path(self) -> StrPath:
-        """The file."""
+    def clear(self) -> None: ...
 
-    def blocks(self) -> Iterator[Any]:
-        """Yield record batches of cells that are text."""
+    def append(self, block: Any, /) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -59,15 +56,18 @@ class Scan:
     dashes: frozenset[str]  # the columns in which dashes are gaps
     decimal: str | None
     n_rows: int
+    spill: Spill | None = None
 
     @property
     def schema(self) -> Any:
         return pa.schema([(name, kind.type) for name, kind in self.kinds.items()])
 
     def batches(self) -> Iterator[Any]:
-        """Read the source again, and yield typed record batches."""
-        for block in self.source.blocks():
-            yield self.typed(self.cleaning.of(block))
+        """Yield typed record batches, of blocks that were kept, or else of the source, read again."""
+        if self.spill is not None and self.spill.is_whole:
+            yield from map(self.typed, self.spill)
+        else:
+            yield from (self.typed(self.cleaning.of(block)) for block in self.source.blocks())
 
     def typed(self, block: Any) -> Any:
         """Parse a block of clean cells."""
@@ -84,7 +84,7 @@ class Scan:
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
 
-def scan(source: TextSource | JsonLines | Sheet, asked: Asked, kept: deque[Any] | None = None) -> Scan:
+def scan(source: TextSource | JsonLines | Sheet, asked: Asked, kept: Kept) -> Scan:
     """Look at all cells of a source; keep its blocks, cleaned, in ``kept``."""
     cleaning = Cleaning(tuple(sorted({"", *GAPS, *asked.na})), asked.as_text)
     while True:
@@ -104,21 +104,21 @@ def scan(source: TextSource | JsonLines | Sheet, asked: Asked, kept: deque[Any] 
     dashes = frozenset(
         name for name, column in columns.items() if column.n_dashes and kinds[name] is not TEXT
     )
-    return Scan(source, cleaning, kinds, {name: n for name, n in gaps.items() if n}, dashes, most, n_rows)
+    gaps = {name: n for name, n in gaps.items() if n}
+    spill = kept if isinstance(kept, Spill) else None
+    return Scan(source, cleaning, kinds, gaps, dashes, most, n_rows, spill)
 
 
 def _seen(
-    source: TextSource | JsonLines | Sheet, asked: Asked, cleaning: Cleaning, kept: deque[Any] | None
+    source: TextSource | JsonLines | Sheet, asked: Asked, cleaning: Cleaning, kept: Kept
 ) -> tuple[dict[str, Column], int]:
     columns: dict[str, Column] = {}
     n_rows = 0
-    if kept is not None:
-        kept.clear()
+    kept.clear()
     for raw in source.blocks():
         block, as_text = cleaning.of(raw), cleaning.kept_of(raw)
         for name, cells in zip(block.schema.names, block.columns, strict=True):
             columns.setdefault(name, Column(asked.decimal, as_text=name in as_text)).see(cells)
         n_rows += len(block)
-        if kept is not None:
-            kept.append(block)
+        kept.append(block)
     return columns, n_rows

@@ -180,8 +180,9 @@ def stream_any(
 ) -> TableStream:
     """Read a file that may be larger than memory as typed record batches, of the types of the whole.
 
-    The file is read twice: once for the types, by all cells, and then in batches. A sheet of Excel is held
-    as a whole.
+    The file is read once, for the types, by all cells; these are kept in a file without a name, in the
+    system's folder for temporary files, of which batches are made. Where there is no room for it, the file
+    is read again. A sheet of Excel is held as a whole.
 
     Parameters
     ----------
@@ -214,22 +215,23 @@ def stream_any(
     (2, ['height', 'kind'])
     """
     asking = {"delimiter": delimiter, "decimal": decimal, "header": header, "encoding": encoding, "na": na}
-    return stream_as(path, max_memory, **asking)
+    return stream_as(path, max_memory, None, **asking)
 
 
-def stream_as(path: StrPath, max_memory: int, **asking: Any) -> TableStream:
-    """The same, with what :func:`read_as` takes too."""
+def stream_as(path: StrPath, max_memory: int, cache_folder: StrPath | None, **asking: Any) -> TableStream:
+    """The same, with what :func:`read_as` takes too, and cells kept in another folder."""
     asked = _asked(**asking)
     from stackae.data._arrow import TypedSource
     from stackae.data._opening import dialect_of, open_source
     from stackae.data._scan import scan
+    from stackae.data._spill import Spill
 
     block = min(max(max_memory // _SHARE, _SMALLEST), _LARGEST)
     source = open_source(path, asked, block)
     if isinstance(source, TypedSource):
         dialect = Dialect(source.kind, **source.counted(source.batches()))
         return TableStream(source.schema(), dialect, source.batches)
-    found = scan(source, asked)
+    found = scan(source, asked, Spill(cache_folder))
     return TableStream(found.schema, dialect_of(found), found.batches)
 
 

@@ -119,7 +119,7 @@ def _typed(paths: Sequence[StrPath], features: list[str], is_large: bool) -> Any
     """Files of typed columns as one table, or as one stream."""
     import pyarrow as pa
 
-    streams = [select(stream_as(path, _BLOCK), features) for path in paths]
+    streams = [select(stream_as(path, _BLOCK, None), features) for path in paths]
     schema = streams[0].schema
     for path, stream in zip(paths, streams, strict=True):
         if stream.schema != schema:

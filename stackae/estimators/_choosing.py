@@ -1,14 +1,15 @@
-"""Stacks whose depth, or whose last width, is chosen by the fit."""
+"""Stacks of which widths follow from the columns, or whose depth or last width is chosen by the fit."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
+from stackae._utils.constraints import Integral
 from stackae.data.matrix import Matrix
 from stackae.estimators._depth import as_numbers, choose_layers
 from stackae.estimators._fitting import BaseAutoencoder
@@ -16,6 +17,7 @@ from stackae.estimators._validation import Floats
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.exceptions import ParameterError
 from stackae.fitting.context import FitContext
+from stackae.fitting.defaults.parts import default_widths
 from stackae.fitting.defaults.trainings import RECIPES
 from stackae.fitting.fit import FittedStack
 from stackae.fitting.plan import Plan
@@ -31,7 +33,7 @@ _WIDEST, _LOST = 32, 0.01
 class ChoosingWidths(BaseAutoencoder):
     """The part of a stack that settles ``layers``."""
 
-    layers: Sequence[int | str | Autoencoder] | str
+    layers: Sequence[int | str | Autoencoder] | int | str | None
     tol: float
     depth_scores_: list[float]
     #: The widths that the fit chose.
@@ -44,14 +46,24 @@ class ChoosingWidths(BaseAutoencoder):
         return self.module_.widths[-1]
 
     @property
+    def _follows_columns(self) -> bool:
+        """Whether widths follow from the number of columns."""
+        return self.layers is None or isinstance(self.layers, Integral)
+
+    @property
+    def _listed(self) -> Sequence[int | str | Autoencoder]:
+        """The layers, where they are given one by one; else none."""
+        layers: Any = () if isinstance(self.layers, str) or self._follows_columns else self.layers
+        return cast(Sequence[int | str | Autoencoder], layers)
+
+    @property
     def _chooses_width(self) -> bool:
         """Whether the last width is chosen."""
-        layers = self.layers
-        return not isinstance(layers, str) and len(layers) > 0 and str(layers[-1]) == AUTO_WIDTH
+        return len(self._listed) > 0 and str(self._listed[-1]) == AUTO_WIDTH
 
     @property
     def _chooses(self) -> bool:
-        """Whether the parameters leave any width open."""
+        """Whether widths are found by trying."""
         return isinstance(self.layers, str) or self._chooses_width
 
     def _settle(
@@ -71,12 +83,19 @@ class ChoosingWidths(BaseAutoencoder):
     def _make_plan(self, X: Matrix, weights: Floats | None, context: FitContext, **going_on: Any) -> Plan:
         if isinstance(self.layers, str):
             raise ParameterError("layers='auto' is settled by trying, which fit does; give the layers")
-        if not self._chooses_width:
+        if self._follows_columns:
+            settled = {"layers": self._widths_for(X.shape[1])}
+        elif self._chooses_width:
+            settled = self._params_of_width(max(1, min(_WIDEST, X.shape[1] - 1, len(X) - 1)))
+        else:
             return super()._make_plan(X, weights, context, **going_on)
-        widest = max(1, min(_WIDEST, X.shape[1] - 1, len(X) - 1))
-        wide: Self = clone(self).set_params(**self._params_of_width(widest))
-        wide._analytic = self._analytic
-        return wide._make_plan(X, weights, context)
+        given: Self = clone(self).set_params(**settled)
+        given._analytic = self._analytic
+        return given._make_plan(X, weights, context, **going_on)
+
+    def _widths_for(self, n_features: int) -> tuple[int, int]:
+        """The widths that follow from so many columns."""
+        return default_widths(n_features, None if self.layers is None else int(cast(int, self.layers)))
 
     def _set_stack(self, fitted: FittedStack, X: Matrix, weights: Floats | None) -> Self:
         super()._set_stack(fitted, X, weights)
@@ -94,12 +113,15 @@ class ChoosingWidths(BaseAutoencoder):
             raise ParameterError(f"partial_fit cannot compare {what} on a piece of the rows; give the layers")
         return super().partial_fit(X, y, sample_weight)
 
-    def _asked_widths(self) -> list[int]:
-        layers = self._auto_layers if self._chooses else self.layers
+    def _asked_widths(self) -> list[int] | None:
+        if self._follows_columns:
+            fitted = getattr(self, "module_", None)
+            return None if fitted is None else list(self._widths_for(fitted.n_inputs))
+        layers: Any = self._auto_layers if self._chooses else self._listed
         return [int(layer.n_components if isinstance(layer, Autoencoder) else layer) for layer in layers]
 
     def _params_of_width(self, n_components: int) -> dict[str, Any]:
-        *below, last = self._auto_layers if isinstance(self.layers, str) else self.layers
+        *below, last = self._listed if len(self._listed) else self._asked_widths() or ()
         if isinstance(last, Autoencoder):
             return {"layers": (*below, clone(last).set_params(n_components=n_components))}
         own = {"ordered": True} if last == AUTO_WIDTH else {}

@@ -96,7 +96,9 @@ class NestedParameters(Constrained):
         for name, value in sorted(nested, key=lambda item: item[0].count("__")):
             parameter, _, inner = name.partition("__")
             holder = getattr(self, parameter, None)
-            if parameter in self._sequences and not isinstance(holder, (str, Constrained, NoneType)):
+            if parameter in self._sequences and not isinstance(
+                holder, (str, Integral, Constrained, NoneType)
+            ):
                 self._set_element(parameter, holder, inner, value)
                 continue
             if parameter == "columns" and isinstance(getattr(self, parameter, 0), (dict, NoneType)):

@@ -48,10 +48,13 @@ class StackedAutoencoder(ChoosingWidths):
 
     Parameters
     ----------
-    layers : sequence of int, Autoencoder or "auto", or "auto", default=(256, 64)
-        Bottom first. An int is a denoising layer of so many units, its weights tied where no shortcut stands
-        beside it: ``Autoencoder(n, corruption="gaussian", tied_weights=True)``.
-        Layers take device, precision, scale and seed from the stack.
+    layers : int, sequence of int, Autoencoder or "auto", "auto" or None, default=None
+        An int is how many numbers the code has, as for PCA; the layer below it has four units a column, but
+        at least 32 and at most 256. None: half as many numbers as columns, at most 64.
+        A sequence gives all layers, bottom first. An int in it is a denoising layer of so many units, its
+        weights tied where no shortcut stands beside it:
+        ``Autoencoder(n, corruption="gaussian", tied_weights=True)``. Layers take device, precision, scale and
+        seed from the stack.
         ``"auto"``: a code of 64 units on as many layers of 256 as are worth having, up to 4: another one is
         added while that lowers the error on a tenth of the rows, held out, by ``tol`` or, where ``fit`` is
         given ``y``, raises the accuracy (R² for numbers) of a linear probe of the codes by ``tol``. Every
@@ -181,7 +184,12 @@ class StackedAutoencoder(ChoosingWidths):
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "layers": ["array-like", StrOptions({"auto"})],
+        "layers": [
+            "array-like",
+            Interval(Integral, 1, MOST_UNITS, closed="both"),
+            StrOptions({"auto"}),
+            None,
+        ],
         "tol": [Interval(Real, 0, None, closed="left")],
         "pretrain": [Training, NamedIn(TRAININGS), None],
         "finetune": [Training, NamedIn(TRAININGS), None],
@@ -197,7 +205,7 @@ class StackedAutoencoder(ChoosingWidths):
 
     def __init__(
         self,
-        layers: Sequence[int | Autoencoder] | str = (256, 64),
+        layers: int | Sequence[int | Autoencoder] | str | None = None,
         *,
         pretrain: str | Training | None = "auto",
         finetune: str | Training | None = "auto",
@@ -245,22 +253,17 @@ class StackedAutoencoder(ChoosingWidths):
 
     def check_parameters(self) -> None:
         """Raise for the first parameter, of the stack or of a layer, that breaks its rule."""
-        if isinstance(self.layers, Integral):
-            raise InvalidParameterError(
-                "The 'layers' parameter of StackedAutoencoder must be a sequence or 'auto'; one layer is"
-                f" ({self.layers},). Got {self.layers!r} instead."
-            )
         super().check_parameters()
         self._refuse_indicator_alone()
-        if isinstance(self.layers, str):
+        if self._follows_columns or isinstance(self.layers, str):
             return
         rule = (
             "The 'layers' parameter of StackedAutoencoder must be a non-empty sequence of Autoencoder or int"
         )
-        if len(self.layers) == 0:
+        if len(self._listed) == 0:
             raise InvalidParameterError(f"{rule}. Got {self.layers!r} instead.")
-        for k, layer in enumerate(self.layers):
-            if k == len(self.layers) - 1 and isinstance(layer, str) and layer == AUTO_WIDTH:
+        for k, layer in enumerate(self._listed):
+            if k == len(self._listed) - 1 and isinstance(layer, str) and layer == AUTO_WIDTH:
                 continue
             if isinstance(layer, Autoencoder):
                 layer.check_parameters()
@@ -282,7 +285,7 @@ class StackedAutoencoder(ChoosingWidths):
         missing, indicator = self.missing_values is not None, bool(self.add_indicator)
         pretrain, own = self._part("pretrain"), (self.scale, missing, indicator)
         layers: list[int | LayerParameters] = []
-        for k, layer in enumerate(self.layers):
+        for k, layer in enumerate(self._listed):
             if isinstance(layer, Autoencoder):
                 parts = layer._composition("auto") if k else layer._composition(*own)
                 training = layer.training if isinstance(layer.training, Training) else pretrain

@@ -284,9 +284,12 @@ def with_width(stack: StackedAutoencoder, width: int, seed: int) -> StackedAutoe
     """A copy of the stack, unfitted, whose last layer has so many units."""
     if isinstance(stack.layers, str):
         raise ParameterError(f"a width needs layers to be given, got layers={stack.layers!r}")
-    *below, last = stack.layers
-    of_width = clone(last).set_params(n_components=width) if isinstance(last, Autoencoder) else width
-    copy: StackedAutoencoder = clone(stack).set_params(layers=(*below, of_width), random_state=seed)
+    layers: Any = width
+    if not stack._follows_columns:
+        *below, last = stack._listed
+        of_width = clone(last).set_params(n_components=width) if isinstance(last, Autoencoder) else width
+        layers = (*below, of_width)
+    copy: StackedAutoencoder = clone(stack).set_params(layers=layers, random_state=seed)
     return copy
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import io
 import json
 import string
+import tempfile
 from datetime import date, datetime, time
 
 import pyarrow as pa
@@ -249,7 +251,37 @@ def test_a_stream_takes_no_more_memory_than_is_allowed(write):
     assert n_batches > 20
 
 
-def test_a_file_that_changes_while_it_is_read_is_refused(write):
+def test_a_file_is_read_once(write):
+    path = write("a,b\n1,2\n3,4\n")
+    stream = stream_any(path)
+    write("a,b\n1,2\nx,4\n")
+    assert [pa.Table.from_batches(stream).to_pydict() for _ in range(2)] == 2 * [{"a": [1, 3], "b": [2, 4]}]
+
+
+@pytest.fixture(params=["at once", "later"])
+def no_room(request, monkeypatch):
+    """A disk that has no room for cells, or has none any more."""
+
+    class Full(io.BytesIO):
+        def write(self, text):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def opened(**options):
+        if request.param == "at once":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return Full()
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", opened)
+
+
+@pytest.mark.usefixtures("no_room")
+def test_a_file_is_read_again_where_the_disk_is_full(write):
+    stream = stream_any(write("a,b\n1,2\n3,4\n"))
+    assert [pa.Table.from_batches(stream).to_pydict() for _ in range(2)] == 2 * [{"a": [1, 3], "b": [2, 4]}]
+
+
+@pytest.mark.usefixtures("no_room")
+def test_a_file_that_changes_while_it_is_read_again_is_refused(write):
     path = write("a,b\n1,2\n3,4\n")
     stream = stream_any(path)
     write("a,b\n1,2\nx,4\n")

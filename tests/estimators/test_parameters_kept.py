@@ -10,13 +10,11 @@ from helpers import BRIEF, small_autoencoder, small_stack, two_halves
 
 from stackae import (
     Autoencoder,
-    StackedAutoencoder,
     StackedAutoencoderClassifier,
     StackedAutoencoderRegressor,
     Training,
     load,
 )
-from stackae._utils.constraints import InvalidParameterError
 from stackae.exceptions import DataError
 
 X, Y = two_halves()
@@ -82,8 +80,3 @@ def test_sparse_booleans_give_codes_and_predictions_that_are_floats(kind):
     predictions = model.fit(kind(dummies), np.arange(120.0)).predict(kind(dummies))
     assert predictions.dtype == np.float64
     assert predictions.std() > 0
-
-
-def test_a_bare_width_is_refused_with_what_to_write():
-    with pytest.raises(InvalidParameterError, match=r"one layer is \(8,\). Got 8 instead"):
-        StackedAutoencoder(8).fit(X)

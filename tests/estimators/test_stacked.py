@@ -14,7 +14,16 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from stackae import Autoencoder, GaussianNoise, KLSparsity, Masking, StackedAutoencoder, Training
+from stackae import (
+    Autoencoder,
+    GaussianNoise,
+    KLSparsity,
+    Masking,
+    StackedAutoencoder,
+    StackedAutoencoderClassifier,
+    Training,
+    load,
+)
 from stackae.exceptions import ParameterError
 
 
@@ -165,7 +174,8 @@ def test_it_is_a_step_in_a_pipeline_and_in_a_column_transformer(digits):
         ([8, True], r"Got True in layers\[1\]"),
         ([8, 2.5], r"Got 2\.5 in layers\[1\]"),
         ([8, "3"], r"Got '3' in layers\[1\]"),
-        (8, r"Got 8 instead"),
+        (0, r"Got 0 instead"),
+        (True, r"Got True instead"),
         ([Autoencoder(0)], r"'n_components' parameter of Autoencoder .* Got 0"),
         ([Autoencoder(8, device="cpu")], r"takes device from its stack, got device='cpu' in layers\[0\]"),
         ([8, Autoencoder(8, scale=None)], r"takes scale from its stack, got scale=None in layers\[1\]"),
@@ -211,3 +221,44 @@ def test_without_pretraining_the_stack_is_trained_end_to_end_only():
     # A layer's own training is still its own.
     own = small_stack([Autoencoder(4, training=SHORT), 2], pretrain=None, finetune=None).fit(X)
     assert {record["layer"] for record in own.history_} == {1}
+
+
+@pytest.mark.parametrize(
+    ("n_columns", "layers", "widths"),
+    [(4, 2, [32, 2]), (30, 5, [120, 5]), (64, 8, [256, 8]), (3, None, [32, 2]), (13, None, [52, 7])],
+)
+def test_widths_follow_from_the_columns(tmp_path, n_columns, layers, widths):
+    X = np.random.default_rng(0).random((60, n_columns))
+    model = small_stack(layers).fit(X)
+    assert model.layers is layers
+    assert [layer.n_units for layer in model.module_] == widths
+    assert [layer.parts.n_units for layer in model.plan(X).layers] == widths
+    model.save(tmp_path / "model.safetensors")
+    again = load(tmp_path / "model.safetensors")
+    assert again.layers == layers
+    np.testing.assert_array_equal(again.transform(X), model.transform(X))
+    pieces = small_stack(layers).partial_fit(X).partial_fit(X)
+    assert [layer.n_units for layer in pieces.module_] == widths
+    assert pieces.transform(X).shape == (60, widths[-1])
+
+
+def test_an_ordered_code_of_a_width_alone_is_cut():
+    X = np.random.default_rng(0).random((60, 12))
+    model = small_stack(6, ordered=True).fit(X)
+    assert model.truncated(2).layers == (48, 2)
+
+
+def test_a_stack_of_many_columns_has_a_code_of_64(digits):
+    assert [layer.parts.n_units for layer in small_stack(None).plan(np.hstack(3 * [digits])).layers] == [
+        256,
+        64,
+    ]
+
+
+def test_a_predictor_stands_on_an_encoder_of_default_widths(tmp_path, digits):
+    y = np.arange(len(digits)) % 2
+    model = StackedAutoencoderClassifier(small_stack(None), random_state=0).fit(digits, y)
+    assert model.transform(digits).shape[1] == 32
+    model.save(tmp_path / "model.safetensors")
+    again = load(tmp_path / "model.safetensors")
+    np.testing.assert_array_equal(again.predict(digits), model.predict(digits))

@@ -31,8 +31,6 @@ from stackae_cli.task import UNLABELLED, settled_task, task_option, unlabelled_o
 if TYPE_CHECKING:
     from stackae.evaluation import Comparison, Split
 
-#: What is below the code where nothing is said, as in StackedAutoencoder's own default.
-_LAYERS_BELOW = [256]
 #: Options that mean nothing where a run is judged, which has its layers and its rows.
 _WITHOUT_RUN = {
     "layers": "--layer",
@@ -80,7 +78,8 @@ _WITHOUT_RUN = {
     "layers",
     multiple=True,
     type=LayerSpec(),
-    help="Without RUN: a layer below the code, bottom first (repeatable) [default: 256].",
+    help="Without RUN: a layer below the code, bottom first (repeatable) [default: one of 4 units a column,"
+    " from 32 to 256].",
 )
 @click.option(
     "--width",
@@ -253,7 +252,7 @@ def _of_data(source: Source, options: dict[str, Any], *, verbose: int) -> tuple[
     from stackae.evaluation.experiment import N_SPLITS, WIDTHS
 
     whole = read_training_samples(source)
-    below = [parse_layer(spec) for spec in options["layers"]] or _LAYERS_BELOW
+    below = [parse_layer(spec) for spec in options["layers"]]
     n_splits = options["splits"] or N_SPLITS
     task = settled_task(options["task"], source, whole.y)
     missing = missing_values_of(source, whole)
@@ -263,7 +262,10 @@ def _of_data(source: Source, options: dict[str, Any], *, verbose: int) -> tuple[
         rows = _rows_of(split(0))
         comparison = compare(
             StackedAutoencoder(
-                [*below, 1], missing_values=missing, columns=source.kinds, device=options["device"]
+                [*below, 1] if below else 1,
+                missing_values=missing,
+                columns=source.kinds,
+                device=options["device"],
             ),
             split,
             options["widths"] or WIDTHS,

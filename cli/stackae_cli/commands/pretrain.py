@@ -56,7 +56,8 @@ if TYPE_CHECKING:
     "layers",
     multiple=True,
     type=LayerSpec(),
-    help="One layer, bottom first (repeatable) [default: 256 and 64].",
+    help="One layer, bottom first (repeatable) [default: one of 4 units a column, from 32 to 256, and a code"
+    " of half as many numbers as columns, up to 64].",
 )
 @click.option(
     "--epochs", type=click.IntRange(1), help="Epochs a layer [default: chosen by the number of rows]."
@@ -164,7 +165,6 @@ def pretrain(
         raise ParameterError("--resume: runs of several processes keep no checkpoints; start it anew")
     if resume:
         options = own_options(context, out, options)
-    options["layers"] = options["layers"] or ("256", "64")
     options["random_state"] = drawn(options["random_state"])
     if dry_run:
         model = _model(options)
@@ -231,7 +231,7 @@ def _model(options: dict[str, Any]) -> StackedAutoencoder:
     from stackae import StackedAutoencoder
 
     model = StackedAutoencoder(
-        [parse_layer(spec) for spec in options["layers"]],
+        [parse_layer(spec) for spec in options["layers"]] or None,
         pretrain=_training(options["epochs"], options),
         finetune=None if options["finetune_epochs"] == 0 else _training(options["finetune_epochs"], options),
         output=options["output"],

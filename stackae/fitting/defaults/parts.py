@@ -19,6 +19,9 @@ from stackae.modules.layer import Composition
 from stackae.networks import ACTIVATIONS
 from stackae.networks.dense import Dense
 
+#: Hidden units are four times the columns, within bounds; a code is half as wide as the columns, at most.
+_HIDDEN_PER_COLUMN, _LEAST_HIDDEN, _MOST_HIDDEN = 4, 32, 256
+_MOST_CODES = 64
 #: What ``activation="auto"`` means, but for the linear code on top of a deeper stack and for parts that are
 #: defined for some activations only.
 DEFAULT_ACTIVATION = "relu"
@@ -192,6 +195,12 @@ def resolve_all(layers: Sequence[Composition], inputs: Inputs) -> list[Compositi
         sparse = parts.code is not None and parts.code.sparse
         inputs = Inputs(activation.low, activation.high, parts.code_shape, parts.activation, sparse)
     return resolved
+
+
+def default_widths(n_features: int, n_components: int | None = None) -> tuple[int, int]:
+    """Widths of a stack of which at most the code's is given: hidden units, and numbers in the code."""
+    hidden = min(_MOST_HIDDEN, max(_LEAST_HIDDEN, _HIDDEN_PER_COLUMN * n_features))
+    return hidden, n_components or min(_MOST_CODES, -(-n_features // 2))
 
 
 def default_layer(n_components: int, *, tied_weights: bool) -> Composition:
