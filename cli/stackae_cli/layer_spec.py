@@ -15,10 +15,12 @@ from stackae.losses import LOSSES
 from stackae.networks import NETWORKS
 from stackae.networks.activations import ACTIVATIONS
 from stackae.penalties import PENALTIES
+from stackae.semi import SEMI
 
 if TYPE_CHECKING:
     from stackae import Autoencoder
     from stackae.corruption.base import Corruption
+    from stackae.semi.base import SemiSupervised
 
 #: The parts that a specification may name, by the parameter of ``Autoencoder`` that takes them.
 TABLES: dict[str, Mapping[str, Any]] = {
@@ -28,6 +30,8 @@ TABLES: dict[str, Mapping[str, Any]] = {
     "penalty": PENALTIES,
     "loss": LOSSES,
 }
+#: What else may be specified so, not of a layer.
+_OTHERS: dict[str, Mapping[str, Any]] = {"semi": SEMI}
 
 
 class LayerSpec(click.ParamType[str]):
@@ -62,6 +66,31 @@ class CorruptionSpec(click.ParamType[str]):
         if str(value).partition("=")[0].partition(",")[0] not in words:
             self.fail(f"must be one of {', '.join(words)}, got {value!r}; write masking=0.2", param, ctx)
         return str(value)
+
+
+class SemiSpec(click.ParamType[str]):
+    """A semi-supervised method, or several names joined by commas."""
+
+    name = "SPEC"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the names; the methods are made later, by :func:`parse_semi`."""
+        for name in (part.partition("=")[0] for part in semi_specs(str(value))):
+            if name.partition(",")[0] not in SEMI:
+                self.fail(
+                    f"must be one of {', '.join(SEMI)}, got {name!r}; write propagation,vat", param, ctx
+                )
+        return str(value)
+
+
+def semi_specs(text: str) -> list[str]:
+    """The methods that ``propagation,vat`` names, or the one that ``vat=0.5,weight=2`` does."""
+    return [text] if "=" in text else text.split(",")
+
+
+def parse_semi(spec: str) -> list[SemiSupervised]:
+    """The methods that a specification means: ``propagation,vat`` or ``vat=0.5,weight=2``."""
+    return [_parse_part(part, spec, "--semi")[1] for part in semi_specs(spec)]
 
 
 def known_words() -> list[str]:
@@ -114,7 +143,7 @@ def _parse_part(part: str, spec: str, option: str = "--layer") -> tuple[str, Any
                 param_hint=option,
             )
         return "activation", first
-    parameter, table = next((p, t) for p, t in TABLES.items() if name in t)
+    parameter, table = next((p, t) for p, t in (TABLES | _OTHERS).items() if name in t)
     kind = table[name]
     known = list(signature(kind).parameters)
     settings = [f"{known[0]}={first}", *rest] if first and known else [*([first] if first else []), *rest]

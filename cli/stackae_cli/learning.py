@@ -105,7 +105,11 @@ def judged(
         y_train, y_test = (y[half] for half in halves)
         first = clone(model)
         keeper = checkpoints_in(folder, f"held out: {key}", every, "held-out")
-        first.set_callbacks(keeper).fit(train.named_samples, y_train)
+        rows, own = train, y_train
+        if first.semi is not None:  # which learns from rows without a label, too
+            others = np.delete(np.arange(len(learned.known)), labelled[halves[1]])
+            rows, own = learned.data.take(others), learned.targets[others]
+        first.set_callbacks(keeper).fit(rows.named_samples, own)
         scores = beside_baselines(first, train.named_samples, y_train, test.named_samples, y_test)
         found = {
             "measure": "accuracy" if learned.are_classes else "r2",

@@ -206,6 +206,10 @@ class BaseEncoder(
                 start += len(block)
         return result
 
+    def _codes_of(self, X: Matrix) -> Floats:
+        """The codes of samples that were checked (n_samples × n_components)."""
+        return self._apply(X, lambda module, x: module.encode(x), self.module_.widths[-1])
+
     # Keeping -----------------------------------------------------------------------------------------
 
     def save(self, path: str | PathLike[str]) -> None:

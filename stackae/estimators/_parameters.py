@@ -17,6 +17,7 @@ from stackae.exceptions import ParameterError
 from stackae.losses import LOSSES
 from stackae.networks import NETWORKS
 from stackae.penalties import PENALTIES
+from stackae.semi import SEMI
 from stackae.tables import TableEncoder
 
 #: Constraints of the parameters that every estimator has.
@@ -43,7 +44,7 @@ TRAININGS: PartTable[Any] = PartTable("training", "stackae.training", {"auto": "
 
 def part_classes() -> dict[str, type[Constrained]]:
     """Every part by the name of its class, those that were registered too."""
-    tables: tuple[PartTable[Any], ...] = (NETWORKS, CORRUPTIONS, CODES, PENALTIES, LOSSES)
+    tables: tuple[PartTable[Any], ...] = (NETWORKS, CORRUPTIONS, CODES, PENALTIES, LOSSES, SEMI)
     return {kind.__name__: kind for table in tables for kind in table.values()}
 
 

@@ -3,54 +3,36 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import is_classifier
+from sklearn.base import clone, is_classifier
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from stackae._utils.constraints import Interval, NamedIn, Real
+from stackae._utils.constraints import Interval, InvalidParameterError, NamedIn, Real
+from stackae._utils.part_table import PartTable
 from stackae.data.labels import as_cells
-from stackae.data.matrix import Matrix
 from stackae.estimators._callbacks import telling
 from stackae.estimators._encoder import EncoderEstimator
 from stackae.estimators._parameters import TRAININGS
 from stackae.estimators._validation import Floats, Names, apply_sample_weight, check_weights
-from stackae.exceptions import DataError
+from stackae.exceptions import DataError, ParameterError
 from stackae.fitting.plan import Plan
 from stackae.fitting.planner import supervised_plan
 from stackae.fitting.summary import counted
 from stackae.fitting.supervised import Task, fit_predictor
+from stackae.fitting.unlabelled import Labelled, costs_of, learned_from
 from stackae.modules.heads import Predictor
 from stackae.modules.layer import Layer
 from stackae.modules.shortcut import Shortcut
+from stackae.semi import SEMI
+from stackae.semi.base import LabelSpread, SemiSupervised
 from stackae.training.parameters import Training
 from stackae.training.phase import EpochRecord
-
-
-class Labelled(NamedTuple):
-    """Samples that count, how often, and their targets."""
-
-    X: Matrix
-    weights: Floats | None
-    targets: Floats
-
-    def only_labelled(self) -> Labelled:
-        """Those that have a target."""
-        labelled = np.flatnonzero(~np.isnan(self.targets).all(1))
-        if not len(labelled):
-            raise DataError(
-                f"y must have a target for some row, got none among {len(self.X)} rows; to learn without"
-                " targets use StackedAutoencoder"
-            )
-        if len(labelled) == len(self.X):
-            return self
-        weights = None if self.weights is None else self.weights[labelled]
-        return Labelled(self.X.take(labelled), weights, self.targets[labelled])
 
 
 class BaseSupervised(EncoderEstimator):
@@ -59,11 +41,16 @@ class BaseSupervised(EncoderEstimator):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "finetune": [Training, NamedIn(TRAININGS)],
         "adversarial": [Interval(Real, 0, None, closed="left")],
+        "semi": [SemiSupervised, NamedIn(SEMI), list, tuple, None],
         **EncoderEstimator._parameter_constraints,
     }
 
+    _named_parts: Mapping[str, PartTable[Any]] = {**EncoderEstimator._named_parts, "semi": SEMI}
+    _sequences = ("semi",)
+
     finetune: str | Training
     adversarial: float
+    semi: str | SemiSupervised | Sequence[str | SemiSupervised] | None
     module_: Predictor
     _n_more_phases = 1
 
@@ -94,8 +81,10 @@ class BaseSupervised(EncoderEstimator):
         self
         """
         names, data, named = self._read(X, y, sample_weight)
-        labelled = data.only_labelled()
+        data.only_labelled()  # or refused, before the encoder is fitted
         encoder = self._fitted_encoder(names, *data, classes=is_classifier(self))
+        task, parts = self._task(named), self._semi_parts()
+        labelled = learned_from(data, parts, lambda: encoder._codes_of(data.X), task.n_labels)
         rng = check_random_state(self.random_state)
         rng.randint(2**31 - 1)  # is the encoder's
 
@@ -108,12 +97,13 @@ class BaseSupervised(EncoderEstimator):
 
         self._can_show(set_fitted)
         module, history = fit_predictor(
-            self._task(named),
+            task,
             encoder.module_,
             *labelled,
-            self._part("finetune"),
+            self._training_on(labelled, data),
             self._context(rng),
             adversarial=float(self.adversarial),
+            costs=costs_of(parts),
             past=[] if encoder is self._given else encoder.history_,
         )
         set_fitted(self, module, history)
@@ -123,11 +113,42 @@ class BaseSupervised(EncoderEstimator):
         """What :meth:`fit` would do, without doing it; see :meth:`stackae.StackedAutoencoder.plan`."""
         _, data, named = self._read(X, y, sample_weight)
         labelled, context = data.only_labelled(), self._context(0)
+        if self._semi_parts():  # as many, if each has a label in the end
+            labelled = data
         visits = self._task(named).weights(labelled.targets, labelled.weights)
         head = supervised_plan(
-            self._part("finetune"), counted(labelled.X, visits), labelled.targets.shape[1], context
+            self._training_on(labelled, data), counted(labelled.X, visits), labelled.targets.shape[1], context
         )
         return replace(self._encoder_plan(data.X, data.weights, context), supervised=head)
+
+    def check_parameters(self) -> None:
+        """Raise for the first parameter that breaks its rule."""
+        super().check_parameters()
+        for k, part in enumerate(self.semi if isinstance(self.semi, (list, tuple)) else ()):
+            if not (isinstance(part, SemiSupervised) or (isinstance(part, str) and part in SEMI)):
+                raise InvalidParameterError(
+                    f"The 'semi' parameter of {type(self).__name__} must hold instances of SemiSupervised or"
+                    f" names among {', '.join(SEMI)}. Got {part!r} in place {k} instead."
+                )
+        spreading = [part for part in self._semi_parts() if isinstance(part, LabelSpread)]
+        if spreading and not is_classifier(self):
+            raise ParameterError(
+                f"{type(spreading[0]).__name__} spreads classes, and {type(self).__name__} learns numbers;"
+                " leave it out of semi="
+            )
+
+    def _training_on(self, labelled: Labelled, data: Labelled) -> Training:
+        """How it is fine-tuned: none is held out where samples without a target are learned from."""
+        training: Training = self._part("finetune")
+        is_more = len(labelled.X) > int(data.known.sum())
+        return clone(training).set_params(validation_fraction=0.0) if is_more else training
+
+    def _semi_parts(self) -> list[SemiSupervised]:
+        """What samples without a target do."""
+        given: Any = [] if self.semi is None else self.semi
+        listed = given if isinstance(given, (list, tuple)) else [given]
+        parts = [SEMI[part]() if isinstance(part, str) else part for part in listed]
+        return [part for part in parts if not part.is_idle]
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> tuple[Names | None, Labelled, dict[str, Any]]:
         """The columns' names, the samples that count, and what their targets are to be called."""
@@ -172,3 +193,13 @@ def label_column(y: Any) -> npt.NDArray[Any]:
     if labels.dtype.kind in "biufO" and np.isin(labels, (0, 1)).all() and (labels.sum(1) == 1).all():
         what, mend = "one-hot labels", "give np.argmax(y, axis=1)"
     raise DataError(f"y must have one label a row, got {what} of shape {labels.shape}; {mend}")
+
+
+def class_weights_of(given: Mapping[Any, float], classes: list[Any]) -> npt.NDArray[np.float64]:
+    """The weight of each class, 1 for those that are left out; a fold may lack a class that is named."""
+    if given and not any(label in given for label in classes):
+        raise DataError(f"class_weight must name classes of y, {classes}, got {list(given)}")
+    weights = np.array([float(given.get(label, 1.0)) for label in classes])
+    if not (np.isfinite(weights).all() and (weights > 0).all()):
+        raise DataError(f"class_weight must be finite and above 0, got {given!r}")
+    return weights

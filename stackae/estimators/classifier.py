@@ -20,10 +20,11 @@ from stackae._utils.constraints import Integral, Interval, Options, Real, StrOpt
 from stackae.data.labels import Unlabelled, as_labels, holds_marker
 from stackae.estimators._base import Floats
 from stackae.estimators._fitting import BaseAutoencoder
-from stackae.estimators._supervised import BaseSupervised, label_column, of_known
+from stackae.estimators._supervised import BaseSupervised, class_weights_of, label_column, of_known
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.exceptions import DataError, ModelFileError
 from stackae.fitting.supervised import Classification
+from stackae.semi.base import SemiSupervised
 from stackae.serialization.onnx import write_onnx
 from stackae.training.parameters import Training
 
@@ -54,6 +55,14 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
         cost grows fastest: a Euclidean length in the units in which the model works, at least 0 (Miyato et
         al. 2017). About a tenth of a row's length does well where labels are many; it costs two thirds more
         time. 0: not at all.
+    semi : {"propagation", "vat", "consistency", "ladder"}, SemiSupervised, list of these, or None, \
+            default=None
+        What rows without a label do in fine-tuning, beside the pretraining that they always take part in:
+        ``"propagation"``, labels spread over the codes' neighbours (:class:`~stackae.Propagation`);
+        ``"vat"``, predictions stay where a row moves a little (:class:`~stackae.VirtualAdversarial`);
+        ``"consistency"``, they stay under another corruption (:class:`~stackae.Consistency`); ``"ladder"``,
+        every layer goes on denoising (:class:`~stackae.Ladder`). Several go together. No row is held out
+        then. None: nothing.
     label_smoothing : float, default=0.0
         Share of the target that is spread over all classes, in [0, 1).
     unlabelled : {"auto", -1} or None, default="auto"
@@ -135,6 +144,7 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
         *,
         finetune: str | Training = "auto",
         adversarial: float = 0.0,
+        semi: str | SemiSupervised | Sequence[str | SemiSupervised] | None = None,
         label_smoothing: float = 0.0,
         unlabelled: Unlabelled = "auto",
         class_weight: dict[Any, float] | str | None = None,
@@ -148,6 +158,7 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
         self.encoder = encoder
         self.finetune = finetune
         self.adversarial = adversarial
+        self.semi = semi
         self.label_smoothing = label_smoothing
         self.unlabelled = unlabelled
         self.class_weight = class_weight
@@ -190,7 +201,7 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
     def _task(self, named: Mapping[str, Any]) -> Classification:
         classes = named["classes_"]
         given = self.class_weight
-        weights = _weights_of(given, classes.tolist()) if isinstance(given, dict) else given
+        weights = class_weights_of(given, classes.tolist()) if isinstance(given, dict) else given
         return Classification(len(classes), float(self.label_smoothing), weights)
 
     def _kept(self) -> dict[str, Any]:
@@ -330,13 +341,3 @@ def _for_onnx(classes: npt.NDArray[Any]) -> npt.NDArray[Any]:
         if (whole == classes).all():
             return whole
     return classes.astype(str)
-
-
-def _weights_of(given: Mapping[Any, float], classes: list[Any]) -> npt.NDArray[np.float64]:
-    """The weight of each class, 1 for those that are left out; a fold may lack a class that is named."""
-    if given and not any(label in given for label in classes):
-        raise DataError(f"class_weight must name classes of y, {classes}, got {list(given)}")
-    weights = np.array([float(given.get(label, 1.0)) for label in classes])
-    if not (np.isfinite(weights).all() and (weights > 0).all()):
-        raise DataError(f"class_weight must be finite and above 0, got {given!r}")
-    return weights

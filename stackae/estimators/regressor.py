@@ -23,6 +23,7 @@ from stackae.estimators._supervised import BaseSupervised, of_known
 from stackae.estimators.autoencoder import Autoencoder
 from stackae.exceptions import DataError
 from stackae.fitting.supervised import Regression
+from stackae.semi.base import SemiSupervised
 from stackae.serialization.onnx import write_onnx
 from stackae.training.parameters import Training
 
@@ -53,6 +54,14 @@ class StackedAutoencoderRegressor(RegressorMixin, BaseSupervised):
         cost grows fastest: a Euclidean length in the units in which the model works, at least 0 (Miyato et
         al. 2017). About a tenth of a row's length does well where labels are many; it costs two thirds more
         time. 0: not at all.
+    semi : {"propagation", "vat", "consistency", "ladder"}, SemiSupervised, list of these, or None, \
+            default=None
+        What rows without a target do in fine-tuning, beside the pretraining that they always take part in:
+        ``"propagation"`` is for classes only, and refused;
+        ``"vat"``, predictions stay where a row moves a little (:class:`~stackae.VirtualAdversarial`);
+        ``"consistency"``, they stay under another corruption (:class:`~stackae.Consistency`); ``"ladder"``,
+        every layer goes on denoising (:class:`~stackae.Ladder`). Several go together. No row is held out
+        then. None: nothing.
     device : str or torch.device, default="auto"
         ``"auto"``: a GPU where there is one.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -110,6 +119,7 @@ class StackedAutoencoderRegressor(RegressorMixin, BaseSupervised):
         *,
         finetune: str | Training = "auto",
         adversarial: float = 0.0,
+        semi: str | SemiSupervised | Sequence[str | SemiSupervised] | None = None,
         device: str | torch.device = "auto",
         precision: str = "auto",
         random_state: Any = None,
@@ -120,6 +130,7 @@ class StackedAutoencoderRegressor(RegressorMixin, BaseSupervised):
         self.encoder = encoder
         self.finetune = finetune
         self.adversarial = adversarial
+        self.semi = semi
         self.device = device
         self.precision = precision
         self.random_state = random_state

@@ -25,6 +25,7 @@ from stackae.modules.heads import ClassPredictor, Predictor, ValuePredictor
 from stackae.modules.layer import Layer
 from stackae.modules.scaling import Scaling, fit_scaling
 from stackae.modules.shortcut import Shortcut
+from stackae.semi.base import UnlabelledCost
 from stackae.training.batches import Samples
 from stackae.training.callbacks import Callbacks, History
 from stackae.training.parameters import Training
@@ -43,6 +44,11 @@ _FEW_SAMPLES = 2
 
 class Task(ABC):
     """What is to be predicted, and how a head is made for it."""
+
+    @property
+    def n_labels(self) -> int | None:
+        """How many classes there are; None: numbers are to be predicted."""
+        return None
 
     @abstractmethod
     def predictor(
@@ -79,6 +85,10 @@ class Classification(Task):
         self.label_smoothing = label_smoothing
         self.class_weights = class_weights
 
+    @property
+    def n_labels(self) -> int:
+        return self.n_classes
+
     def predictor(
         self, layers: Sequence[Layer], adversarial: float, shortcut: Shortcut | None = None
     ) -> ClassPredictor:
@@ -87,17 +97,21 @@ class Classification(Task):
     def weights(self, targets: Floats, weights: Floats | None) -> Floats | None:
         if self.class_weights is None:
             return weights
-        own = np.ones(len(targets)) if weights is None else weights
-        places = targets[:, 0].astype(np.intp)
+        own = np.ones(len(targets)) if weights is None else weights.copy()
+        known = ~np.isnan(targets[:, 0])
+        places = targets[known, 0].astype(np.intp)
         of_class = self.class_weights
         if isinstance(of_class, str):
-            of_class = 1 / np.maximum(np.bincount(places, own, self.n_classes), np.finfo(float).tiny)
-        own = own * of_class[places]
+            of_class = 1 / np.maximum(np.bincount(places, own[known], self.n_classes), np.finfo(float).tiny)
+            if not known.all():  # of which there are as many visits as before
+                of_class = of_class * own[known].sum() / self.n_classes
+        own[known] *= of_class[places]
         relative: Floats = own / own.mean()
         return relative
 
     def stratify(self, samples: Samples, targets: Floats) -> None:
-        samples.stratify(torch.from_numpy(targets[:, 0]))
+        if not np.isnan(targets).any():  # else none are held out
+            samples.stratify(torch.from_numpy(targets[:, 0]))
 
     def fit_linear(self, codes: Floats, targets: Floats, weights: Floats | None) -> Any:
         if len(np.unique(targets[:, 0])) < 2:  # the others are too rare to be among them
@@ -145,11 +159,13 @@ def fit_predictor(
     context: FitContext,
     *,
     adversarial: float = 0.0,
+    costs: Sequence[UnlabelledCost] = (),
     past: Sequence[EpochRecord] = (),
 ) -> tuple[Predictor, list[EpochRecord]]:
     """Put a head on an encoder, which is copied, and train all of it; ``past`` is the encoder's history.
 
-    Targets are (n_samples, n_targets), NaN where one of several is missing.
+    Targets are (n_samples, n_targets), NaN where one is missing; ``costs`` are for samples without any, too.
+    Where there are such samples, or labels that were spread, none are held out.
     """
     history = History(past)
     context = replace(context, callback=Callbacks([context.callback, history]))
@@ -174,12 +190,15 @@ def fit_predictor(
         if isinstance(module, ValuePredictor):
             module.target_scaling = target_scaling.to(context.device)
         with computing(context.device):
-            module.freeze_unused(next(iter(samples.blocks()))[:_FEW_SAMPLES])
+            rows = next(iter(samples.blocks()))
+            module.add_costs([cost.build(module, rows[:, : module.n_inputs]) for cost in costs])
+            module.freeze_unused(rows[:_FEW_SAMPLES])
         module.corruptions = plan.budget.corruptions
         train_phase(module, samples, plan, context, "supervised")
     finally:
         context.callback.end_fit()
     module.corruptions = ()
+    module.add_costs([])
     return module, history.records
 
 

@@ -85,13 +85,18 @@ class DeepEncoder(nn.Module):
 
     def encode_scaled(self, z: Tensor, generator: Generator | None = None) -> Tensor:
         """The last code of scaled samples; in training (a generator is given) as the corruptions leave it."""
-        code, last = z, len(self) - 1
+        return self.codes_scaled(z, generator)[-1]
+
+    def codes_scaled(self, z: Tensor, generator: Generator | None = None) -> list[Tensor]:
+        """The same of every layer, bottom first."""
+        codes, code, last = [], z, len(self) - 1
         for k, layer in enumerate(self):
             code = layer.encode_scaled(layer.scaling(code) if k else code)
             if k == last and self.shortcut is not None:
                 code = self.shortcut.code(z, code)
             code = self.corrupt_code(code, generator)
-        return code
+            codes.append(code)
+        return codes
 
     def advance(self, fraction: float, z: Tensor) -> None:
         """Take note that a fraction of fine-tuning is done; the layers' own schedules are at their end."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Generator, Tensor, nn
@@ -13,6 +13,10 @@ from stackae.modules.autoencoder import DeepEncoder
 from stackae.modules.layer import Layer
 from stackae.modules.scaling import Scaling
 from stackae.modules.shortcut import Shortcut
+from stackae.semi.base import Cost, Pass
+
+#: The number of no class.
+_NONE = -100
 
 
 class _Head(nn.Linear):
@@ -54,14 +58,34 @@ class Predictor(DeepEncoder):
         #: Brings the code to mean 0 and about standard deviation 1, as it was before fine-tuning.
         self.code_scaling = Scaling.identity(layers[-1].n_units)
         self.head = _Head(layers[-1].n_units, n_outputs, dtype=torch.float32)
+        self.add_costs([])
 
     @abstractmethod
     def cost(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The mean cost of outputs (samples × outputs) where the targets were meant."""
+        """The mean cost of outputs (samples × outputs) where the targets were meant; of samples without any
+        target there is none."""
+
+    @abstractmethod
+    def divergence(self, meant: Tensor, outputs: Tensor) -> Tensor:
+        """How far outputs are from those that were meant, a number of at least 0 for each sample."""
+
+    @abstractmethod
+    def probabilities(self, outputs: Tensor) -> Tensor:
+        """What outputs say, of the same shape: probabilities, or the numbers themselves."""
+
+    def add_costs(self, costs: Sequence[Cost]) -> None:
+        """Train with costs that ask for no target, too."""
+        self.costs = tuple(costs)
+        self.cost_modules = nn.ModuleList(cost for cost in costs if isinstance(cost, nn.Module))
 
     def forward(self, x: Tensor) -> Tensor:
         """Samples in the user's units to the head's outputs (samples × outputs)."""
         outputs: Tensor = self.head(self.code_scaling(self.encode(x)))
+        return outputs
+
+    def outputs_scaled(self, z: Tensor, generator: Generator | None = None) -> Tensor:
+        """Scaled samples to outputs; in training (a generator is given) as the corruptions leave codes."""
+        outputs: Tensor = self.head(self.code_scaling(self.encode_scaled(z, generator)))
         return outputs
 
     def corrupt(self, z: Tensor, generator: Generator) -> Tensor:
@@ -82,34 +106,42 @@ class Predictor(DeepEncoder):
         generator : Generator or None
             Given in training, for what is damaged inside.
         """
-        targets = z[:, self.n_inputs :]
-        corrupted = z[:, : self.n_inputs] if corrupted is None else corrupted
+        z, targets = z[:, : self.n_inputs], z[:, self.n_inputs :]
+        corrupted = z if corrupted is None else corrupted
         if generator is not None and self.adversarial > 0:
-            corrupted = corrupted + self.adversarial * self._worst_direction(corrupted, targets)
-        code = self.encode_scaled(corrupted, generator)
-        return self.cost(self.head(self.code_scaling(code)), targets)
+            away = self.steepest(corrupted, lambda outputs: self.cost(outputs, targets))
+            corrupted = corrupted + self.adversarial * away
+        codes = self.codes_scaled(corrupted, generator)
+        outputs = self.head(self.code_scaling(codes[-1]))
+        total = self.cost(outputs, targets)
+        if generator is not None:
+            for cost in self.costs:
+                total = total + cost(self, Pass(z, corrupted, codes, outputs, generator))
+        return total
 
-    def _worst_direction(self, z: Tensor, targets: Tensor) -> Tensor:
-        """The direction of length one in which each sample's cost grows fastest."""
+    def steepest(self, z: Tensor, cost: Callable[[Tensor], Tensor]) -> Tensor:
+        """The direction of length one in which a cost of the outputs grows fastest, for each sample."""
         moved = [parameter for parameter in self.parameters() if parameter.requires_grad]
         for parameter in moved:  # their gradients, half of the products, are not asked for
             parameter.requires_grad_(False)
         try:
             inputs = z.detach().requires_grad_()
-            outputs = self.head(self.code_scaling(self.encode_scaled(inputs)))
-            (slope,) = torch.autograd.grad(self.cost(outputs, targets), inputs)
+            (slope,) = torch.autograd.grad(cost(self.outputs_scaled(inputs)), inputs)
         finally:
             for parameter in moved:
                 parameter.requires_grad_(True)
         return normalize(slope.nan_to_num(), dim=1, eps=torch.finfo(slope.dtype).tiny)
 
     def freeze_unused(self, rows: Tensor) -> None:
-        """Leave out of training what no answer depends on: the decoders."""
+        """Leave out of training what nothing that is minimised depends on: the decoders, as a rule."""
         parameters = list(self.parameters())
         for parameter in parameters:
             parameter.requires_grad_(True)
+        drawn = torch.Generator(rows.device).manual_seed(0) if self.costs else None
         with torch.enable_grad():
-            gradients = torch.autograd.grad(self.objective(rows), parameters, allow_unused=True)
+            gradients = torch.autograd.grad(
+                self.objective(rows, generator=drawn), parameters, allow_unused=True
+            )
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.requires_grad_(gradient is not None)
 
@@ -138,7 +170,22 @@ class ClassPredictor(Predictor):
         self.label_smoothing = label_smoothing
 
     def cost(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return cross_entropy(outputs, targets[:, 0].long(), label_smoothing=self.label_smoothing)
+        labels = targets[:, 0]
+        unknown = labels.isnan()
+        return cross_entropy(
+            outputs,
+            torch.where(unknown, _NONE, labels.nan_to_num()).long(),
+            ignore_index=_NONE,
+            label_smoothing=self.label_smoothing,
+            reduction="sum",
+        ).div((~unknown).sum().clamp(min=1))
+
+    def divergence(self, meant: Tensor, outputs: Tensor) -> Tensor:
+        expected = meant.log_softmax(1)
+        return (expected.exp() * (expected - outputs.log_softmax(1))).sum(1)
+
+    def probabilities(self, outputs: Tensor) -> Tensor:
+        return outputs.softmax(1)
 
 
 class ValuePredictor(Predictor):
@@ -169,4 +216,10 @@ class ValuePredictor(Predictor):
 
     def cost(self, outputs: Tensor, targets: Tensor) -> Tensor:
         error = torch.where(targets.isnan(), 0.0, outputs - targets)
-        return error.square().sum().div(len(outputs))
+        return error.square().sum().div((~targets.isnan().all(1)).sum().clamp(min=1))
+
+    def divergence(self, meant: Tensor, outputs: Tensor) -> Tensor:
+        return (outputs - meant).square().sum(1) / 2
+
+    def probabilities(self, outputs: Tensor) -> Tensor:
+        return outputs

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from stackae_cli.layer_spec import CorruptionSpec, parse_corruption
+from stackae_cli.layer_spec import CorruptionSpec, SemiSpec, parse_corruption, parse_semi
 from stackae_cli.logs import Logs, image_shape, log_options
 from stackae_cli.options import (
     about,
@@ -83,6 +83,13 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--adversarial", type=float, help="How far each row is moved to where it costs most [default: 0]."
+)
+@click.option(
+    "--semi",
+    multiple=True,
+    type=SemiSpec(),
+    help="What rows without a label do: propagation (labels spread over the codes' neighbours), vat,"
+    " consistency, ladder, as in propagation,vat or vat=0.5 (repeatable) [default: nothing].",
 )
 @click.option("--label-smoothing", type=float, help="Of a classifier's targets [default: 0].")
 @click.option("--balanced", is_flag=True, help="Let a classifier see all classes equally often.")
@@ -161,6 +168,8 @@ def _run(
         say(found)
     kind, last = "classifier" if learned.are_classes else "regressor", model.history_[-1]
     of_all = "" if learned.known.all() else f" of {len(learned.known):,}"
+    if model.semi is not None and not learned.known.all():
+        of_all += ", and on the others without a label,"
     say_written(
         out / MODEL,
         f"{kind} fine-tuned on {learned.known.sum():,} labelled rows{of_all} in {last['epoch']} epochs",
@@ -196,6 +205,8 @@ def _predictor(
 
     common = {name: options[name] for name in ("device", "random_state")}
     common |= {"finetune": training, "adversarial": options["adversarial"] or 0.0}
+    # None in the configuration of an earlier version
+    common["semi"] = [part for spec in options.get("semi") or () for part in parse_semi(spec)] or None
     model: StackedAutoencoderClassifier | StackedAutoencoderRegressor
     if learned.are_classes:
         model = StackedAutoencoderClassifier(

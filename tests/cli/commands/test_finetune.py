@@ -256,3 +256,57 @@ def test_a_run_that_was_killed_after_its_first_fit_goes_on_without_it(stackae, d
         assert done.code == 0, done.err
         assert done.out.splitlines()[0] == whole.out.splitlines()[0]
         assert sha256(out / "model.safetensors") == sha256(tmp_path / "whole" / "model.safetensors")
+
+
+def half_labelled(path):
+    """300 digits as CSV, of which every third has a label."""
+    data = load_data("digits")
+    lines = [",".join([*data.feature_names, "label"])]
+    for k, row in enumerate(data.X[:300].tolist()):
+        lines.append(",".join([*map(str, row), "" if k % 3 else f"digit {data.y[k]}"]))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (["propagation,vat"], "[Propagation(), VirtualAdversarial()]"),
+        (["vat=0.3,weight=2", "ladder"], "[VirtualAdversarial(eps=0.3, weight=2), Ladder()]"),
+    ],
+)
+def test_rows_without_a_label_are_learned_from_too(given, expected, stackae, pretrained, tmp_path):
+    rows = half_labelled(tmp_path / "rows.csv")
+    options = [option for spec in given for option in ("--semi", spec)]
+    command = ("finetune", pretrained, rows, "--labels", "label", "--epochs", 2, "--out", tmp_path / "run")
+    done = stackae(*command, *options)
+    assert done.code == 0, done.err
+    assert "100 labelled rows of 300, and on the others without a label, in 2 epochs" in done.out
+    assert repr(load(tmp_path / "run" / "model.safetensors").semi) == expected
+    assert json.loads((tmp_path / "run" / "held_out.json").read_text())["rows"] == 20
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("vats", "must be one of propagation, vat, consistency, ladder, got 'vats'; write propagation,vat"),
+        ("vat=no", "'eps' parameter of VirtualAdversarial"),
+        ("propagation=5,reach=2", "takes n_neighbors, alpha, weight, got 'reach'"),
+    ],
+)
+def test_a_semi_supervised_method_that_cannot_be_is_refused(given, message, stackae, pretrained, tmp_path):
+    done = stackae("finetune", pretrained, "digits", "--semi", given, "--out", tmp_path / "run")
+    assert done.code == 2
+    assert message in done.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_labels_of_numbers_do_not_spread(stackae, pretrained, tmp_path):
+    rows = half_labelled(tmp_path / "rows.csv")
+    rows.write_text(rows.read_text().replace("digit ", "0.5"))
+    done = stackae(
+        "finetune", pretrained, rows, "--labels", "label", "--semi", "propagation", "--out", tmp_path / "run"
+    )
+    assert done.code == 2
+    assert "Propagation spreads classes, and StackedAutoencoderRegressor learns numbers" in done.err
+    assert not (tmp_path / "run").exists()

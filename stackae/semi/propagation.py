@@ -1,0 +1,108 @@
+"""Labels spread over the graph of the codes' neighbours."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from scipy.sparse.linalg import cg
+from sklearn.neighbors import NearestNeighbors
+
+from stackae._utils.constraints import Integral, Interval, Real
+from stackae.exceptions import ParameterError
+from stackae.semi.base import Floats, LabelSpread
+
+#: The distance to this neighbour is the scale of a sample's distances.
+_SCALE = 7
+_TOL, _MAX_ITER = 1e-10, 2000
+
+
+class Propagation(LabelSpread):
+    """Labels spread from neighbour to neighbour in the space of the codes.
+
+    Each sample is joined to its nearest neighbours by weights exp(-d² / (σ·σ')), σ being the distance to a
+    sample's 7th neighbour. With the weights' matrix normalised to S = D^-½·W·D^-½ the classes' scores are
+    (1 - α)·(I - α·S)⁻¹·Y, where Y holds a 1 for each label: what ``LabelSpreading`` of scikit-learn
+    converges to. A sample joins the fine-tuning with the class of the largest score, and is visited the more
+    often the more certain it is: (p - 1/K) / (1 - 1/K) times as often as one that had a label, if p is the
+    largest of K shares. It works where neighbours are of one class; ``semi="auto"`` asks the labels that are
+    there.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=10
+        Of fewer samples all others.
+    alpha : float, default=0.99
+        How far labels reach, in (0, 1).
+    weight : float, default=1.0
+        How often a sample whose spread label is certain is visited, as a share of one that had a label.
+
+    Notes
+    -----
+    The neighbours of n codes of at most 15 numbers are found in about n·log n, of wider ones in n² steps;
+    60,000 codes of 10 numbers take seconds. All codes are held in memory.
+
+    References
+    ----------
+    Zhou et al. (2004), Learning with local and global consistency, NIPS 16; Zelnik-Manor & Perona (2004),
+    Self-tuning spectral clustering, NIPS 17; Iscen et al. (2019), Label propagation for deep semi-supervised
+    learning, CVPR.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from stackae import Propagation
+    >>> codes = np.array([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2]])
+    >>> labels = np.array([0, -1, -1, 1, -1, -1])
+    >>> Propagation(n_neighbors=2).spread(codes, labels, 2).argmax(1)
+    array([0, 0, 0, 1, 1, 1])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "alpha": [Interval(Real, 0, 1, closed="neither")],
+        "weight": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(self, n_neighbors: int = 10, alpha: float = 0.99, weight: float = 1.0) -> None:
+        self.n_neighbors = n_neighbors
+        self.alpha = alpha
+        self.weight = weight
+
+    def spread(self, codes: Floats, labels: npt.NDArray[np.intp], n_classes: int) -> Floats:
+        known = np.flatnonzero(labels >= 0)
+        given = np.zeros((len(codes), n_classes))
+        given[known, labels[known]] = 1
+        return shares(self.scores(self.graph(codes), given))
+
+    def graph(self, codes: Floats) -> sparse.csr_array:
+        """The normalised weights S between samples (n_samples × n_samples), symmetric."""
+        n = len(codes)
+        if n < 2:
+            raise ParameterError(f"Propagation needs at least 2 rows that differ, got {n}")
+        n_neighbors = min(self.n_neighbors, n - 1)
+        distances, places = NearestNeighbors(n_neighbors=n_neighbors).fit(codes).kneighbors()
+        scale = np.maximum(distances[:, min(_SCALE, n_neighbors) - 1], np.finfo(np.float32).tiny)
+        weights = np.exp(-(distances**2) / (scale[:, np.newaxis] * scale[places]))
+        ends = np.arange(0, n * n_neighbors + 1, n_neighbors)
+        one_way = sparse.csr_array((weights.ravel(), places.ravel(), ends), (n, n))
+        both: Any = one_way.maximum(one_way.T)
+        root = 1 / np.sqrt(np.maximum(both.sum(1), np.finfo(float).tiny))
+        return sparse.csr_array(sparse.diags_array(root) @ both @ sparse.diags_array(root))
+
+    def scores(self, graph: sparse.csr_array, given: Floats) -> Floats:
+        """(1 - α)·(I - α·S)⁻¹·Y for each column of Y, by conjugate gradients."""
+        system = sparse.eye_array(len(given)) - self.alpha * graph
+        columns = [cg(system, column, rtol=_TOL, maxiter=_MAX_ITER)[0] for column in given.T]
+        spread: Floats = (1 - self.alpha) * np.stack(columns, 1)
+        return spread
+
+
+def shares(scores: Floats) -> Floats:
+    """Scores as probabilities; zeros where nothing has come to a sample."""
+    positive = np.maximum(scores, 0)
+    total = positive.sum(1, keepdims=True)
+    found: Floats = np.divide(positive, total, out=np.zeros_like(positive), where=total > 0)
+    return found
