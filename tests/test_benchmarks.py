@@ -71,6 +71,7 @@ def test_the_large_file_is_a_table_of_the_shape_asked_for(benchmark_named, tmp_p
         ("ablations", ["tables", "images", "no shortcut", "silu"]),
         ("imputation", ["iris", "KNNImputer", "IterativeImputer"]),
         ("few_labels", ["100 labels", "without pretraining", "LabelSpreading"]),
+        ("few_labels_tables", ["glass", "stackae, propagation", "LabelSpreading", "mean"]),
         ("many_labels", ["error on 360 test samples", "pretraining"]),
         ("ordered_codes", ["digits", "probe", "times the time of one fit of 8"]),
         ("mixed_imputation", ["penguins", "KNNImputer", "IterativeImputer", "all but one"]),
