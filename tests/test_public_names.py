@@ -25,7 +25,7 @@ FIXED = {
     " scale='auto', missing_values=None, add_indicator=False, columns=None, memory=None, device='auto', precision='auto', random_state=None,"
     " verbose=0, max_memory=None, cache_folder=None",
     "StackedAutoencoderClassifier": "encoder=(256, 64), *, finetune='auto', adversarial=0.0, semi=None, label_smoothing=0.0, unlabelled='auto',"
-    " class_weight=None, device='auto', precision='auto', random_state=None, verbose=0, max_memory=None, cache_folder=None",
+    " class_weight=None, calibration=None, device='auto', precision='auto', random_state=None, verbose=0, max_memory=None, cache_folder=None",
     "StackedAutoencoderRegressor": "encoder=(256, 64), *, finetune='auto', adversarial=0.0, semi=None, device='auto', precision='auto',"
     " random_state=None, verbose=0, max_memory=None, cache_folder=None",
     "StackedAutoencoderDetector": "encoder=(256, 64), *, contamination=0.1, device='auto', precision='auto',"

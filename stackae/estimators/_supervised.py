@@ -18,6 +18,7 @@ from stackae._utils.part_table import PartTable
 from stackae.data.labels import as_cells
 from stackae.estimators._callbacks import telling
 from stackae.estimators._encoder import EncoderEstimator
+from stackae.estimators._fitting import BaseAutoencoder
 from stackae.estimators._parameters import TRAININGS
 from stackae.estimators._validation import Floats, Names, apply_sample_weight, check_weights
 from stackae.exceptions import DataError, ParameterError
@@ -106,8 +107,14 @@ class BaseSupervised(EncoderEstimator):
             costs=costs_of(parts),
             past=[] if encoder is self._given else encoder.history_,
         )
+        self._calibrate(module, encoder, data, named)
         set_fitted(self, module, history)
         return self
+
+    def _calibrate(
+        self, module: Predictor, encoder: BaseAutoencoder, data: Labelled, named: dict[str, Any]
+    ) -> None:
+        """Correct how certain a fitted predictor is, where that is asked for."""
 
     def plan(self, X: Any, y: Any, sample_weight: Any = None) -> Plan:
         """What :meth:`fit` would do, without doing it; see :meth:`stackae.StackedAutoencoder.plan`."""

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from os import PathLike
 from typing import Any, ClassVar
 
-import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.special import log_softmax, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import accuracy_score
-from sklearn.utils.multiclass import check_classification_targets
 from torch import Tensor
 
 from stackae._utils.constraints import Integral, Interval, Options, Real, StrOptions
 from stackae.data.labels import Unlabelled, as_labels, holds_marker
 from stackae.estimators._base import Floats
+from stackae.estimators._classes import LearningClasses
 from stackae.estimators._fitting import BaseAutoencoder
-from stackae.estimators._supervised import BaseSupervised, class_weights_of, label_column, of_known
+from stackae.estimators._supervised import label_column, of_known
 from stackae.estimators.autoencoder import Autoencoder
-from stackae.exceptions import DataError, ModelFileError
-from stackae.fitting.supervised import Classification
 from stackae.semi.base import SemiSupervised
-from stackae.serialization.onnx import write_onnx
+from stackae.serialization.onnx import as_onnx_labels, write_onnx
 from stackae.training.parameters import Training
 
 
-class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
+class StackedAutoencoderClassifier(ClassifierMixin, LearningClasses):
     """A classifier for few labels and many rows: pretrained on all, fine-tuned on those with a label.
 
     The layers are pretrained greedily on every row, labelled or not, and fine-tuned to reconstruct, as
@@ -69,6 +66,11 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
         What a label of -1 (or of the text "-1") means; NaN, None, pd.NA and empty text always mean that there
         is none. -1: no label, too. None: a class. ``"auto"``: no label beside two or more other classes, none
         of them a negative number or a fraction, and a class beside a single one; either is warned of.
+    calibration : int or None, default=None
+        Folds of the labelled rows, at least 2: each is predicted by a fit to the other labels, and all logits
+        are divided by the temperature that makes the labels likeliest (Guo et al. 2017), so that
+        probabilities are as large as they are often right. It takes as many more fine-tunings; the class that
+        is predicted stays. None: probabilities are as fine-tuning leaves them, as a rule too sure.
     class_weight : dict, "balanced" or None, default=None
         How often fine-tuning visits rows of each class, relative to each other: class to weight, 1 for those
         that are left out. ``"balanced"``: all classes as often.
@@ -89,6 +91,8 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
     ----------
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted, without what means that there is none.
+    temperature_ : float, only with ``calibration``
+        By which the logits were divided.
     module_ : ClassPredictor
         Encoders and head, a ``torch.nn.Module``.
     components_ : ndarray of shape (units of the first layer, n_features_in_)
@@ -132,11 +136,10 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "unlabelled": [StrOptions({"auto"}), Options(Integral, {-1}), None],
+        "calibration": [Interval(Integral, 2, None, closed="left"), None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
-        **BaseSupervised._parameter_constraints,
+        **LearningClasses._parameter_constraints,
     }
-
-    classes_: npt.NDArray[Any]
 
     def __init__(
         self,
@@ -148,6 +151,7 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
         label_smoothing: float = 0.0,
         unlabelled: Unlabelled = "auto",
         class_weight: dict[Any, float] | str | None = None,
+        calibration: int | None = None,
         device: str | torch.device = "auto",
         precision: str = "auto",
         random_state: Any = None,
@@ -162,59 +166,13 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
         self.label_smoothing = label_smoothing
         self.unlabelled = unlabelled
         self.class_weight = class_weight
+        self.calibration = calibration
         self.device = device
         self.precision = precision
         self.random_state = random_state
         self.verbose = verbose
         self.max_memory = max_memory
         self.cache_folder = cache_folder
-
-    # Fitting -----------------------------------------------------------------------------------------
-
-    def _read_targets(
-        self, y: Any, sample_weight: npt.NDArray[np.float64]
-    ) -> tuple[npt.NDArray[np.float64], dict[str, Any]]:
-        n_samples = len(sample_weight)
-        if y is None:
-            raise DataError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None; to learn without"
-                " labels use StackedAutoencoder"
-            )
-        labels, known = as_labels(label_column(y), self.unlabelled)
-        if len(known) != n_samples:
-            raise DataError(f"y must have one label a row, {n_samples}, got {len(known)}")
-        if labels.dtype.kind == "f" and (infinite := np.isinf(labels)).any():
-            row = int(np.flatnonzero(known)[infinite][0])
-            raise DataError(f"Input y contains infinity in row {row}; leave the label out, or mend it")
-        if len(labels):
-            check_classification_targets(labels)
-        targets = np.full((n_samples, 1), np.nan)
-        counted = sample_weight[known] > 0
-        classes = np.unique(labels[counted])
-        if len(labels):
-            if len(classes) < 2:
-                only = f", {classes.tolist()[0]!r}" if len(classes) else ""
-                raise DataError(f"y must have at least 2 classes, got {len(classes)} class{only}")
-            targets[np.flatnonzero(known)[counted], 0] = np.searchsorted(classes, labels[counted])
-        return targets, {"classes_": classes}
-
-    def _task(self, named: Mapping[str, Any]) -> Classification:
-        classes = named["classes_"]
-        given = self.class_weight
-        weights = class_weights_of(given, classes.tolist()) if isinstance(given, dict) else given
-        return Classification(len(classes), float(self.label_smoothing), weights)
-
-    def _kept(self) -> dict[str, Any]:
-        labels = self.classes_.astype(str) if self.classes_.dtype.kind == "M" else self.classes_
-        classes = [label.item() if hasattr(label, "item") else label for label in labels.tolist()]
-        return {"classes_": classes, "kind_of_classes": self.classes_.dtype.str}
-
-    def _take_kept(self, kept: Mapping[str, Any]) -> None:
-        kind = np.dtype(kept["kind_of_classes"])
-        if kind.kind not in "biufUOM":
-            raise ModelFileError(f"classes must be numbers, text or dates, got the type {kind}")
-        # Of text the width is that of the labels: a file's claim could take any amount of memory.
-        self.classes_ = np.asarray(kept["classes_"], dtype=str if kind.kind == "U" else kind)
 
     # Applying ----------------------------------------------------------------------------------------
 
@@ -329,15 +287,5 @@ class StackedAutoencoderClassifier(ClassifierMixin, BaseSupervised):
             ["label", "probabilities"],
             {"classes": self._kept()["classes_"]},
             missing_values=self._missing,
-            values={"label": _for_onnx(self.classes_)},
+            values={"label": as_onnx_labels(self.classes_)},
         )
-
-
-def _for_onnx(classes: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Classes as int64 or, where they are no whole numbers, as text: ONNX has no dates."""
-    if classes.dtype.kind in "biuf":
-        with np.errstate(invalid="ignore"):
-            whole = classes.astype(np.int64)
-        if (whole == classes).all():
-            return whole
-    return classes.astype(str)

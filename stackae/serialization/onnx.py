@@ -12,6 +12,7 @@ from math import isnan
 from threading import Lock
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
@@ -162,3 +163,13 @@ class _Applied(nn.Module):
         if self.missing_values is not None and not isnan(self.missing_values):
             X = torch.where(torch.tensor(self.missing_values, dtype=X.dtype) == X, torch.nan, X)
         return self.function(self.module, X)
+
+
+def as_onnx_labels(classes: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Classes as int64 or, where they are no whole numbers, as text: ONNX has no dates."""
+    if classes.dtype.kind in "biuf":
+        with np.errstate(invalid="ignore"):
+            whole = classes.astype(np.int64)
+        if (whole == classes).all():
+            return whole
+    return classes.astype(str)

@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     from stackae_cli.learning import Learned
 
 
+#: Options that mean nothing where numbers are learned.
+_OF_CLASSES = ("label_smoothing", "balanced", "calibration")
+
+
 @click.command()
 @model_on_rows
 @click.option(
@@ -90,6 +94,13 @@ if TYPE_CHECKING:
     type=SemiSpec(),
     help="What rows without a label do: propagation (labels spread over the codes' neighbours), vat,"
     " consistency, ladder, as in propagation,vat or vat=0.5 (repeatable) [default: nothing].",
+)
+@click.option(
+    "--calibration",
+    type=click.IntRange(2),
+    metavar="FOLDS",
+    help="Correct how sure a classifier is, by predicting each label from the others in so many folds, which"
+    " takes as many more fits [default: not].",
 )
 @click.option("--label-smoothing", type=float, help="Of a classifier's targets [default: 0].")
 @click.option("--balanced", is_flag=True, help="Let a classifier see all classes equally often.")
@@ -213,12 +224,13 @@ def _predictor(
             FrozenEstimator(encoder),
             label_smoothing=options["label_smoothing"] or 0.0,
             class_weight="balanced" if options["balanced"] else None,
+            calibration=options.get("calibration"),
             unlabelled=None,  # what has no label is None by now, whatever it was in DATA
             **common,
         )
-    elif options["label_smoothing"] is not None or options["balanced"] or options["unlabelled"] != "auto":
+    elif any(options.get(name) for name in _OF_CLASSES) or options["unlabelled"] != "auto":
         raise ParameterError(
-            "--label-smoothing, --balanced and --unlabelled are for classes, got a regression"
+            "--label-smoothing, --balanced, --calibration and --unlabelled are for classes, got a regression"
         )
     else:
         model = StackedAutoencoderRegressor(FrozenEstimator(encoder), **common)
