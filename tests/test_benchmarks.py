@@ -327,3 +327,13 @@ def test_reading_and_encoding_are_timed_beside_the_reader(benchmark_named, capsy
     found = json.loads((tmp_path / "figures.json").read_text())["results"]
     assert set(found["rows a second"]) == {"reader alone", "read and encoded", "within memory"}
     assert all(rate > 0 for rate in found["rows a second"].values())
+
+
+def test_tables_of_the_pages_are_those_of_the_results(benchmark_named):
+    tables = benchmark_named("result_tables")
+    marks = 0
+    for page in tables.PAGES:
+        text = (BENCHMARKS.parent / page).read_text(encoding="utf-8")
+        assert tables.filled(text) == text, f"python benchmarks/result_tables.py --write mends {page}"
+        marks += len(tables._MARKED.findall(text))
+    assert marks == len(tables.TABLES)

@@ -230,31 +230,3 @@ def test_the_figures_of_what_was_tried_are_those_of_the_results():
         ),
     ):
         assert f"| {words} | {number:,} | {len(failures)} |" in security
-
-
-def test_the_table_against_pca_in_the_readme_is_that_of_its_result():
-    result = results_of("features_vs_pca")
-    widths = ("8", "16", "32", "64")
-
-    def gain(cell):
-        points = f"{100 * (cell['stackae'] - cell['PCA']):+.1f}"
-        return f"**{points}**" if cell["sign"] else points
-
-    for name, cells in result["cells"].items():
-        found = [cells[width] for width in widths if width in cells]
-        if found:
-            linear, neighbours = (
-                " / ".join(gain(cell[probe]) for cell in found) for probe in ("linear_probe", "knn_probe")
-            )
-            pca = " / ".join(f"{100 * cell['linear_probe']['PCA']:.0f}" for cell in found)
-            r2 = min(cell["r2"]["stackae"] - cell["r2"]["PCA"] for cell in found)
-            assert f"| {name} | {linear} | {neighbours} | {pca} | {r2:+.3f} |" in README.splitlines()
-    counts = result["counts"]
-    linear, neighbours = counts["linear_probe"], counts["knn_probe"]
-    said = " ".join(README.split())
-    assert (
-        f"the linear probe is better in {linear['better, with room']} of {linear['with room']} cells, the"
-        f" neighbours in {neighbours['better, with room']} of {neighbours['with room']}; worse of all"
-        f" {counts['cells']} cells are {linear['worse, of all']} and {neighbours['worse, of all']}."
-    ) in said
-    assert counts["r2"]["below by more than 0.005"] == 0

@@ -34,13 +34,19 @@ TABLES: dict[str, Mapping[str, Any]] = {
 _OTHERS: dict[str, Mapping[str, Any]] = {"semi": SEMI}
 
 
+#: A last width that the fit chooses.
+AUTO = "auto"
+
+
 class LayerSpec(click.ParamType[str]):
-    """WIDTH, then parts joined by colons."""
+    """WIDTH, then parts joined by colons; or auto."""
 
     name = "SPEC"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Check the form; the parts are made later, by :func:`parse_layer`, where torch may be loaded."""
+        if value == AUTO:
+            return AUTO
         width, *parts = str(value).split(":")
         if not width.isdigit() or int(width) < 1:
             self.fail(
@@ -98,14 +104,16 @@ def known_words() -> list[str]:
     return [*(name for table in TABLES.values() for name in table), "activation", "tied"]
 
 
-def parse_layer(spec: str) -> int | Autoencoder:
-    """The layer that a specification means: a bare width is the default layer.
+def parse_layer(spec: str) -> int | str | Autoencoder:
+    """The layer that a specification means: a bare width is the default layer, auto a width to be chosen.
 
     Raises
     ------
     click.BadParameter
         A part has a parameter that it does not know, or a value that breaks its rule.
     """
+    if spec == AUTO:
+        return AUTO
     width, *parts = spec.split(":")
     if not parts:
         return int(width)

@@ -205,7 +205,7 @@ class StackedAutoencoder(ChoosingWidths):
 
     def __init__(
         self,
-        layers: int | Sequence[int | Autoencoder] | str | None = None,
+        layers: int | Sequence[int | str | Autoencoder] | str | None = None,
         *,
         pretrain: str | Training | None = "auto",
         finetune: str | Training | None = "auto",

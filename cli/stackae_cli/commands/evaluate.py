@@ -252,7 +252,7 @@ def _of_data(source: Source, options: dict[str, Any], *, verbose: int) -> tuple[
     from stackae.evaluation.experiment import N_SPLITS, WIDTHS
 
     whole = read_training_samples(source)
-    below = [parse_layer(spec) for spec in options["layers"]]
+    below: list[Any] = [parse_layer(spec) for spec in options["layers"]]
     n_splits = options["splits"] or N_SPLITS
     task = settled_task(options["task"], source, whole.y)
     missing = missing_values_of(source, whole)

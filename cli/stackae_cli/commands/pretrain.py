@@ -57,7 +57,8 @@ if TYPE_CHECKING:
     multiple=True,
     type=LayerSpec(),
     help="One layer, bottom first (repeatable) [default: one of 4 units a column, from 32 to 256, and a code"
-    " of half as many numbers as columns, up to 64].",
+    " of half as many numbers as columns, up to 64]. The last may be auto: an ordered code, cut to what is"
+    " needed.",
 )
 @click.option(
     "--epochs", type=click.IntRange(1), help="Epochs a layer [default: chosen by the number of rows]."

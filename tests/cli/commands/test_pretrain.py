@@ -211,3 +211,16 @@ def test_a_dry_run_refuses_what_a_run_refuses(stackae, finished_run, tmp_path, m
     assert (dry.code, dry.out) == (code, "")
     assert (dry.code, dry.err) == (wet.code, wet.err)
     assert set(tmp_path.rglob("*")) == before
+
+
+def test_the_last_width_may_be_chosen_by_the_fit(stackae, tmp_path):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((200, 2)) @ rng.standard_normal((2, 8)) + 0.01 * rng.standard_normal((200, 8))
+    np.save(tmp_path / "X.npy", X)
+    command = ("pretrain", tmp_path / "X.npy", "--layer", 16, "--layer", "auto", "--random-state", 0)
+    done = stackae(*command, "--out", tmp_path / "run")
+    assert done.code == 0, done.err
+    assert "8-16-2 fitted on 200 rows" in done.out
+    done = stackae(*command[:2], "--layer", "auto", "--layer", 2, "--out", tmp_path / "other")
+    assert done.code == 2
+    assert "Got 'auto' in layers[0]" in done.err

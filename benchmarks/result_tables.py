@@ -1,0 +1,109 @@
+"""Markdown tables of the results in benchmarks/results, for README.md and docs/.
+
+    python benchmarks/result_tables.py [--write]
+
+Prints the tables; --write puts each between its marks in the pages that have them, which look like
+<!-- table: against-pca --> and <!-- end -->. A test compares the pages with the results.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from data_sets import DATA_SETS
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = ("README.md", "docs/against_pca.md")
+_MARKED = re.compile(r"(?<=<!-- table: )([a-z-]+) -->\n.*?(?=<!-- end -->)", re.DOTALL)
+
+
+def results_of(name: str) -> Any:
+    """What a benchmark found."""
+    path = ROOT / "benchmarks" / "results" / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8"))["results"]
+
+
+def against_pca() -> list[str]:
+    """Every set for reporting at every width: gains over PCA in points, bold where a test tells them."""
+    lines = [
+        "| data set | kind | linear probe | 5 nearest neighbours | 100 labels | PCA's linear probe, %"
+        " | R² to PCA's |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, cells in results_of("features_vs_pca")["cells"].items():
+        found = list(cells.values())
+        gains = [
+            " / ".join(_gain(cell[probe]) for cell in found if probe in cell) or "-"
+            for probe in ("linear_probe", "knn_probe", "few_labels_100")
+        ]
+        pca = " / ".join(f"{100 * cell['linear_probe']['PCA']:.0f}" for cell in found)
+        r2 = " / ".join(f"{cell['r2']['stackae'] - cell['r2']['PCA']:+.2f}" for cell in found)
+        lines.append(f"| {name} | {DATA_SETS[name].kind} | {' | '.join(gains)} | {pca} | {r2} |")
+    return lines
+
+
+def _gain(cell: dict[str, Any]) -> str:
+    points = f"{100 * (cell['stackae'] - cell['PCA']):+.1f}"
+    return f"**{points}**" if cell["sign"] else points
+
+
+def groups_against_pca() -> list[str]:
+    """Of tables and of images: in how many cells it is better, level, worse, and by how much on average."""
+    titles = {
+        "linear_probe": "linear probe",
+        "knn_probe": "5 nearest neighbours",
+        "few_labels_10": "linear probe, 10 labels",
+        "few_labels_100": "linear probe, 100 labels",
+    }
+    whats = {
+        "tables": "tables, spectra, omics, text",
+        "images": "images, series, shapes, photographs",
+    }
+    lines = [
+        "| data | judged by | better / level / worse than PCA | mean gain, points"
+        " | within a point of the best of five, or better |",
+        "|---|---|---|---|---|",
+    ]
+    for group, own in results_of("features_vs_pca")["counts"].items():
+        for probe, title in titles.items():
+            c = own[probe]
+            level = c["cells"] - c["better"] - c["worse"]
+            near = c.get("within a point of the best")
+            best = "" if near is None else f"{near} of {c['cells']}"
+            counted = f"{c['better']} / {level} / {c['worse']}"
+            lines.append(f"| {whats[group]} | {title} | {counted} | {c['mean']:+.1f} | {best} |")
+    return lines
+
+
+TABLES: dict[str, Callable[[], list[str]]] = {
+    "against-pca": against_pca,
+    "groups-against-pca": groups_against_pca,
+}
+
+
+def filled(text: str) -> str:
+    """A page with every table as the results have it."""
+    return _MARKED.sub(lambda match: "\n".join([f"{match[1]} -->", *TABLES[match[1]](), ""]), text)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--write", action="store_true")
+    if parser.parse_args().write:
+        for page in PAGES:
+            path = ROOT / page
+            path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
+        return
+    for name, table in TABLES.items():
+        print(f"{name}\n", *table(), "", sep="\n")
+
+
+if __name__ == "__main__":
+    main()
