@@ -84,7 +84,7 @@ def test_a_sample_is_moved_where_its_cost_grows_fastest(layers, generator):
     torch.nn.init.normal_(module.head.weight, generator=generator)
     z, targets = torch.rand(8, 6, generator=generator), torch.ones(8, 1)
     both = with_targets(z, targets)
-    step = module._worst_direction(z, targets)
+    step = module.steepest(z, lambda outputs: module.cost(outputs, targets))
     torch.testing.assert_close(step.norm(dim=1), torch.ones(8))
     cost = lambda x: module.cost(module(x), targets) * 8  # noqa: E731
     jacobian = torch.autograd.functional.jacobian(cost, z)
