@@ -3,7 +3,7 @@
     python benchmarks/ablations.py [--json FILE] [--only NAME]... [--jobs N] [--quick]
 
 On data sets of data_sets.py, of those for choosing (not those of SLOW), at 4 and 16 dimensions, each variant
-of StackedAutoencoder((256, width)) and PCA are fitted without labels: on one draw, of sets with fewer than
+of StackedAutoencoder(width) and PCA are fitted without labels: on one draw, of sets with fewer than
 400 training samples on four. Printed are the stack's differences to PCA: the linear probe, the k-NN probe and
 the linear probe from 100 labels, in points, and R², each a mean over sets and widths, for tables, spectra,
 omics and texts on the one hand, images, series, shapes and photographs on the other; behind it in which
@@ -133,6 +133,7 @@ VARIANTS: dict[str, Variant] = {
     "no layer tied": layered(tied_weights=False),
     "pretrained without corruption": layered(corruption=None),
     "64 units": given(layers=(64, 1)),
+    "256 units": given(layers=(256, 1)),
     "512 units": given(layers=(512, 1)),
     "three layers": given(layers=(256, 256, 1)),
     "all codes, not the last": given(output="all"),
@@ -146,7 +147,7 @@ VARIANTS: dict[str, Variant] = {
 def judged(method: str, variant: Variant, split: Split, width: int, quick: bool) -> dict[str, float]:
     """What a variant, or another method, is worth on one split."""
     torch.set_num_threads(1)
-    own: dict[str, Any] = {"layers": (256, 1), **variant.parameters}
+    own: dict[str, Any] = {"layers": 1, **variant.parameters}
     if quick:
         own |= dict.fromkeys(("pretrain", "finetune"), Training(max_epochs=2))
     with ExitStack() as replaced:

@@ -159,8 +159,9 @@ def _parse_part(part: str, spec: str, option: str = "--layer") -> tuple[str, Any
     for setting in settings:
         key, _, text = setting.partition("=")
         if key not in known:
+            repeat = f"; give {key} an {option} of its own" if key in SEMI else ""
             raise click.BadParameter(
-                f"{name!r} in {spec!r} takes {', '.join(known) or 'no parameter'}, got {key!r}",
+                f"{name!r} in {spec!r} takes {', '.join(known) or 'no parameter'}, got {key!r}{repeat}",
                 param_hint=option,
             )
         values[key] = _value(text)

@@ -13,8 +13,6 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedKFold
 
-from stackae.exceptions import DataError
-
 if TYPE_CHECKING:
     from stackae.estimators._fitting import BaseAutoencoder
     from stackae.fitting.unlabelled import Labelled
@@ -27,6 +25,9 @@ _LOWEST, _HIGHEST = 0.05, 20.0
 
 def temperature(logits: Floats, labels: npt.NDArray[np.intp], weights: Floats | None = None) -> float:
     """The number by which logits are divided, so that the labels are likeliest.
+
+    One label more, of every class alike, is counted in: where few labels are all predicted right, nothing
+    else would keep the probabilities from 1.
 
     Parameters
     ----------
@@ -44,14 +45,18 @@ def temperature(logits: Floats, labels: npt.NDArray[np.intp], weights: Floats | 
     --------
     >>> import numpy as np
     >>> from stackae.estimators._calibration import temperature
-    >>> sure = np.tile([np.log(3.0), 0.0], (4, 1))  # three of four are of the first class
-    >>> round(temperature(5 * sure, np.array([0, 0, 0, 1])), 2)
+    >>> sure = np.tile([np.log(3.0), 0.0], (4000, 1))  # three of four are of the first class
+    >>> round(temperature(5 * sure, np.tile([0, 0, 0, 1], 1000)), 1)
     5.0
     """
 
+    n_samples = len(labels)
+    total = n_samples if weights is None else float(weights.sum())
+
     def cost(log_temperature: float) -> float:
-        likely = log_softmax(logits / np.exp(log_temperature), axis=1)[np.arange(len(labels)), labels]
-        return -float(np.average(likely, weights=weights))
+        likely = log_softmax(logits / np.exp(log_temperature), axis=1)
+        own = np.average(likely[np.arange(n_samples), labels], weights=weights)
+        return -float(total * own + likely.mean())
 
     bounds = float(np.log(_LOWEST)), float(np.log(_HIGHEST))
     return float(np.exp(minimize_scalar(cost, bounds=bounds, options={"xatol": 1e-6}).x))
@@ -61,21 +66,11 @@ def cross_fitted(model: Any, encoder: BaseAutoencoder, data: Labelled, n_folds: 
     """The temperature by predictions of each label from the others, in so many folds.
 
     The encoder's pretraining, which saw no label, is shared. The model is an unfitted classifier of the
-    targets' numbers.
-
-    Raises
-    ------
-    DataError
-        A class has a single label.
+    targets' numbers, and no class has a single label.
     """
     places = np.flatnonzero(data.known)
     labels = data.targets[places, 0].astype(np.intp)
     rarest = int(np.bincount(labels).min())
-    if rarest < 2:
-        raise DataError(
-            "calibration needs at least 2 labels of each class, got a class with 1; leave calibration out, or"
-            " that class"
-        )
     folds = StratifiedKFold(min(n_folds, rarest), shuffle=True, random_state=seed)
     logits = np.empty((len(places), len(np.unique(labels))))
     for _, hidden in folds.split(places, labels):

@@ -50,11 +50,17 @@ class LearningClasses(BaseSupervised):
             check_classification_targets(labels)
         targets = np.full((n_samples, 1), np.nan)
         counted = sample_weight[known] > 0
-        classes = np.unique(labels[counted])
+        classes, n_of_class = np.unique(labels[counted], return_counts=True)
         if len(labels):
             if len(classes) < 2:
                 only = f", {classes.tolist()[0]!r}" if len(classes) else ""
                 raise DataError(f"y must have at least 2 classes, got {len(classes)} class{only}")
+            if self.calibration is not None and n_of_class.min() < 2:
+                rare = classes.tolist()[int(n_of_class.argmin())]
+                raise DataError(
+                    f"calibration needs at least 2 labels of each class, got 1 of {rare!r}; leave calibration"
+                    " out, or that class"
+                )
             targets[np.flatnonzero(known)[counted], 0] = np.searchsorted(classes, labels[counted])
         return targets, {"classes_": classes}
 

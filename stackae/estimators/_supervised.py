@@ -140,8 +140,8 @@ class BaseSupervised(EncoderEstimator):
         spreading = [part for part in self._semi_parts() if isinstance(part, LabelSpread)]
         if spreading and not is_classifier(self):
             raise ParameterError(
-                f"{type(spreading[0]).__name__} spreads classes, and {type(self).__name__} learns numbers;"
-                " leave it out of semi="
+                f"{type(spreading[0]).__name__} spreads classes, and numbers are to be learned; choose"
+                f" another of {', '.join(SEMI)}"
             )
 
     def _training_on(self, labelled: Labelled, data: Labelled) -> Training:

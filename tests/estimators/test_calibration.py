@@ -19,15 +19,22 @@ from stackae.exceptions import DataError
 def test_a_factor_of_calibrated_logits_is_found(factor):
     """Labels in exactly the shares that the logits say: the likeliest temperature is the factor."""
     logits = np.log([[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]])
-    labels = np.repeat([0, 1, 2, 0, 1, 2], [5, 3, 2, 1, 1, 8])
-    rows = np.repeat([0, 1], 10)
+    labels = np.tile(np.repeat([0, 1, 2, 0, 1, 2], [5, 3, 2, 1, 1, 8]), 1000)
+    rows = np.tile(np.repeat([0, 1], 10), 1000)
     assert temperature(factor * logits[rows], labels) == pytest.approx(factor, rel=1e-3)
 
 
-def test_weights_are_counts():
+def test_weights_are_counts_but_for_the_one_label_of_every_class():
     logits, labels = np.log([[0.9, 0.1], [0.9, 0.1]]), np.array([0, 1])
-    counted = temperature(np.repeat(logits, [3, 1], 0), np.repeat(labels, [3, 1]))
-    assert temperature(logits, labels, np.array([3.0, 1.0])) == pytest.approx(counted)
+    counted = temperature(np.repeat(logits, [300, 100], 0), np.repeat(labels, [300, 100]))
+    assert temperature(logits, labels, np.array([300.0, 100.0])) == pytest.approx(counted)
+
+
+def test_few_labels_that_are_all_right_do_not_make_it_certain():
+    """Of n labels and one of both classes alike: (n + 1/2) / (n + 1)."""
+    logits = np.tile([2.0, 0.0], (9, 1))
+    found = 1 / (1 + np.exp(-2 / temperature(logits, np.zeros(9, int))))
+    assert found == pytest.approx(0.95, abs=1e-4)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +82,7 @@ def test_a_class_with_a_single_label_cannot_be_calibrated(digits):
     few = np.full(len(digits), np.nan)
     few[:3] = 0, 0, 1
     model = StackedAutoencoderClassifier(small_stack(), calibration=2)
-    with pytest.raises(DataError, match="at least 2 labels of each class, got a class with 1"):
+    with pytest.raises(DataError, match="at least 2 labels of each class, got 1 of 1; leave"):
         model.fit(digits, few)
     with pytest.raises(InvalidParameterError, match="'calibration' parameter"):
         model.set_params(calibration=1).fit(digits, few)

@@ -109,9 +109,7 @@ def test_a_regressor_learns_from_all_rows(semi, blobs):
 
 def test_a_regressor_refuses_what_spreads_classes(blobs):
     X, few, _ = blobs
-    with pytest.raises(
-        ParameterError, match="Propagation spreads classes, and StackedAutoencoderRegressor learns"
-    ):
+    with pytest.raises(ParameterError, match="Propagation spreads classes, and numbers are to be learned"):
         StackedAutoencoderRegressor(small_stack((3,)), finetune=SHORT, semi="propagation").fit(X, few)
 
 

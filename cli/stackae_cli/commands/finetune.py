@@ -92,15 +92,17 @@ _OF_CLASSES = ("label_smoothing", "balanced", "calibration")
     "--semi",
     multiple=True,
     type=SemiSpec(),
-    help="What rows without a label do: propagation (labels spread over the codes' neighbours), vat,"
-    " consistency, ladder, as in propagation,vat or vat=0.5 (repeatable) [default: nothing].",
+    help="Learn from rows without a label, too: propagation (labels spread to rows with similar codes), vat"
+    " (predictions stay where a row moves a little), consistency (they stay under another corruption), ladder"
+    " (layers go on denoising); several as propagation,vat, with a parameter as vat=0.5, how far a row moves"
+    " (repeatable) [default: none].",
 )
 @click.option(
     "--calibration",
     type=click.IntRange(2),
     metavar="FOLDS",
-    help="Correct how sure a classifier is, by predicting each label from the others in so many folds, which"
-    " takes as many more fits [default: not].",
+    help="Make a classifier's probabilities as large as they are often right: each label is predicted from"
+    " the others, in so many folds, by a fit each; at least two labels a class [default: not done].",
 )
 @click.option("--label-smoothing", type=float, help="Of a classifier's targets [default: 0].")
 @click.option("--balanced", is_flag=True, help="Let a classifier see all classes equally often.")
@@ -181,6 +183,8 @@ def _run(
     of_all = "" if learned.known.all() else f" of {len(learned.known):,}"
     if model.semi is not None and not learned.known.all():
         of_all += ", and on the others without a label,"
+    if hasattr(model, "temperature_"):
+        say(f"calibrated: logits were divided by {model.temperature_:.2f}")
     say_written(
         out / MODEL,
         f"{kind} fine-tuned on {learned.known.sum():,} labelled rows{of_all} in {last['epoch']} epochs",

@@ -291,6 +291,7 @@ def test_rows_without_a_label_are_learned_from_too(given, expected, stackae, pre
     [
         ("vats", "must be one of propagation, vat, consistency, ladder, got 'vats'; write propagation,vat"),
         ("vat=no", "'eps' parameter of VirtualAdversarial"),
+        ("propagation,vat=0.3", "got 'vat'; give vat an --semi of its own"),
         ("propagation=5,reach=2", "takes n_neighbors, alpha, weight, got 'reach'"),
     ],
 )
@@ -308,5 +309,8 @@ def test_labels_of_numbers_do_not_spread(stackae, pretrained, tmp_path):
         "finetune", pretrained, rows, "--labels", "label", "--semi", "propagation", "--out", tmp_path / "run"
     )
     assert done.code == 2
-    assert "Propagation spreads classes, and StackedAutoencoderRegressor learns numbers" in done.err
+    assert (
+        "Propagation spreads classes, and numbers are to be learned; choose another of propagation"
+        in done.err
+    )
     assert not (tmp_path / "run").exists()
