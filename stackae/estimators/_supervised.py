@@ -145,10 +145,16 @@ class BaseSupervised(EncoderEstimator):
             )
 
     def _training_on(self, labelled: Labelled, data: Labelled) -> Training:
-        """How it is fine-tuned: none is held out where samples without a target are learned from."""
+        """How it is fine-tuned: none is held out where samples without a target are learned from, and the
+        input is corrupted where a part needs that."""
         training: Training = self._part("finetune")
-        is_more = len(labelled.X) > int(data.known.sum())
-        return clone(training).set_params(validation_fraction=0.0) if is_more else training
+        own: dict[str, Any] = {}
+        if len(labelled.X) > int(data.known.sum()):
+            own["validation_fraction"] = 0.0
+        asked = [part.corruption for part in self._semi_parts() if part.corruption]
+        if asked and training.corruption == "auto":
+            own["corruption"] = asked[0]
+        return clone(training).set_params(**own) if own else training
 
     def _semi_parts(self) -> list[SemiSupervised]:
         """What samples without a target do."""

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression, Ridge
 
 from stackae.data.matrix import DenseMatrix, Matrix
 from stackae.fitting.context import FitContext
+from stackae.fitting.head import Linear, better, fit_logistic, fit_ridge, scalings
 from stackae.fitting.phases import samples_of, train_phase
 from stackae.fitting.planner import supervised_plan
 from stackae.fitting.summary import counted
@@ -36,8 +33,6 @@ Floats = npt.NDArray[np.float64]
 
 #: The head is initialised on so many labelled samples at most.
 _MOST_SAMPLES_OF_HEAD = 10_000
-#: Units of the code count as varying by this share of the common standard deviation at least.
-_LEAST_SPREAD = 0.3
 #: Samples on which it is looked up which weights take part in an output.
 _FEW_SAMPLES = 2
 
@@ -68,13 +63,13 @@ class Task(ABC):
         """Change which samples are held out, where chance alone would do harm."""
 
     @abstractmethod
-    def fit_linear(self, codes: Floats, targets: Floats, weights: Floats | None) -> Any:
+    def fit_linear(self, codes: Floats, targets: Floats, weights: Floats | None) -> Linear | None:
         """The linear model of the codes that the head begins as, fitted; None: there can be none."""
 
-    def initialise_head(self, module: Predictor, coef: Floats, intercept: Floats, model: Any) -> None:
+    def initialise_head(self, module: Predictor, model: Linear) -> None:
         """Give the head a linear model's coefficients."""
-        module.head.weight.copy_(torch.from_numpy(coef))
-        module.head.bias.copy_(torch.from_numpy(intercept))
+        module.head.weight.copy_(torch.from_numpy(model.coef))
+        module.head.bias.copy_(torch.from_numpy(model.intercept))
 
 
 class Classification(Task):
@@ -113,18 +108,16 @@ class Classification(Task):
         if not np.isnan(targets).any():  # else none are held out
             samples.stratify(torch.from_numpy(targets[:, 0]))
 
-    def fit_linear(self, codes: Floats, targets: Floats, weights: Floats | None) -> Any:
-        if len(np.unique(targets[:, 0])) < 2:  # the others are too rare to be among them
-            return None
-        # The more units, the less each may weigh: about the same for codes of any width.
-        model = LogisticRegression(C=10 / codes.shape[1])
-        return model.fit(codes, targets[:, 0], sample_weight=weights)
+    def fit_linear(self, codes: Floats, targets: Floats, weights: Floats | None) -> Linear | None:
+        return fit_logistic(codes, targets[:, 0], weights)
 
-    def initialise_head(self, module: Predictor, coef: Floats, intercept: Floats, model: Any) -> None:
+    def initialise_head(self, module: Predictor, model: Linear) -> None:
+        coef, intercept = model.coef, model.intercept
         if len(coef) == 1:  # of two classes: the second's logit less the first's
             coef, intercept = np.vstack([-coef, coef]) / 2, np.concatenate([-intercept, intercept]) / 2
         # A class may have no sample among those that the model was fitted to.
-        known = torch.from_numpy(model.classes_.astype(np.int64))
+        assert model.classes is not None
+        known = torch.from_numpy(model.classes.astype(np.int64))
         module.head.weight[known] = torch.from_numpy(coef).to(module.head.weight)
         module.head.bias[known] = torch.from_numpy(intercept).to(module.head.bias)
 
@@ -143,9 +136,8 @@ class Regression(Task):
     def scaling(self, targets: Floats, weights: Floats | None) -> Scaling:
         return fit_scaling("standard", DenseMatrix(targets), weights=weights)
 
-    def fit_linear(self, codes: Floats, targets: Floats, weights: Floats | None) -> Any:
-        wanted = targets if self.n_outputs == targets.shape[1] else targets[:, 0]
-        return Ridge(alpha=1.0).fit(codes, wanted, sample_weight=weights)
+    def fit_linear(self, codes: Floats, targets: Floats, weights: Floats | None) -> Linear:
+        return fit_ridge(codes, targets, weights)
 
 
 @torch.inference_mode(False)  # whatever the caller is in
@@ -213,25 +205,19 @@ def _initialise_head(
     device = samples.device
     with computing(device):
         codes = samples.map(lambda z: module.encode_scaled(z[:, : module.n_inputs]), module.widths[-1])
-    module.code_scaling = _evened(fit_scaling("standard", codes, weights=weights))
     chosen = np.flatnonzero(~np.isnan(targets).any(1))
     if len(chosen) > _MOST_SAMPLES_OF_HEAD:
         chosen = chosen[np.linspace(0, len(chosen) - 1, _MOST_SAMPLES_OF_HEAD).astype(np.intp)]
-    if len(chosen):
-        z = module.code_scaling(torch.from_numpy(codes.gather(chosen))).double().numpy()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            own = None if weights is None else weights[chosen]
-            model = task.fit_linear(z, targets[chosen], own)
-        if model is not None:
-            task.initialise_head(module, np.atleast_2d(model.coef_), np.atleast_1d(model.intercept_), model)
+    own = None if weights is None else weights[chosen]
+    few, wanted = torch.from_numpy(codes.gather(chosen)), targets[chosen]
+    begun: Linear | None = None
+    for scaling in scalings(fit_scaling("standard", codes, weights=weights)):
+        model = task.fit_linear(scaling(few).double().numpy(), wanted, own) if len(chosen) else None
+        if begun is None or model is None or better(begun, model):
+            module.code_scaling, begun = scaling, model
+    if begun is not None:
+        task.initialise_head(module, begun)
     module.code_scaling.to(device)
-
-
-def _evened(scaling: Scaling) -> Scaling:
-    """The scaling without much magnification of units that hardly vary: what is noise to them stays small."""
-    floor = _LEAST_SPREAD * scaling.factor.square().mean().sqrt()
-    return Scaling(scaling.shift, (scaling.factor.square() + floor.square()).sqrt())
 
 
 def _beside(scaling: Scaling, n_targets: int) -> Scaling:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from stackae._utils.constraints import Constrained
+from stackae.corruption.base import Corruption
+from stackae.corruption.dropout import Dropout
+from stackae.corruption.gaussian import GaussianNoise
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 Floats = npt.NDArray[np.float64]
+
+#: What rows and codes meet where a cost lies in what a corruption changes.
+NOISE: tuple[Corruption, ...] = (GaussianNoise(0.2), Dropout(0.1))
 
 
 class Pass(NamedTuple):
@@ -48,6 +54,9 @@ Cost = Callable[[Any, Pass], "Tensor"]
 
 class SemiSupervised(Constrained):
     """A way to learn from samples without a target: labels that are spread, or a cost that needs none."""
+
+    #: What ``corruption="auto"`` of the fine-tuning means beside it; empty: what it always means.
+    corruption: ClassVar[tuple[Corruption, ...]] = ()
 
     @property
     def is_idle(self) -> bool:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from stackae._utils.constraints import Interval, Real
-from stackae.semi.base import Cost, Pass, UnlabelledCost, rising
+from stackae.semi.base import NOISE, Cost, Pass, UnlabelledCost, rising
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,9 +19,10 @@ class Consistency(UnlabelledCost):
     """Predictions that stay under another corruption of the same row: the Π-model, or a mean teacher.
 
     The cost is ``weight`` · D(f'(x''), f(x')): x' and x'' are two corruptions of a row, as fine-tuning has
-    them, D is as in :class:`~stackae.VirtualAdversarial`, and f' is held fixed: f itself (the Π-model) or,
-    with ``teacher``, the same network with weights that follow those of f slowly. The weight rises in the
-    first fifth of the training. Cheaper than virtual adversarial training: one more pass.
+    them (``corruption="auto"`` means ``GaussianNoise(0.2)`` and ``Dropout(0.1)`` here), D is as in
+    :class:`~stackae.VirtualAdversarial`, and f' is held fixed: f itself (the Π-model) or, with ``teacher``,
+    the same network with weights that follow those of f slowly. The weight rises in the first fifth of the
+    training. Cheaper than virtual adversarial training: one more pass.
 
     Parameters
     ----------
@@ -51,6 +52,7 @@ class Consistency(UnlabelledCost):
         "weight": [Interval(Real, 0, None, closed="neither")],
         "teacher": [Interval(Real, 0, 1, closed="neither"), None],
     }
+    corruption = NOISE
 
     def __init__(self, weight: float = 1.0, teacher: float | None = None) -> None:
         self.weight = weight

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.functional import linear
 
 from stackae._utils.constraints import Interval, Real
-from stackae.semi.base import Cost, Pass, UnlabelledCost
+from stackae.semi.base import NOISE, Cost, Pass, UnlabelledCost
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +21,8 @@ _LEAST_VARIANCE = 1e-2
 class Ladder(UnlabelledCost):
     """Every layer is denoised while the top classifies, with lateral connections at each level.
 
-    The corrupted pass that the head learns from goes down again, through the layers' own pretrained decoders.
+    The corrupted pass that the head learns from (``corruption="auto"`` means ``GaussianNoise(0.2)`` and
+    ``Dropout(0.1)`` here) goes down again, through the layers' own pretrained decoders.
     At each level a unit's corrupted value h and what comes down to it, u, are combined to its clean value,
     ĥ = m + (h - m)·v, m and v being learned functions of u, so that what is needed for a level need not be
     carried by those above. The cost is Σ weight · decay^k · mean((ĥ - clean)² / variance), of level k, 0
@@ -66,6 +67,7 @@ class Ladder(UnlabelledCost):
         "decay": [Interval(Real, 0, 1, closed="both")],
         "top": [Interval(Real, 0, None, closed="left"), None],
     }
+    corruption = NOISE
 
     def __init__(self, weight: float = 1.0, decay: float = 0.1, top: float | None = None) -> None:
         self.weight = weight

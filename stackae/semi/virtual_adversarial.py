@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 #: How far rows are moved by default, as a share of their length.
-_SHARE = 0.1
+_SHARE = 1 / 6
 
 
 class VirtualAdversarial(UnlabelledCost):
@@ -29,7 +29,7 @@ class VirtualAdversarial(UnlabelledCost):
     Parameters
     ----------
     eps : float or "auto", default="auto"
-        Length of r, above 0, in the units in which the model works. ``"auto"``: a tenth of the rows'
+        Length of r, above 0, in the units in which the model works. ``"auto"``: a sixth of the rows'
         length (the root of its mean square).
     weight : float, default=1.0
         Factor, above 0, relative to the mean cost of the rows with a target.

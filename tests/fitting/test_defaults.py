@@ -216,7 +216,7 @@ def test_the_fewer_labels_the_slower_lower_layers_learn():
     [
         ("auto", "finetune", False, [GaussianNoise(0.1)]),
         ("auto", "finetune", True, [Masking(0.5)]),
-        ("auto", "supervised", True, [Masking(0.2), Dropout(0.1)]),
+        ("auto", "supervised", True, [Dropout(0.1)]),
         ("masking", "finetune", False, [Masking()]),
         (["masking", Dropout(0.3)], "finetune", False, [Masking(), Dropout(0.3)]),
         (None, "finetune", True, []),

@@ -82,9 +82,9 @@ def test_a_row_is_moved_by_eps_and_its_gaps_stay(predictor):
     assert float(value) > 2 * float(predictor.divergence(meant, at_random).mean().detach())
 
 
-def test_eps_is_a_tenth_of_a_rows_length(predictor):
+def test_eps_is_a_sixth_of_a_rows_length(predictor):
     z = torch.full((10, 5), 2.0)
-    assert VirtualAdversarial().build(predictor, z).args[0] == pytest.approx(0.1 * 20**0.5)
+    assert VirtualAdversarial().build(predictor, z).args[0] == pytest.approx(20**0.5 / 6)
 
 
 def test_the_pi_model_compares_two_corruptions(predictor):

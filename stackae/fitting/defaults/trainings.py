@@ -44,7 +44,7 @@ BRIEF = Training(updates=500)
 #: What ``corruption="auto"`` means elsewhere: noise in the units in which the stack works.
 _AUTO: dict[PhaseName, tuple[Corruption, ...]] = {
     "finetune": (GaussianNoise(0.1),),
-    "supervised": (Masking(0.2), Dropout(0.1)),
+    "supervised": (Dropout(0.1),),
 }
 
 
