@@ -53,8 +53,9 @@ docs: $(VENV)/installed-docs ## build the site into build/docs, its tutorials an
 	rm -rf docs/auto_examples docs/auto_tutorials docs/reference/generated
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --fresh-env --quiet docs $(SITE)
 
-docs-check: docs ## links inside the site, an entry for every public name and option, nothing fetched from elsewhere
+docs-check: docs $(VENV)/installed-test ## links, an entry for every public name and option, code blocks run
 	$(BIN)/python docs/check.py $(SITE)
+	$(BIN)/python -m pytest --numprocesses logical tests/test_docs.py tests/test_readme.py
 
 torture: $(VENV)/installed-test ## kill runs anywhere, mutate files by the hundred thousand: up to an hour
 	$(BIN)/python benchmarks/torture.py --json benchmarks/results/torture.json

@@ -70,7 +70,14 @@ class Page(HTMLParser):
         is_hint = given.get("rel") in ("next", "prev", "canonical", "index", "search")
         if tag == "link" and not is_hint:
             self.fetched.append(str(given["href"]))
-        elif tag in ("script", "img", "iframe", "source", "video", "object") and given.get("src"):
+        elif tag in (
+            "script",
+            "img",
+            "iframe",
+            "source",
+            "video",
+            "object",
+        ) and given.get("src"):
             self.fetched.append(str(given["src"]))
 
 
@@ -92,7 +99,9 @@ def broken_links(site: Path, pages: dict[Path, Page]) -> Iterator[str]:
             elif anchor and file in pages and anchor not in pages[file].anchors:
                 yield f"{here}: {link} has no such place"
     for sheet in site.rglob("*.css"):
-        for target in re.findall(r"url\(['\"]?((?:https?:)?//[^)'\"]+)", sheet.read_text(encoding="utf-8")):
+        for target in re.findall(
+            r"url\(['\"]?((?:https?:)?//[^)'\"]+)", sheet.read_text(encoding="utf-8")
+        ):
             yield f"{sheet.relative_to(site)}: fetches {target}"
 
 
@@ -119,10 +128,14 @@ def without_entry(pages: dict[Path, Page], text: str) -> Iterator[str]:
         for option in command.params:
             if isinstance(option, click.Option):
                 for spelling in (*option.opts, *option.secondary_opts):
-                    if f"cmdoption-stackae-{name}-{spelling.lstrip('-')}" not in anchors and not any(
-                        anchor.startswith(f"cmdoption-stackae-{name}-")
-                        and anchor.endswith(spelling.lstrip("-"))
-                        for anchor in anchors
+                    if (
+                        f"cmdoption-stackae-{name}-{spelling.lstrip('-')}"
+                        not in anchors
+                        and not any(
+                            anchor.startswith(f"cmdoption-stackae-{name}-")
+                            and anchor.endswith(spelling.lstrip("-"))
+                            for anchor in anchors
+                        )
                     ):
                         yield f"stackae {name} {spelling} has no entry in the reference"
 
@@ -131,7 +144,9 @@ def bad_docstrings() -> Iterator[str]:
     """What is wrong with docstrings of public classes and functions."""
     for name, value in public_names():
         if inspect.isclass(value) or inspect.isfunction(value):
-            is_record = is_dataclass(value) or (inspect.isclass(value) and issubclass(value, tuple))
+            is_record = is_dataclass(value) or (
+                inspect.isclass(value) and issubclass(value, tuple)
+            )
             for code, message in validate(name)["errors"]:
                 # A record's fields are described as its attributes.
                 if code in CHECKS and not (is_record and code == "PR01"):
@@ -140,12 +155,16 @@ def bad_docstrings() -> Iterator[str]:
 
 def main() -> None:
     site = Path(sys.argv[1]).resolve()
-    pages = {path: Page(path) for path in site.rglob("*.html") if "_static" not in path.parts}
+    pages = {
+        path: Page(path) for path in site.rglob("*.html") if "_static" not in path.parts
+    }
     text = (site / "reference" / "api.html").read_text(encoding="utf-8")
     found = [*broken_links(site, pages), *without_entry(pages, text), *bad_docstrings()]
     print(*found, sep="\n")
     n_links = sum(len(page.links) for page in pages.values())
-    print(f"{len(pages)} pages, {n_links} links, {len(list(public_names()))} names: {len(found)} faults")
+    print(
+        f"{len(pages)} pages, {n_links} links, {len(list(public_names()))} names: {len(found)} faults"
+    )
     sys.exit(bool(found))
 
 

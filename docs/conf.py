@@ -11,9 +11,15 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 sys.path[:0] = [str(HERE / "_ext"), str(ROOT), str(ROOT / "cli")]
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # the same figures whatever the number of processors
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # its stackae
-os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "cli"), os.environ.get("PYTHONPATH", "")])
+os.environ.setdefault(
+    "OMP_NUM_THREADS", "1"
+)  # the same figures whatever the number of processors
+os.environ["PATH"] = os.pathsep.join(
+    [str(Path(sys.executable).parent), os.environ["PATH"]]
+)  # its stackae
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(ROOT), str(ROOT / "cli"), os.environ.get("PYTHONPATH", "")]
+)
 
 import torch  # noqa: E402
 from sphinx.addnodes import pending_xref  # noqa: E402
@@ -40,6 +46,7 @@ extensions = [
     "llms_txt",
     "mathml",
 ]
+templates_path = ["_templates"]
 exclude_patterns = ["_build", "**/GALLERY_HEADER.rst", "tutorials", "_templates"]
 suppress_warnings = ["config.cache"]
 nitpicky = False
@@ -52,6 +59,7 @@ html_math_renderer = "mathml"  # browsers draw it; nothing is fetched
 # Reference
 autosummary_generate = True
 autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"
 autodoc_member_order = "alphabetical"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
@@ -65,6 +73,7 @@ sphinx_gallery_conf = {
     "within_subsection_order": "FileNameSortKey",
     "nested_sections": False,
     "parallel": 2,
+    "capture_repr": (),
     "image_scrapers": ("matplotlib", "displays"),
     "reset_modules": ("matplotlib",),
     "abort_on_example_error": True,
@@ -85,7 +94,8 @@ html_favicon = "_static/favicon.svg"
 html_show_sourcelink = False
 html_copy_source = False
 html_last_updated_fmt = None
-html_sidebars = {"index": []}
+html_sidebars = {"index": [], "start": []}
+html_context = {"default_mode": "auto"}  # light or dark, as the reader's system is
 html_theme_options = {
     "logo": {"text": "stackae"},
     "navigation_with_keys": True,
@@ -105,7 +115,11 @@ html_theme_options = {
 def _skip(app, what, name, obj, skip, options):
     """Leave out what scikit-learn gives every estimator; its own pages describe it."""
     module = getattr(obj, "__module__", "") or ""
-    return True if module.startswith("sklearn") or re.fullmatch(r"set_\w+_request", name) else None
+    return (
+        True
+        if module.startswith("sklearn") or re.fullmatch(r"set_\w+_request", name)
+        else None
+    )
 
 
 def _figure_of_full_run(app, docname, source):
@@ -137,7 +151,10 @@ _MOVED = {
 def _move_links(app, doctree):
     for node in doctree.findall(pending_xref):
         if target := _MOVED.get(node.get("reftarget")):
-            node.update_all_atts({"refdomain": "std", "reftype": "doc", "reftarget": target}, replace=True)
+            node.update_all_atts(
+                {"refdomain": "std", "reftype": "doc", "reftarget": target},
+                replace=True,
+            )
 
 
 def setup(app):

@@ -1,5 +1,7 @@
-"""Three networks that every tutorial on autoencoders builds: a dense layer, three dense, three convolutional
-=============================================================================================================
+"""Three networks that every tutorial builds
+============================================
+
+Three networks that every tutorial on autoencoders builds: a dense layer, three dense, three convolutional.
 
 ::
 

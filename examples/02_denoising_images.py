@@ -1,5 +1,7 @@
-"""Cleaning images: autoencoders that were fitted to clean images, given noisy ones
-===================================================================================
+"""Cleaning noisy images
+========================
+
+Cleaning images: autoencoders that were fitted to clean images, given noisy ones.
 
 ::
 

@@ -1,5 +1,7 @@
-"""A table of 17 weather columns through 3 numbers, and whether it rains tomorrow read off them
-===============================================================================================
+"""A weather table through three numbers
+========================================
+
+A table of 17 weather columns through 3 numbers, and whether it rains tomorrow read off them.
 
 ::
 

@@ -1,5 +1,7 @@
-"""What a denoising autoencoder learns: arrows from any place back to where the data are
-========================================================================================
+"""The field of a denoising autoencoder
+=======================================
+
+What a denoising autoencoder learns: arrows from any place back to where the data are.
 
 ::
 

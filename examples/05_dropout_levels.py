@@ -1,5 +1,7 @@
-"""Dropout on the hidden units of a wide layer: what it costs the reconstruction, and gives the codes
-=====================================================================================================
+"""Dropout of the code
+======================
+
+Dropout on the hidden units of a wide layer: what it costs the reconstruction, and gives the codes.
 
 ::
 

@@ -1,5 +1,7 @@
-"""Codes that can be sampled from: a variational and an adversarial code of two units, beside a plain one
-=========================================================================================================
+"""Codes that can be sampled from
+=================================
+
+Codes that can be sampled from: a variational and an adversarial code of two units, beside a plain one.
 
 ::
 

@@ -1,5 +1,7 @@
-"""Anomalies as rows that reconstruct badly: each digit in turn is left out of training, then looked for
-========================================================================================================
+"""Anomalies that reconstruct badly
+===================================
+
+Anomalies as rows that reconstruct badly: each digit in turn is left out of training, then looked for.
 
 ::
 

@@ -1,5 +1,7 @@
-"""Missing pixels restored: a denoising stack against PCA imputation and the mean image
-=======================================================================================
+"""Missing pixels restored
+==========================
+
+Missing pixels restored: a denoising stack against PCA imputation and the mean image.
 
 ::
 

@@ -1,5 +1,7 @@
-"""t-SNE of codes beside t-SNE of pixels: do the stack's 32 numbers keep the digits apart?
-==========================================================================================
+"""t-SNE of codes
+=================
+
+t-SNE of codes beside t-SNE of pixels: do the stack's 32 numbers keep the digits apart?
 
 ::
 

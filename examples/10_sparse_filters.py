@@ -1,5 +1,7 @@
-"""What first layers learn to look for: the weights of single units, drawn as images, for five kinds of layer
-=============================================================================================================
+"""Filters of first layers
+==========================
+
+What first layers learn to look for: the weights of single units, drawn as images, for five kinds of layer.
 
 ::
 

@@ -1,5 +1,7 @@
-"""Every picture that ``stackae.plotting`` draws: of images, a table with gaps, series, drawn samples
-=====================================================================================================
+"""Every picture
+================
+
+Every picture that ``stackae.plotting`` draws: of images, a table with gaps, series, drawn samples.
 
 ::
 

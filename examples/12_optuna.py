@@ -1,5 +1,7 @@
-"""A search that gives up early: Optuna prunes trials by the held-out loss, of which a callback tells it
-========================================================================================================
+"""A search that gives up early
+===============================
+
+A search that gives up early: Optuna prunes trials by the held-out loss, of which a callback tells it.
 
 ::
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import json
 import re
 import shlex
@@ -49,6 +50,20 @@ def test_a_command_that_the_site_names_has_the_options_that_it_is_given(line):
         for spelling in (*option.opts, *option.secondary_opts)
     }
     assert {word for word in words if word.startswith("--")} <= known | {"--help"}
+
+
+SCRIPTS = sorted([*(DOCS / "tutorials").glob("plot_*.py"), *(ROOT / "examples" / "short").glob("plot_*.py")])
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_a_script_of_the_site_imports_what_is_there(script):
+    """The site's build runs it whole; what is renamed is noticed here, too."""
+    tree = ast.parse(script.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("stackae"):
+            module = importlib.import_module(node.module)
+            assert all(hasattr(module, alias.name) for alias in node.names)
+    assert ast.get_docstring(tree).splitlines()[1].startswith("===")
 
 
 def _templates():

@@ -17,7 +17,11 @@ HEAD = """# stackae
 
 def _line(env, docname):
     """A page's title and the beginning of its text."""
-    first = next(iter(env.get_doctree(docname).findall(nodes.paragraph)), None)
+    paragraphs = env.get_doctree(docname).findall(nodes.paragraph)
+    first = next(
+        (own for own in paragraphs if not isinstance(own.parent, nodes.Admonition)),
+        None,
+    )
     text = " ".join(first.astext().split()) if first is not None else ""
     summary = text.split(". ")[0].rstrip(".:")
     return f"- [{env.titles[docname].astext()}]({docname}.html){': ' + summary if summary else ''}"

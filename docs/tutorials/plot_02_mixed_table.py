@@ -17,17 +17,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stackae import StackedAutoencoder
+from stackae import StackedAutoencoder, Training
 from stackae.plotting import LoadingsDisplay
 
 rng = np.random.default_rng(0)
 n = 900
 plan = rng.choice(["basic", "family", "business"], n, p=[0.5, 0.3, 0.2])
 age = rng.normal(45, 14, n).clip(18, 90).round()
-income = np.exp(rng.normal(10.2, 0.15, n) + 0.5 * (plan == "business") + 0.015 * (age - 45))
+income = np.exp(
+    rng.normal(10.2, 0.15, n) + 0.5 * (plan == "business") + 0.015 * (age - 45)
+)
 calls = rng.poisson(3 + 4 * (plan == "business") + 2 * (plan == "family"))
-since = pd.Timestamp("2026-01-01") - pd.to_timedelta(rng.integers(30, 2500, n), unit="D")
-leaves = rng.random(n) < 1 / (1 + np.exp(-(-1.6 + 0.5 * (calls - 4) - 0.03 * (age - 45))))
+since = pd.Timestamp("2026-01-01") - pd.to_timedelta(
+    rng.integers(30, 2500, n), unit="D"
+)
+leaves = rng.random(n) < 1 / (
+    1 + np.exp(-(-1.6 + 0.5 * (calls - 4) - 0.03 * (age - 45)))
+)
 
 customers = pd.DataFrame(
     {
@@ -51,7 +57,8 @@ print((folder / "customers.csv").read_text()[:260])
 # A frame goes straight into ``fit``. ``table_`` says what became of each column.
 
 features = customers.drop(columns=["customer", "left"])
-stack = StackedAutoencoder((32, 4), random_state=0).fit(features)
+brief = Training(updates=1500)  # to keep this page quick
+stack = StackedAutoencoder((32, 4), finetune=brief, random_state=0).fit(features)
 print(stack.table_)
 
 # %%
@@ -65,7 +72,9 @@ print(
     f"error in standard deviations: stack {np.sqrt(np.mean((filled - income[known]) ** 2)) / spread:.2f}, ",
     end="",
 )
-print(f"mean {np.sqrt(np.mean((features['income'].mean() - income[known]) ** 2)) / spread:.2f}")
+print(
+    f"mean {np.sqrt(np.mean((features['income'].mean() - income[known]) ** 2)) / spread:.2f}"
+)
 
 # %%
 # Which columns make which code? A category and a date count as one column each.
@@ -81,7 +90,9 @@ display = LoadingsDisplay.from_estimator(stack, features)
 
 def run(command):
     print("$", command)
-    done = subprocess.run(command, shell=True, cwd=folder, check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        command, shell=True, cwd=folder, check=True, capture_output=True, text=True
+    )
     print(done.stdout.strip())
 
 
@@ -93,7 +104,9 @@ run(
 # ``finetune`` learns the label from the rows that have one. First it keeps a fifth of them back, and says how many of those
 # it gets right, beside simpler methods; then it learns from all.
 
-run("stackae finetune customers customers.csv --out leaving --no-report --random-state 0")
+run(
+    "stackae finetune customers customers.csv --out leaving --no-report --random-state 0"
+)
 
 # %%
 # ``predict`` writes the rows' names and the probability of each class:
@@ -104,7 +117,9 @@ print(pd.read_csv(folder / "leaving.csv").head())
 # %%
 # We know what the customers without a label did:
 
-predicted = pd.read_csv(folder / "leaving.csv").set_index("customer")["yes"].to_numpy() > 0.5
+predicted = (
+    pd.read_csv(folder / "leaving.csv").set_index("customer")["yes"].to_numpy() > 0.5
+)
 unlabelled = customers["left"].isna().to_numpy()
 print(
     f"right for {np.mean(predicted[unlabelled] == leaves[unlabelled]):.1%} of the rows without a label; ",

@@ -24,7 +24,9 @@ rng = np.random.default_rng(0)
 
 def sensors(n):
     state = rng.uniform(-1, 1, (n, 3))
-    curved = np.column_stack([state, state**2, np.sin(2 * state), state[:, :1] * state[:, 1:2]])
+    curved = np.column_stack(
+        [state, state**2, np.sin(2 * state), state[:, :1] * state[:, 1:2]]
+    )
     return curved @ mixing + 0.05 * rng.normal(size=(n, 12))
 
 
@@ -38,10 +40,14 @@ later[broken, culprit] = later[rng.permutation(1500)[:30], culprit]
 # Fit to rows as they usually are. ``contamination`` is the share of them that may exceed the threshold.
 
 stack = StackedAutoencoder((64, 3), shortcut=None, random_state=0)
-detector = StackedAutoencoderDetector(stack, contamination=0.02, random_state=0).fit(usual)
+detector = StackedAutoencoderDetector(stack, contamination=0.02, random_state=0).fit(
+    usual
+)
 strange = detector.predict(later) == -1
 is_broken = np.isin(np.arange(1500), broken)
-print(f"{strange.sum()} rows called outliers, of which {np.sum(strange & is_broken)} of the 30 broken ones")
+print(
+    f"{strange.sum()} rows called outliers, of which {np.sum(strange & is_broken)} of the 30 broken ones"
+)
 
 # %%
 # Threshold aside: how well does the error rank rows? The area under the ROC curve is the chance that a broken row scores
@@ -53,7 +59,9 @@ Z = scaler.transform(later)
 errors = {
     "stack": -detector.score_samples(later),
     "PCA": np.square(Z - pca.inverse_transform(pca.transform(Z))).sum(axis=1),
-    "isolation forest": -IsolationForest(random_state=0).fit(usual).score_samples(later),
+    "isolation forest": -IsolationForest(random_state=0)
+    .fit(usual)
+    .score_samples(later),
 }
 for name, error in errors.items():
     print(f"{name:18}{roc_auc_score(is_broken, error):.3f}")
@@ -67,7 +75,9 @@ print(
     f"the culprit has the largest error in {np.mean(ranked[:, 0] == culprit):.0%} of the broken rows, ",
     end="",
 )
-print(f"one of the two largest in {np.mean((ranked[:, :2] == culprit[:, None]).any(axis=1)):.0%}")
+print(
+    f"one of the two largest in {np.mean((ranked[:, :2] == culprit[:, None]).any(axis=1)):.0%}"
+)
 
 # %%
 # One cell far off spoils what is made of its neighbours, too, so that the culprit may stand second. The worst rows, cell by

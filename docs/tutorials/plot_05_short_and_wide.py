@@ -29,11 +29,19 @@ def peaks(*places):
 
 
 compounds = np.stack(
-    [peaks((0.2, 0.02), (0.55, 0.04)), peaks((0.25, 0.03), (0.8, 0.02)), peaks((0.5, 0.05), (0.9, 0.03))]
+    [
+        peaks((0.2, 0.02), (0.55, 0.04)),
+        peaks((0.25, 0.03), (0.8, 0.02)),
+        peaks((0.5, 0.05), (0.9, 0.03)),
+    ]
 )
 amounts = rng.gamma(2.0, 0.5, (90, 3))
 X = 1 - np.exp(-amounts @ compounds)  # strong absorption saturates
-X += rng.normal(0, 0.2, (90, 1)) + rng.normal(0, 0.3, (90, 1)) * axis + 0.02 * rng.normal(size=X.shape)
+X += (
+    rng.normal(0, 0.2, (90, 1))
+    + rng.normal(0, 0.3, (90, 1)) * axis
+    + 0.02 * rng.normal(size=X.shape)
+)
 
 # %%
 # ``plan`` shows beforehand what would be done: of 1,000 columns 90 coordinates are trained on.
@@ -53,7 +61,9 @@ folds = KFold(3, shuffle=True, random_state=0)
 ways = {
     "stack, 6 numbers": make_pipeline(stack, RidgeCV()),
     "PCA, 6 numbers": make_pipeline(StandardScaler(), PCA(6), RidgeCV()),
-    "all 1,000 columns": make_pipeline(StandardScaler(), RidgeCV(np.logspace(-2, 5, 15))),
+    "all 1,000 columns": make_pipeline(
+        StandardScaler(), RidgeCV(np.logspace(-2, 5, 15))
+    ),
 }
 for name, way in ways.items():
     r2 = cross_val_score(way, X, amounts[:, 0], cv=folds)

@@ -20,7 +20,9 @@ from stackae import StackedAutoencoder, Training
 from stackae.plotting import ScreeDisplay
 
 X, y = load_digits(return_X_y=True)
-X_train, X_test, y_train, y_test = train_test_split(X / 16, y, stratify=y, random_state=0)
+X_train, X_test, y_train, y_test = train_test_split(
+    X / 16, y, stratify=y, random_state=0
+)
 
 # %%
 # Width: one fit, all widths
@@ -28,12 +30,14 @@ X_train, X_test, y_train, y_test = train_test_split(X / 16, y, stratify=y, rando
 # With ``ordered=True`` the first k numbers of the code are a code of k, as principal components are. ``prefix_r2_`` says how
 # much each prefix reconstructs, and the scree plot draws it beside PCA.
 
-wide = StackedAutoencoder((128, 16), ordered=True, random_state=0).fit(X_train)
+brief = Training(updates=800)  # a short fine-tuning, to keep this page quick
+wide = StackedAutoencoder((128, 16), ordered=True, finetune=brief, random_state=0).fit(
+    X_train
+)
 pca = PCA(16).fit(X_train)
 for k in (2, 4, 8, 16):
-    print(
-        f"{k:3} numbers: R² {wide.prefix_r2_[k - 1]:.3f}, PCA {pca.explained_variance_ratio_[:k].sum():.3f}"
-    )
+    pca_r2 = pca.explained_variance_ratio_[:k].sum()
+    print(f"{k:3} numbers: R² {wide.prefix_r2_[k - 1]:.3f}, PCA {pca_r2:.3f}")
 
 # %%
 display = ScreeDisplay.from_estimator(wide, X_train)
@@ -47,18 +51,15 @@ print(narrow.transform(X_test).shape, f"R² {narrow.score(X_test):.3f}")
 # %%
 # An order costs a little: a code of 8 that was fitted as such may reconstruct better.
 
-print(
-    f"R² of a code of 8 of its own: {StackedAutoencoder((128, 8), random_state=0).fit(X_train).score(X_test):.3f}"
-)
+own = StackedAutoencoder((128, 8), finetune=brief, random_state=0).fit(X_train)
+print(f"R² of a code of 8 of its own: {own.score(X_test):.3f}")
 
 # %%
 # Width and depth left to the fit
 # -------------------------------
 # ``layers=(128, "auto")`` fits an ordered code of at most 32 numbers, and keeps the fewest whose R² is within 0.01 of that of all
-# of them; ``layers="auto"`` adds layers while that lowers the error on held-out rows by ``tol``. Fine-tuning is short here, to keep the
-# page quick.
+# of them; ``layers="auto"`` adds layers while that lowers the error on held-out rows by ``tol``.
 
-brief = Training(updates=800)
 chosen = StackedAutoencoder((128, "auto"), finetune=brief, random_state=0).fit(X_train)
 print("numbers chosen:", chosen.transform(X_test).shape[1])
 
@@ -81,7 +82,9 @@ with tempfile.TemporaryDirectory() as folder:
         cv=3,
     ).fit(X_train, y_train)
 for layers, accuracy in zip(
-    search.cv_results_["param_stackedautoencoder__layers"], search.cv_results_["mean_test_score"], strict=True
+    search.cv_results_["param_stackedautoencoder__layers"],
+    search.cv_results_["mean_test_score"],
+    strict=True,
 ):
     print(layers, f"{accuracy:.1%}")
 

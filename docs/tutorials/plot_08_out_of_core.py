@@ -20,9 +20,10 @@ from stackae.data import load_data
 
 folder = Path(tempfile.mkdtemp())
 rng = np.random.default_rng(0)
-X = (rng.normal(size=(60_000, 4)) @ rng.normal(size=(4, 128)) + 0.3 * rng.normal(size=(60_000, 128))).astype(
-    np.float32
-)
+X = (
+    rng.normal(size=(60_000, 4)) @ rng.normal(size=(4, 128))
+    + 0.3 * rng.normal(size=(60_000, 128))
+).astype(np.float32)
 np.save(folder / "big.npy", X)
 (folder / "shards").mkdir()
 for k, shard in enumerate(np.array_split(X, 4)):
@@ -33,7 +34,9 @@ print(f"{X.nbytes / 1e6:.1f} MB")
 # A memory map is taken as it is; ``max_memory`` says what rows and codes may take. The plan tells where they will lie.
 
 brief = Training(max_epochs=2)
-stack = StackedAutoencoder((32, 8), pretrain=brief, finetune=brief, max_memory="24MB", random_state=0)
+stack = StackedAutoencoder(
+    (32, 8), pretrain=brief, finetune=brief, max_memory="24MB", random_state=0
+)
 mapped = np.load(folder / "big.npy", mmap_mode="r")
 print(str(stack.plan(mapped)).splitlines()[-1])
 
@@ -62,7 +65,9 @@ print(f"R² after one pass: {arriving.score(X):.3f}")
 
 def run(command):
     print("$", command)
-    done = subprocess.run(command, shell=True, cwd=folder, check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        command, shell=True, cwd=folder, check=True, capture_output=True, text=True
+    )
     print(done.stdout.strip())
 
 

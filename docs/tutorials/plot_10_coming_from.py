@@ -9,21 +9,29 @@ are shown.
 # %%
 # From PCA
 # --------
-# Same data, same methods, another class. ``score`` is R² of the reconstruction instead of a likelihood.
+# Same rows, same methods, another class. ``score`` is R² of the reconstruction instead of a likelihood, in the units of the rows.
 
 import pandas as pd
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.decomposition import PCA
 
-from stackae import Autoencoder, KLSparsity, StackedAutoencoder, StackedAutoencoderClassifier, Swap, Training
+from stackae import (
+    Autoencoder,
+    KLSparsity,
+    StackedAutoencoder,
+    StackedAutoencoderClassifier,
+    Swap,
+    Training,
+)
 
 X = load_breast_cancer().data
-pca = PCA(4).fit((X - X.mean(0)) / X.std(0))
-stack = StackedAutoencoder(4, random_state=0).fit(X)  # it standardises by itself
-print(f"R²: PCA {pca.explained_variance_ratio_.sum():.3f}, stack {stack.score(X):.3f}")
+Z = (X - X.mean(0)) / X.std(0)  # for a fair figure; the stack standardises by itself
+pca = PCA(4).fit(Z)
+stack = StackedAutoencoder(4, random_state=0).fit(Z)
+print(f"R²: PCA {pca.explained_variance_ratio_.sum():.3f}, stack {stack.score(Z):.3f}")
 print(
-    stack.transform(X).shape,
-    stack.inverse_transform(stack.transform(X)).shape,
+    stack.transform(Z).shape,
+    stack.inverse_transform(stack.transform(Z)).shape,
     stack.get_feature_names_out()[:2],
 )
 
@@ -60,12 +68,19 @@ print(
 X, y = load_digits(return_X_y=True)
 X = X / 16
 stack = StackedAutoencoder(
-    (32, 8), pretrain=Training(max_epochs=15), finetune=Training(max_epochs=15), random_state=0
+    (32, 8),
+    pretrain=Training(max_epochs=15),
+    finetune=Training(max_epochs=15),
+    random_state=0,
 )
 codes = stack.fit_transform(X)
 print(
     codes.shape,
-    pd.DataFrame(stack.history_).groupby(["phase", "layer"], dropna=False)["loss"].last().round(3).to_dict(),
+    pd.DataFrame(stack.history_)
+    .groupby(["phase", "layer"], dropna=False)["loss"]
+    .last()
+    .round(3)
+    .to_dict(),
 )
 
 # %%
@@ -101,9 +116,9 @@ layers = [
     Autoencoder(50, activation="sigmoid", penalty=KLSparsity(target=0.1, weight=1.0)),
 ]
 encoder = StackedAutoencoder(layers, pretrain=Training(max_epochs=20), finetune=None)
-deepnet = StackedAutoencoderClassifier(encoder, finetune=Training(max_epochs=20), random_state=0).fit(
-    X[:1200], y[:1200]
-)
+deepnet = StackedAutoencoderClassifier(
+    encoder, finetune=Training(max_epochs=20), random_state=0
+).fit(X[:1200], y[:1200])
 print(f"accuracy on rows that it has not seen: {deepnet.score(X[1200:], y[1200:]):.1%}")
 
 # %%
@@ -137,7 +152,9 @@ frame = pd.DataFrame(
     }
 )
 layers = [Autoencoder(32, corruption=Swap(0.15)), Autoencoder(8, corruption=Swap(0.15))]
-model = StackedAutoencoder(layers, finetune=Training(corruption=Swap(0.15)), random_state=0).fit(frame)
+model = StackedAutoencoder(
+    layers, finetune=Training(corruption=Swap(0.15)), random_state=0
+).fit(frame)
 print(model.transform(frame).shape, (-model.score_samples(frame))[:2].round(3))
 print(model.impute(frame).iloc[3:5])
 

@@ -11,7 +11,9 @@ from stackae import Autoencoder, Convolutional, Training
 from stackae.plotting import ReconstructionDisplay, WeightsDisplay
 
 X = load_digits().data / 16
-layer = Autoencoder(8, network=Convolutional((8, 8)), training=Training(max_epochs=8), random_state=0).fit(X)
+layer = Autoencoder(
+    8, network=Convolutional((8, 8)), training=Training(max_epochs=8), random_state=0
+).fit(X)
 weights = WeightsDisplay.from_estimator(layer, units=range(8))
 
 # %%

@@ -19,7 +19,9 @@ filled = model.impute(holes)
 
 mean = np.broadcast_to(np.nanmean(holes, axis=0), X.shape)
 for name, guess in {"stack": filled, "mean of the pixel": mean}.items():
-    print(f"{name:20}root mean squared error {np.sqrt(np.mean((guess - X)[hidden] ** 2)):.3f}")
+    print(
+        f"{name:20}root mean squared error {np.sqrt(np.mean((guess - X)[hidden] ** 2)):.3f}"
+    )
 
 fig, axes = plt.subplots(3, 10, figsize=(8, 2.6))
 for row, images in zip(axes, (holes, filled, X), strict=True):

@@ -19,6 +19,9 @@ layers = {
 }
 fig, axes = plt.subplots(1, 3, figsize=(8, 3), layout="constrained")
 for ax, (name, layer) in zip(axes, layers.items(), strict=True):
-    codes = layer.set_params(training=Training(max_epochs=20), random_state=0).fit_transform(X)
+    codes = layer.set_params(
+        training=Training(max_epochs=20), random_state=0
+    ).fit_transform(X)
     ax.imshow(abs(codes[:40]), cmap="magma_r")
-    ax.set(title=f"{name}: {(codes != 0).mean():.0%} not zero", xlabel="unit", ylabel="digit")
+    ax.set(xlabel="unit", ylabel="digit")
+    ax.set_title(f"{name}: {(codes != 0).mean():.0%} not zero", fontsize=9)
