@@ -52,6 +52,23 @@ def test_a_command_that_the_site_names_has_the_options_that_it_is_given(line):
     assert {word for word in words if word.startswith("--")} <= known | {"--help"}
 
 
+INCLUDED = [
+    (page, file, marks)
+    for page in PAGES
+    for file, marks in re.findall(
+        r"^```\{include\} (\S+)\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+]
+
+
+@pytest.mark.parametrize(("page", "file", "marks"), INCLUDED, ids=[str(own[0].name) for own in INCLUDED])
+def test_what_a_page_takes_from_another_file_is_there(page, file, marks):
+    text = (page.parent / file).read_text(encoding="utf-8")
+    for mark in re.findall(r'^:(?:start-after|end-before): "(.*)"$', marks, re.MULTILINE):
+        assert mark in text
+        text = text[text.index(mark) :]
+
+
 SCRIPTS = sorted([*(DOCS / "tutorials").glob("plot_*.py"), *(ROOT / "examples" / "short").glob("plot_*.py")])
 
 
