@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import sys
@@ -139,6 +140,15 @@ def source_text(rest, figure):
     return text + figure + mark + code
 
 
+def _signature(app, what, name, obj, options, signature, returns):
+    """What the constructor takes, also where ``__new__`` takes anything and hands it on."""
+    if what == "class" and signature and signature.startswith("(*args"):
+        parameters = list(inspect.signature(obj.__init__).parameters.values())[1:]
+        bare = [own.replace(annotation=inspect.Parameter.empty) for own in parameters]
+        return str(inspect.Signature(bare)), returns
+    return None
+
+
 #: Where a link of the README leads on the site.
 _MOVED = {
     "SECURITY.md": "/reference/security",
@@ -159,5 +169,6 @@ def _move_links(app, doctree):
 
 def setup(app):
     app.connect("autodoc-skip-member", _skip)
+    app.connect("autodoc-process-signature", _signature)
     app.connect("doctree-read", _move_links)
     app.connect("source-read", _figure_of_full_run)
