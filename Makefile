@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := build/demo
+SITE := build/docs
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-fast check torture format wheel clean help
+.PHONY: demo test test-fast check docs docs-check torture format wheel clean help
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /: /'
@@ -22,6 +23,10 @@ $(VENV)/installed-test: $(VENV)/installed-core
 
 $(VENV)/installed-dev: $(VENV)/installed-test
 	$(INSTALL) --editable '.[dev]'
+	touch $@
+
+$(VENV)/installed-docs: $(VENV)/installed-core
+	$(INSTALL) --editable '.[docs]'
 	touch $@
 
 demo: $(VENV)/installed-core ## pretrain on the bundled digits, compare with PCA where it gains and where not
@@ -42,6 +47,15 @@ check: $(VENV)/installed-dev ## format, lint, types and import order
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/numpydoc lint $$(find stackae cli -name '*.py')
+
+docs: $(VENV)/installed-docs ## build the site into build/docs, its tutorials and examples run, warnings are errors
+	rm -rf docs/auto_examples docs/auto_tutorials docs/reference/generated
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --fresh-env --quiet docs $(SITE)
+
+docs-check: docs $(VENV)/installed-test ## links, an entry for every public name and option, code blocks run
+	$(BIN)/python docs/check.py $(SITE)
+	$(BIN)/python -m pytest --numprocesses logical tests/test_docs.py tests/test_readme.py
 
 torture: $(VENV)/installed-test ## kill runs anywhere, mutate files by the hundred thousand: up to an hour
 	$(BIN)/python benchmarks/torture.py --json benchmarks/results/torture.json

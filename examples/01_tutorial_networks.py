@@ -1,4 +1,9 @@
-"""Three networks that every tutorial on autoencoders builds: a dense layer, three dense, three convolutional.
+"""Three networks that every tutorial builds
+============================================
+
+Three networks that every tutorial on autoencoders builds: a dense layer, three dense, three convolutional.
+
+::
 
     python examples/01_tutorial_networks.py            # about 3 minutes on 2 cores
     python examples/01_tutorial_networks.py --quick    # seconds, on the bundled digits
@@ -19,6 +24,7 @@ convolutions here, as many as the encoder, where the tutorial has four.
 
 from __future__ import annotations
 
+# sphinx_gallery_thumbnail_path = "../examples/figures/01_tutorial_networks.png"
 import gallery
 import numpy as np
 from matplotlib import pyplot as plt

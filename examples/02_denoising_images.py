@@ -1,4 +1,9 @@
-"""Cleaning images: autoencoders that were fitted to clean images, given noisy ones.
+"""Cleaning noisy images
+========================
+
+Cleaning images: autoencoders that were fitted to clean images, given noisy ones.
+
+::
 
     python examples/02_denoising_images.py            # about 4 minutes on 2 cores
     python examples/02_denoising_images.py --quick    # seconds, on the bundled digits
@@ -18,6 +23,7 @@ figure for this task.
 
 from __future__ import annotations
 
+# sphinx_gallery_thumbnail_path = "../examples/figures/02_denoising_images.png"
 import gallery
 import numpy as np
 from matplotlib import pyplot as plt

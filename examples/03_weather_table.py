@@ -1,4 +1,9 @@
-"""A table of 17 weather columns through 3 numbers, and whether it rains tomorrow read off them.
+"""A weather table through three numbers
+========================================
+
+A table of 17 weather columns through 3 numbers, and whether it rains tomorrow read off them.
+
+::
 
     python examples/03_weather_table.py            # about half a minute on 2 cores
     python examples/03_weather_table.py --quick    # seconds
@@ -19,6 +24,7 @@ with Rattle and R, Springer). The figures are this script's own, not published o
 
 from __future__ import annotations
 
+# sphinx_gallery_thumbnail_path = "../examples/figures/03_weather_table.png"
 import gallery
 import matplotlib.pyplot as plt
 import numpy as np

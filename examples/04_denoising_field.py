@@ -1,4 +1,9 @@
-"""What a denoising autoencoder learns: arrows from any place back to where the data are.
+"""The field of a denoising autoencoder
+=======================================
+
+What a denoising autoencoder learns: arrows from any place back to where the data are.
+
+::
 
     python examples/04_denoising_field.py            # about 1 minute on 2 cores
     python examples/04_denoising_field.py --quick    # seconds
@@ -22,6 +27,7 @@ denoising autoencoders for domain adaptation, ICML (the closed form).
 
 from __future__ import annotations
 
+# sphinx_gallery_thumbnail_path = "../examples/figures/04_denoising_field.png"
 import gallery
 import matplotlib.pyplot as plt
 import numpy as np

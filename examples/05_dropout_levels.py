@@ -1,4 +1,9 @@
-"""Dropout on the hidden units of a wide layer: what it costs the reconstruction, and gives the codes.
+"""Dropout of the code
+======================
+
+Dropout on the hidden units of a wide layer: what it costs the reconstruction, and gives the codes.
+
+::
 
     python examples/05_dropout_levels.py            # about 3 minutes on 2 cores, MNIST
     python examples/05_dropout_levels.py --quick    # seconds, on the bundled digits
@@ -16,6 +21,7 @@ way to prevent neural networks from overfitting, JMLR 15.
 
 from __future__ import annotations
 
+# sphinx_gallery_thumbnail_path = "../examples/figures/05_dropout_levels.png"
 import gallery
 import matplotlib.pyplot as plt
 import numpy as np

@@ -1,4 +1,9 @@
-"""Codes that can be sampled from: a variational and an adversarial code of two units, beside a plain one.
+"""Codes that can be sampled from
+=================================
+
+Codes that can be sampled from: a variational and an adversarial code of two units, beside a plain one.
+
+::
 
     python examples/06_generative_codes.py            # MNIST, about 3 minutes on 2 cores
     python examples/06_generative_codes.py --quick    # the bundled 8 × 8 digits, seconds
@@ -26,6 +31,7 @@ Planning and Inference 143. All figures are this script's own.
 
 from __future__ import annotations
 
+# sphinx_gallery_thumbnail_path = "../examples/figures/06_generative_codes.png"
 import gallery
 import matplotlib.pyplot as plt
 import numpy as np

@@ -1,4 +1,9 @@
-"""Anomalies as rows that reconstruct badly: each digit in turn is left out of training, then looked for.
+"""Anomalies that reconstruct badly
+===================================
+
+Anomalies as rows that reconstruct badly: each digit in turn is left out of training, then looked for.
+
+::
 
     python examples/07_anomalies.py            # MNIST, about 2 minutes on 2 cores
     python examples/07_anomalies.py --quick    # the bundled 8 × 8 digits, seconds
@@ -21,6 +26,7 @@ with nonlinear dimensionality reduction, MLSDA. All figures are this script's ow
 
 from __future__ import annotations
 
+# sphinx_gallery_thumbnail_path = "../examples/figures/07_anomalies.png"
 import gallery
 import matplotlib.pyplot as plt
 import numpy as np

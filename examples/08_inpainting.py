@@ -1,4 +1,9 @@
-"""Missing pixels restored: a denoising stack against PCA imputation and the mean image.
+"""Missing pixels restored
+==========================
+
+Missing pixels restored: a denoising stack against PCA imputation and the mean image.
+
+::
 
     python examples/08_inpainting.py            # MNIST, about 2 minutes on 2 cores
     python examples/08_inpainting.py --quick    # the bundled 8 × 8 digits, seconds
@@ -23,6 +28,7 @@ Journal de la SFdS 153. All figures are this script's own.
 
 from __future__ import annotations
 
+# sphinx_gallery_thumbnail_path = "../examples/figures/08_inpainting.png"
 import gallery
 import matplotlib.pyplot as plt
 import numpy as np

@@ -1,4 +1,9 @@
-"""t-SNE of codes beside t-SNE of pixels: do the stack's 32 numbers keep the digits apart?
+"""t-SNE of codes
+=================
+
+t-SNE of codes beside t-SNE of pixels: do the stack's 32 numbers keep the digits apart?
+
+::
 
     python examples/09_tsne.py            # MNIST, about 3 minutes on 2 cores
     python examples/09_tsne.py --quick    # the bundled 8 × 8 digits, seconds
@@ -17,6 +22,7 @@ principal components. All figures are this script's own.
 
 from __future__ import annotations
 
+# sphinx_gallery_thumbnail_path = "../examples/figures/09_tsne.png"
 import gallery
 import matplotlib.pyplot as plt
 from sklearn.decomposition import PCA

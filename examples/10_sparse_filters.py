@@ -1,4 +1,9 @@
-"""What first layers learn to look for: the weights of single units, drawn as images, for five kinds of layer.
+"""Filters of first layers
+==========================
+
+What first layers learn to look for: the weights of single units, drawn as images, for five kinds of layer.
+
+::
 
     python examples/10_sparse_filters.py            # about 4 minutes on 2 cores
     python examples/10_sparse_filters.py --quick    # seconds, on the bundled digits
@@ -21,6 +26,7 @@ al. (2011), Contractive auto-encoders. No published figure is compared here.
 
 from __future__ import annotations
 
+# sphinx_gallery_thumbnail_path = "../examples/figures/10_sparse_filters.png"
 import gallery
 import numpy as np
 from matplotlib import pyplot as plt

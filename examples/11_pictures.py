@@ -1,4 +1,9 @@
-"""Every picture that ``stackae.plotting`` draws: of images, a table with gaps, series, drawn samples.
+"""Every picture
+================
+
+Every picture that ``stackae.plotting`` draws: of images, a table with gaps, series, drawn samples.
+
+::
 
     python examples/11_pictures.py            # about a minute on 2 cores
     python examples/11_pictures.py --quick    # seconds, on the bundled digits
@@ -16,6 +21,7 @@ figure is compared here.
 
 from __future__ import annotations
 
+# sphinx_gallery_thumbnail_path = "../examples/figures/11_pictures.png"
 from collections import Counter
 from io import BytesIO
 

@@ -1,4 +1,9 @@
-"""A search that gives up early: Optuna prunes trials by the held-out loss, of which a callback tells it.
+"""A search that gives up early
+===============================
+
+A search that gives up early: Optuna prunes trials by the held-out loss, of which a callback tells it.
+
+::
 
     python examples/12_optuna.py            # minutes on 2 cores
     python examples/12_optuna.py --quick    # seconds, on the bundled digits
@@ -15,6 +20,7 @@ and what it raises ends the fit.
 
 from __future__ import annotations
 
+# sphinx_gallery_thumbnail_path = "../examples/figures/12_optuna.png"
 import gallery
 import optuna
 from matplotlib import pyplot as plt

@@ -62,9 +62,11 @@ def read_blocks(
 
     Parameters
     ----------
-    path, where
+    path : path-like
         For messages.
     node : h5py.Dataset
+    where : str
+        For messages.
     budget : MemoryBudget or None
         None: it stays in memory.
     columns : sequence of int or None, default=None

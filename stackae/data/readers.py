@@ -97,8 +97,10 @@ def read_table(
         The array ``X``, or else the only 2-dimensional one that is no single row or column; ``FILE:NAME`` is
         another. ``labels``, ``ids`` and ``drop`` name arrays. A sparse matrix stays sparse: of
         :func:`scipy.sparse.save_npz`, as csr, csc or coo.
-    Text (``.csv``, ``.tsv``, ``.tab``, ``.psv``, ``.txt``, ``.data``, ``.dat``), packed or not; JSON lines
-    (``.jsonl``, ``.ndjson``); Excel (``.xlsx``, ``.xls``, ``.ods``); Arrow (``.arrow``, ``.feather``)
+    Text, JSON lines, Excel, Arrow
+        Text (``.csv``, ``.tsv``, ``.tab``, ``.psv``, ``.txt``, ``.data``, ``.dat``), packed or not;
+        JSON lines (``.jsonl``, ``.ndjson``); Excel (``.xlsx``, ``.xls``, ``.ods``); Arrow (``.arrow``,
+        ``.feather``).
         As :func:`stackae.data.dialects.read_any` reads them: delimiter, decimal commas, header, encoding and
         packing are recognised. A row of numbers is a header, with a warning, when it alone counts, as column
         numbers and wavelengths do. A first column without a name, whose cells all differ, as pandas and R
@@ -124,6 +126,7 @@ def read_table(
     bits), else float64. Columns of numbers and truth values become float64, or float32 where all of them are
     float16 or float32. Where a column holds anything else - text, categories, dates - they stay a table.
     Empty cells, NA and the like are gaps, NaN in an array; these and infinity are left for the estimator.
+    A column may be named by its place too, where none is called so: "1" is the first, "-1" the last.
 
     Parameters
     ----------
@@ -145,8 +148,6 @@ def read_table(
     as_table : bool, default=None
         Whether ``X`` is a table of typed columns, or (False) a matrix, for which columns of anything but
         numbers are refused. None: a matrix where all features are numbers.
-
-    A column may be named by its place too, where none is called so: "1" is the first, "-1" the last.
 
     Returns
     -------

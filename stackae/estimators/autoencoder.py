@@ -99,7 +99,7 @@ class Autoencoder(BaseAutoencoder):
     ----------
     module_ : DeepAutoencoder
         The fitted ``torch.nn.Module``, of one layer.
-    components_ : ndarray of shape (n_components, n_features_in_)
+    components_ : ndarray of shape (n_components, n_features)
         The encoder's weights.
     prefix_r2_ : ndarray of shape (n_components,), only with ``code="nested"`` and a dense network
         R² of the reconstruction from the first 1, 2, ... numbers of the code, as ``score`` of

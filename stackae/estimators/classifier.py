@@ -66,14 +66,14 @@ class StackedAutoencoderClassifier(ClassifierMixin, LearningClasses):
         What a label of -1 (or of the text "-1") means; NaN, None, pd.NA and empty text always mean that there
         is none. -1: no label, too. None: a class. ``"auto"``: no label beside two or more other classes, none
         of them a negative number or a fraction, and a class beside a single one; either is warned of.
+    class_weight : dict, "balanced" or None, default=None
+        How often fine-tuning visits rows of each class, relative to each other: class to weight, 1 for those
+        that are left out. ``"balanced"``: all classes as often.
     calibration : int or None, default=None
         Folds of the labelled rows, at least 2: each is predicted by a fit to the other labels, and all logits
         are divided by the temperature that makes the labels likeliest (Guo et al. 2017), so that
         probabilities are as large as they are often right. It takes as many more fine-tunings; the class that
         is predicted stays. None: probabilities are as fine-tuning leaves them, as a rule too sure.
-    class_weight : dict, "balanced" or None, default=None
-        How often fine-tuning visits rows of each class, relative to each other: class to weight, 1 for those
-        that are left out. ``"balanced"``: all classes as often.
     device : str or torch.device, default="auto"
         ``"auto"``: a GPU where there is one.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -95,7 +95,7 @@ class StackedAutoencoderClassifier(ClassifierMixin, LearningClasses):
         By which the logits were divided.
     module_ : ClassPredictor
         Encoders and head, a ``torch.nn.Module``.
-    components_ : ndarray of shape (units of the first layer, n_features_in_)
+    components_ : ndarray of shape (units of the first layer, n_features)
         The first layer's encoder weights.
     history_ : list of dict
         One an epoch of each phase; ``loss`` of phase ``"supervised"`` is the cross-entropy in nats.

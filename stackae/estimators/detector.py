@@ -64,7 +64,7 @@ class StackedAutoencoderDetector(OutlierMixin, EncoderEstimator, Reconstructing)
         The threshold: ``decision_function`` is ``score_samples`` less the offset.
     module_ : DeepAutoencoder
         The deep autoencoder, a ``torch.nn.Module``.
-    components_ : ndarray of shape (units of the first layer, n_features_in_)
+    components_ : ndarray of shape (units of the first layer, n_features)
         The first layer's encoder weights.
     history_ : list of dict
         One an epoch of each phase.

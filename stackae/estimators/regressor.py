@@ -79,7 +79,7 @@ class StackedAutoencoderRegressor(RegressorMixin, BaseSupervised):
     ----------
     module_ : ValuePredictor
         Encoders and head, a ``torch.nn.Module``.
-    components_ : ndarray of shape (units of the first layer, n_features_in_)
+    components_ : ndarray of shape (units of the first layer, n_features)
         The first layer's encoder weights.
     history_ : list of dict
         One an epoch of each phase; ``loss`` of phase ``"supervised"`` is the squared error of the

@@ -138,11 +138,11 @@ class StackedAutoencoder(ChoosingWidths):
         The layers' health reports, bottom first: see :class:`stackae.modules.health.Health`.
     module_ : DeepAutoencoder
         The deep autoencoder, a ``torch.nn.Module``.
-    components_ : ndarray of shape (units of the first layer, n_features_in_)
+    components_ : ndarray of shape (units of the first layer, n_features)
         The first layer's encoder weights.
     n_components_ : int
         Numbers in the code.
-    prefix_r2_ : ndarray of shape (n_components_,), only where the code is ordered
+    prefix_r2_ : ndarray of shape (n_components,), only where the code is ordered
         R² of the reconstruction from the first 1, 2, ... numbers, as ``score`` of :meth:`truncated` gives it:
         on rows held out in the last phase, or where none were on rows of the fit, at most 2,000. With a last
         width of ``"auto"`` it goes on to the widest code tried.

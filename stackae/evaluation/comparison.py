@@ -227,6 +227,10 @@ def summary(comparison: Comparison) -> list[dict[str, Any]]:
 
     An interval is a :class:`stackae.evaluation.statistics.Interval`. The last line, of width 0, is the
     accuracy of always answering the commonest class, where that is known.
+
+    Parameters
+    ----------
+    comparison : Comparison
     """
     lines: list[dict[str, Any]] = []
     for width in comparison.widths:

@@ -61,9 +61,12 @@ def beside_baselines(model: Any, train: Any, y_train: Any, test: Any, y_test: An
     ----------
     model : fitted StackedAutoencoderClassifier or StackedAutoencoderRegressor
         Or any other; it is given ``test`` as it is.
-    train, test : array, NamedMatrix or table of shape (n_samples, n_features)
+    train : array, NamedMatrix or table of shape (n_train, n_features)
         Samples with a label, missing cells NaN. What is simpler is given a table as the model encodes it.
-    y_train, y_test : array of shape (n_samples,)
+    y_train : array of shape (n_train,)
+    test : array, NamedMatrix or table of shape (n_test, n_features)
+        Likewise; none of them is in ``train``.
+    y_test : array of shape (n_test,)
 
     Returns
     -------

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 class Huber(Loss):
     """Huber's loss: the squared error where it is small, and linear beyond, so that outliers count less.
 
-    Mean over rows of Σⱼ eⱼ² where |eⱼ| = |x̂ⱼ - xⱼ| ≤ ``delta``, and 2·delta·|eⱼ| - delta² elsewhere: twice
-    the usual definition, so that it is the squared error where no error exceeds ``delta``.
+    Mean over rows of Σⱼ l(eⱼ), with eⱼ = x̂ⱼ - xⱼ and l(e) = e² where ``|e| ≤ delta``, elsewhere
+    ``2·delta·|e| - delta²``: twice the usual definition, so that it is the squared error where no error
+    exceeds ``delta``.
 
     Parameters
     ----------

@@ -151,10 +151,12 @@ class ClassPredictor(Predictor):
 
     Parameters
     ----------
-    layers, n_outputs, adversarial, shortcut
+    layers, n_outputs, adversarial
         As those of :class:`Predictor`.
     label_smoothing : float, default=0.0
         Share of the target that is spread over all classes (Szegedy et al. 2016).
+    shortcut
+        As that of :class:`Predictor`.
     """
 
     def __init__(

@@ -45,6 +45,11 @@ _OBJECTS = {
 def as_table(X: Any) -> nw.DataFrame[Any] | None:
     """A table that was given, or None where it is none of pandas, polars and pyarrow.
 
+    Parameters
+    ----------
+    X : object
+        Anything.
+
     Raises
     ------
     DataTypeError, DataError
@@ -69,6 +74,11 @@ def holds_other_than_numbers(X: Any) -> bool:
     """Whether it is a table some columns of which hold text, categories, dates or the like.
 
     Numeric text in columns of objects is no number; numbers and gaps among objects are.
+
+    Parameters
+    ----------
+    X : object
+        Anything; what is no table gives False.
     """
     is_lazy = type(X).__name__ == "LazyFrame"  # which asks for its columns with a warning
     table = None if is_lazy or not (hasattr(X, "columns") or hasattr(X, "column_names")) else as_table(X)
@@ -76,7 +86,12 @@ def holds_other_than_numbers(X: Any) -> bool:
 
 
 def fill_gaps(table: Any, other: Any) -> Any:
-    """A table with its missing cells taken from another one of the same columns, rows and library."""
+    """A table with its missing cells taken from another one of the same columns, rows and library.
+
+    Parameters
+    ----------
+    table, other : DataFrame or Table of pandas, polars or pyarrow
+    """
     own, source = as_table(table), as_table(other)
     if own is None or source is None:
         raise DataTypeError("gaps are filled in a table; give a data frame")

@@ -51,6 +51,8 @@ _KEPT = 2
 class Checkpoints(Callback):
     """Keeps in a folder where training stands, and lets a fit go on from there.
 
+    One object is for one fit: it counts the phases from its first.
+
     Parameters
     ----------
     folder : path-like
@@ -60,8 +62,6 @@ class Checkpoints(Callback):
         look different, with another seed or with other training parameters.
     every : float, default=60.0
         Seconds, at least, between two checkpoints of one phase; 0: after every epoch.
-
-    One object is for one fit: it counts the phases from its first.
 
     Examples
     --------

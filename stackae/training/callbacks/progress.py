@@ -259,7 +259,13 @@ def describe(record: EpochRecord) -> str:
 
 
 def progress_bars(verbose: int) -> Callback | None:
-    """Bars on a terminal, one in a notebook, lines elsewhere; None for 0, or without standard error."""
+    """Bars on a terminal, one in a notebook, lines elsewhere; None for 0, or without standard error.
+
+    Parameters
+    ----------
+    verbose : int
+        0: nothing.
+    """
     log = standard_error()
     if not verbose or log is None:
         return None
