@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from joblib import Parallel, cpu_count, delayed, parallel_config
@@ -92,7 +95,7 @@ def run(work: FileWork, jobs: Sequence[Job], workers: int | None, address: str |
     left, tries = {job.name: job for job in jobs}, 0
     while left:
         n_before = len(left)
-        tasks = [delayed(work.on(threads))(job) for job in left.values()]
+        tasks = [delayed(_done)(work.on(threads), job, os.getpid()) for job in left.values()]
         try:
             for result in _parallel(tasks, workers, threads, "generator_unordered"):
                 del left[result.name]
@@ -109,6 +112,24 @@ def run(work: FileWork, jobs: Sequence[Job], workers: int | None, address: str |
 def _parallel(tasks: Iterable[Any], workers: int, threads: int, order: str) -> Any:
     with parallel_config("loky", inner_max_num_threads=threads):
         return Parallel(workers, return_as=order, batch_size=1, pre_dispatch="2*n_jobs")(tasks)
+
+
+def _done(work: FileWork, job: Job, parent: int) -> Result:
+    _end_with(parent)
+    return work(job)
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """Let a worker not outlive who started it, if that is killed."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    if os.getppid() == parent:
+        threading.Thread(target=watch, daemon=True).start()
 
 
 def _one(encoding: Encoding, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

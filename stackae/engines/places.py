@@ -61,9 +61,8 @@ class Place:
         if not is_remote(shown):
             return cls(shown, fs.LocalFileSystem(), os.path.abspath(shown))
         try:
-            if shown.startswith("s3://") and "?" not in shown and _own_endpoint():
-                # Of a store of one's own no region is looked for at Amazon's.
-                return cls(shown, fs.S3FileSystem(region=_region()), shown.removeprefix("s3://").rstrip("/"))
+            if shown.startswith("s3://") and "?" not in shown and (endpoint := _own_endpoint()):
+                return cls(shown, _own_s3(endpoint), shown.removeprefix("s3://").rstrip("/"))
             filesystem, root = fs.FileSystem.from_uri(shown)
         except (ValueError, NotImplementedError):  # pyarrow's is not one: fsspec may know it
             filesystem, root = _of_fsspec(shown)
@@ -148,8 +147,14 @@ def _own_endpoint() -> str | None:
     return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
 
 
-def _region() -> str:
-    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+def _own_s3(endpoint: str) -> Any:
+    """A store of one's own, of which no region is looked for at Amazon's."""
+    from pyarrow.fs import S3FileSystem
+
+    refuse_silence(endpoint)
+    scheme, _, host = endpoint.rpartition("://")
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    return S3FileSystem(endpoint_override=host.rstrip("/"), scheme=scheme or "https", region=region)
 
 
 def _of_fsspec(url: str) -> tuple[Any, str]:
@@ -170,11 +175,11 @@ def refuse_silence(address: str) -> None:
     ------
     OSError
     """
-    parts = urlsplit(address if "://" in address else f"//{address}")
     try:
+        parts = urlsplit(address if "://" in address else f"//{address}")
         where = parts.hostname, parts.port
-    except ValueError:
-        raise ParameterError(f"{address}: is no address; give HOST:PORT") from None
+    except ValueError:  # such as local[2], which the library knows
+        return
     if None in where:
         return
     try:
@@ -182,5 +187,5 @@ def refuse_silence(address: str) -> None:
     except OSError as error:
         reason = error.strerror or error
         raise OSError(
-            f"{address}: nothing answers there ({reason}); start the cluster, or give its --address"
+            f"{address}: nothing answers there ({reason}); start what should, or give another address"
         ) from None
