@@ -91,11 +91,10 @@ def test_other_commands_take_folders_too(stackae, tmp_path, method, options, col
 
 @pytest.mark.skipif(cpu_count() < 2, reason="a single worker is the process itself")
 def test_a_run_that_was_killed_goes_on_with_one_command(stackae, tmp_path):
-    many = make_rows(tmp_path, 100)
-    line = command(
-        "transform", many.file, many.folder, "--id", "key", "--out", tmp_path / "codes", "--workers", "2"
-    )
-    process = subprocess.Popen(line, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    many = make_rows(tmp_path, 200)
+    line = ("transform", many.file, many.folder, "--id", "key", "--out", tmp_path / "codes")
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command(*line, "--workers", "2"), **silent)
     while process.poll() is None and not list((tmp_path / "codes").rglob("*.parquet")):
         time.sleep(0.005)
     workers = psutil.Process(process.pid).children(recursive=True)
