@@ -235,12 +235,14 @@ class Encoding:
         """
         import pyarrow as pa
 
-        n_before = 0
+        n_before, known, columns = 0, None, None
         with computing_with(self.threads):
             for batch in batches:
+                if columns is None or batch.schema != known:
+                    known, columns = batch.schema, self.columns(batch.schema, where)
                 schema = self.schema(batch.schema, where) if schema is None else schema
                 try:
-                    table = self._applied(pa.Table.from_batches([batch]), where, schema)
+                    table = self._applied(pa.Table.from_batches([batch]), where, columns, schema)
                 except DataError as error:
                     behind = f" (rows counted from row {n_before:,})" if n_before else ""
                     said = str(error)
@@ -250,7 +252,7 @@ class Encoding:
                 n_before += len(batch)
                 yield table
 
-    def _applied(self, table: pa.Table, where: str, schema: pa.Schema) -> pa.RecordBatch:
+    def _applied(self, table: pa.Table, where: str, columns: Columns, schema: pa.Schema) -> pa.RecordBatch:
         """A batch of what is computed of a table."""
         import pyarrow as pa
 
@@ -258,7 +260,6 @@ class Encoding:
         if not n_rows:
             return pa.RecordBatch.from_pylist([], schema)
         model: Any = self.loaded
-        columns = self.columns(table.schema, where)
         # Too few rows would be computed by other products, with other bits: some are computed again.
         least = full_block(model.module_.n_inputs)
         whole = table if n_rows >= least else table.take(np.resize(np.arange(n_rows), least))

@@ -111,7 +111,9 @@ class FileWork:
             computed = self.encoding((batch.select(names) for batch in batches), called, self.schema)
             with self.target.atomic(self._name(job)) as file:
                 counted = _Counted(file)
-                with pq.ParquetWriter(counted, schema, write_page_checksum=True) as writer:
+                with pq.ParquetWriter(
+                    counted, schema, use_dictionary=_repeating(schema), write_page_checksum=True
+                ) as writer:
                     for table in _gathered(computed):
                         writer.write_table(table.cast(schema))
                         n_rows += len(table)
@@ -122,6 +124,13 @@ class FileWork:
     def _note(self, job: Job) -> bytes:
         own = self.encoding
         return json.dumps([job.source, own.digest, own.method, own.keep, own.drop]).encode()
+
+
+def _repeating(schema: pa.Schema) -> list[str] | bool:
+    """The columns whose values may repeat: all but floats, of which dictionaries are made in vain."""
+    from pyarrow import types
+
+    return [one.name for one in schema if not types.is_floating(one.type)] or False
 
 
 class _Counted:

@@ -41,7 +41,7 @@ class Named(NamedTuple):
         if not isinstance(self.values, np.ndarray):
             return [column.combine_chunks() for column in self.values.columns]
         table = self.values.reshape(len(self.values), -1)
-        return [pa.array(np.ascontiguousarray(column)) for column in table.T]
+        return [pa.array(column) for column in np.ascontiguousarray(table.T)]
 
 
 def codes(model: Any, X: Any) -> Named:
