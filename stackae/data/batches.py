@@ -41,8 +41,8 @@ def columns_of(where: str, schema: pa.Schema, spec: TableSpec) -> Columns:
     return choose_features(where, schema, names, find_columns(where, names, spec), 0, spec, categories)
 
 
-def samples_of(where: str, columns: Columns, table: pa.Table, *, named: bool) -> Any:
-    """The features of a table as an estimator takes them: a matrix, perhaps with names, or typed columns."""
+def samples_of(where: str, columns: Columns, table: pa.Table) -> Any:
+    """The features of a table as an estimator takes them: a matrix with names, or typed columns."""
     if columns.dtype is None:
         return table.select(columns.features)
     beside = np.empty(
@@ -50,7 +50,7 @@ def samples_of(where: str, columns: Columns, table: pa.Table, *, named: bool) ->
     )  # written a column at a time: faster
     fill(where, beside.T, columns.features, table)
     X = np.ascontiguousarray(beside.T)
-    return NamedMatrix(X, columns.features) if named else X
+    return NamedMatrix(X, columns.features)
 
 
 def refuse_other_types(where: str, schema: pa.Schema, names: list[str], known: pa.Schema, first: str) -> None:

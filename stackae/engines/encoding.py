@@ -207,7 +207,7 @@ class Encoding:
 
         zeros = np.zeros(1, columns.dtype)
         table = pa.table([zeros for _ in columns.features], columns.features)
-        return samples_of("", columns, table, named=hasattr(model, "feature_names_in_"))
+        return samples_of("", columns, table)
 
     @staticmethod
     def batch_rows(n_columns: int) -> int:
@@ -263,7 +263,7 @@ class Encoding:
         # Too few rows would be computed by other products, with other bits: some are computed again.
         least = full_block(model.module_.n_inputs)
         whole = table if n_rows >= least else table.take(np.resize(np.arange(n_rows), least))
-        X = samples_of(where, columns, whole, named=hasattr(model, "feature_names_in_"))
+        X = samples_of(where, columns, whole)
         found = METHODS[self.method].compute(model, X, columns.features)
         if self.method == "impute":
             filled = (
