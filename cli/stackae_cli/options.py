@@ -65,6 +65,17 @@ class ColumnKind(click.ParamType):  # type: ignore[type-arg]
         return str(value)
 
 
+class Destination(click.Path):
+    """A path; or a URL, which stays as it is."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The same."""
+        return value if "://" in str(value) else super().convert(value, param, ctx)
+
+
 def columns_option(function: F) -> F:
     """``--column``: what columns of a table are."""
     return click.option(
@@ -201,7 +212,7 @@ def out_option(function: F) -> F:
     return click.option(
         "--out",
         required=True,
-        type=click.Path(path_type=Path),
+        type=Destination(),
         metavar="FILE",
         help="The file to write: .npy, .csv or .parquet. It must not exist. -: CSV to standard output.",
     )(function)

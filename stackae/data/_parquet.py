@@ -82,7 +82,7 @@ def choose_columns(path: StrPath, parquet: Any, spec: TableSpec) -> Columns:
     """Choose the features among the columns of an open file."""
     spec.refuse_text_options(path, "a .parquet file")
     schema = parquet.schema_arrow
-    index, categories = _pandas_columns(schema)
+    index, categories = pandas_columns(schema)
     names = [name for name in schema.names if name not in index or name in (spec.labels, spec.ids)]
     places = find_columns(path, names, spec)
     n_samples = parquet.metadata.num_rows
@@ -146,7 +146,7 @@ def fill(path: StrPath, X: np.ndarray, features: Sequence[str], table: Any) -> N
         X[:, position] = _numbers(path, name, table.column(name))
 
 
-def _pandas_columns(schema: Any) -> tuple[set[str], set[str]]:
+def pandas_columns(schema: Any) -> tuple[set[str], set[str]]:
     """Return what only pandas' own notes tell: its unnamed row index, and its categories of numbers."""
     notes = schema.pandas_metadata or {}
     stored = [name for name in notes.get("index_columns", []) if isinstance(name, str)]

@@ -16,7 +16,7 @@ from stackae.data.writers import as_texts
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["with_gaps_filled"]
+__all__ = ["fill_columns", "with_gaps_filled"]
 
 
 def with_gaps_filled(
@@ -49,10 +49,17 @@ def with_gaps_filled(
         return None
     if dialect.format not in ("Arrow", "Parquet") and dialect.decimal != ",":
         table, _ = read_as(path, as_text=tuple(table.column_names), **asking)
+    return fill_columns(table, filled, names, typed)
+
+
+def fill_columns(
+    table: pa.Table, filled: np.ndarray | pa.Table, names: Sequence[str], typed: pa.Table | None = None
+) -> pa.Table:
+    """A table with the gaps of some columns filled from others; where the gaps are is seen in ``typed``."""
     columns: Any = filled.T if isinstance(filled, np.ndarray) else filled.columns
     for name, own in zip(names, columns, strict=True):
         place = table.column_names.index(name)
-        gaps = typed.column(place).is_null(nan_is_null=True)
+        gaps = (table if typed is None else typed).column(place).is_null(nan_is_null=True)
         table = table.set_column(place, name, _filled(table.column(place), gaps, own))
     return table
 

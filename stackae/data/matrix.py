@@ -15,6 +15,13 @@ Index = npt.NDArray[np.integer]
 
 #: A block has about this many values: few enough to stay in a processor's cache.
 _BLOCK = 2**20
+#: Products of so many samples give each of them the same bits, whatever the others are and however many.
+_FULL = 1024
+
+
+def full_block(n_features: int) -> int:
+    """How many samples a block must have so that what is computed of each does not depend on the others."""
+    return min(_FULL, max(1, _BLOCK // max(1, n_features)))
 
 
 class Matrix(ABC):
@@ -68,11 +75,15 @@ class Matrix(ABC):
     def beside(self, columns: Floats) -> Matrix:
         """The same samples with more columns behind, which no encoder knows."""
 
-    def blocks(self, dtype: npt.DTypeLike | None = np.float64) -> Iterator[Floats]:
-        """All samples, contiguous and writable as torch wants them, in ``dtype`` or their own."""
+    def blocks(self, dtype: npt.DTypeLike | None = np.float64, *, at_least: int = 1) -> Iterator[Floats]:
+        """All samples, contiguous and writable as torch wants them, in ``dtype`` or their own.
+
+        Where the last block would have fewer than ``at_least``, it begins with some of the one before.
+        """
         size = max(1, _BLOCK // max(1, self.shape[1]))
         for start in range(0, len(self), size):
-            values = np.ascontiguousarray(self[start : start + size], dtype=dtype)
+            first = max(0, min(start, len(self) - at_least))
+            values = np.ascontiguousarray(self[first : start + size], dtype=dtype)
             yield values if values.flags.writeable else values.copy()
 
     def stored(self) -> Iterator[tuple[Floats, int]]:

@@ -24,7 +24,7 @@ from stackae.serialization.files import atomic_write, check_new_file
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["STANDARD_OUTPUT", "check_destination", "write_table"]
+__all__ = ["ENDINGS", "STANDARD_OUTPUT", "check_destination", "write_table"]
 
 Ids = tuple[str, np.ndarray] | None
 Writer = Callable[[IO[bytes], Any, Sequence[str], Ids], None]
@@ -203,6 +203,8 @@ _WRITERS: dict[str, Writer] = {
     ".csv": _write_csv,
     ".parquet": _write_parquet,
 }
+#: How the names of files end that can be written.
+ENDINGS = tuple(_WRITERS)
 
 
 def _writer_of(path: str | os.PathLike[str], *, typed: bool = False) -> Writer:

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from stackae._utils.memory import MemoryBudget, parse_memory
-from stackae.data.matrix import Matrix
+from stackae.data.matrix import Matrix, full_block
 from stackae.estimators._attributing import Attributing
 from stackae.estimators._callbacks import Told
 from stackae.estimators._changed import reading, refuse_another_reading, refuse_other_widths
@@ -199,7 +199,9 @@ class BaseEncoder(
         result = np.empty((len(X), width), X.dtype)
         with computing(device, work=n_weights * min(len(X), 1024)):
             start = 0
-            for block in X.blocks(np.float64 if double else np.float32):
+            # No small block at the end: a sample's codes are the same bits wherever it stands.
+            for block in X.blocks(np.float64 if double else np.float32, at_least=full_block(X.shape[1])):
+                start = min(start, len(X) - len(block))
                 own = result[start : start + len(block)]
                 # No name for what is computed: its memory is free again for the next block.
                 own[:] = function(module, torch.from_numpy(block).to(device)).cpu().numpy()

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from stackae.data import matrix as module
 from stackae.data.mapped import MappedMatrix
-from stackae.data.matrix import DenseMatrix, SparseMatrix
+from stackae.data.matrix import DenseMatrix, SparseMatrix, full_block
 from stackae.training.batches import TensorMatrix
 
 X = np.where(np.arange(120).reshape(30, 4) % 3, np.arange(120).reshape(30, 4), 0).astype(np.float32)
@@ -87,3 +87,15 @@ def test_taken_samples_are_of_the_same_table_and_more_columns_are_of_none(matrix
     assert (encoded.take(np.array([3, 1])).table, matrix.table) == ("an encoder", None)
     np.testing.assert_array_equal(encoded[:], X)
     assert encoded.beside(X).table is None
+
+
+def test_a_last_block_of_few_samples_begins_with_some_of_the_one_before():
+    X = np.arange(30.0).reshape(10, 3)
+    matrix = DenseMatrix(X)
+    assert [block.tolist() for block in matrix.blocks(at_least=4)] == [X.tolist()]
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr("stackae.data.matrix._BLOCK", 12)
+        found = [block[:, 0].tolist() for block in matrix.blocks(at_least=4)]
+        assert found == [X[:4, 0].tolist(), X[4:8, 0].tolist(), X[6:, 0].tolist()]
+        assert full_block(3) == 4
+    assert (full_block(100), full_block(2**19), full_block(2**21)) == (1024, 2, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import SHORT, small_stack
+from helpers import BRIEF, SHORT, small_stack
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
@@ -262,3 +262,13 @@ def test_a_predictor_stands_on_an_encoder_of_default_widths(tmp_path, digits):
     model.save(tmp_path / "model.safetensors")
     again = load(tmp_path / "model.safetensors")
     np.testing.assert_array_equal(again.predict(digits), model.predict(digits))
+
+
+@pytest.mark.parametrize("method", ["transform", "reconstruct", "score_samples"])
+def test_what_is_computed_of_a_row_does_not_depend_on_how_many_stand_behind_it(method):
+    X = np.random.default_rng(0).normal(size=(2100, 784)).astype(np.float32)
+    model = StackedAutoencoder((300, 20), pretrain=BRIEF, finetune=None, random_state=0).fit(X[:500])
+    computed = getattr(model, method)
+    whole = computed(X)  # blocks of 1,337 rows, and 763 are left
+    for n_samples in (1024, 1338, 1339, 1400, 2000):
+        np.testing.assert_array_equal(computed(X[:n_samples]), whole[:n_samples])

@@ -7,11 +7,13 @@ from typing import Any
 
 import click
 
+from stackae_cli.engine import encoded_folder, engine_options
 from stackae_cli.options import model_on_rows, out_option
 
 
 @click.command()
 @model_on_rows
+@engine_options
 @out_option
 def impute(run: str, out: Path, device: str, **options: Any) -> None:
     """Write DATA with its missing cells filled by what RUN makes of the others.
@@ -24,6 +26,8 @@ def impute(run: str, out: Path, device: str, **options: Any) -> None:
     from stackae_cli.applying import Application
     from stackae_cli.options import load_reconstructing, say_written
 
+    if encoded_folder("impute", run, out, load_reconstructing, device, options):
+        return
     application = Application(run, load_reconstructing, device, options, [out])
     filled = application.as_given(application.model.impute)
     names, data, source = application.feature_names, application.data, application.source

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stackae_cli.options import is_quiet, model_on_rows
+from stackae_cli.engine import encoded_folder, engine_options
+from stackae_cli.options import Destination, is_quiet, model_on_rows
 from stackae_cli.streams import result, tell
 
 if TYPE_CHECKING:
@@ -21,9 +22,10 @@ _STANDARD = "in squared standard deviations"
 
 @click.command()
 @model_on_rows
+@engine_options
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=Destination(),
     metavar="FILE",
     help="Write each row's squared error, and of a detector whether it is an outlier (1), to .npy, .csv or"
     " .parquet. -: CSV to standard output.",
@@ -59,6 +61,8 @@ def score(
 
     if out == explain == STANDARD_OUTPUT:
         raise ParameterError("--out and --explain cannot both be standard output; give one of them a file")
+    if encoded_folder("score", run, out, load_reconstructing, device, options, explain=explain, top=top):
+        return
     files = [path for path in (out, explain) if path is not None]
     application = Application(run, load_reconstructing, device, options, files)
     model, X = application.model, application.samples

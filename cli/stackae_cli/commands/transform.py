@@ -7,17 +7,24 @@ from typing import Any
 
 import click
 
+from stackae_cli.engine import encoded_folder, engine_options
 from stackae_cli.options import model_on_rows, out_option
 
 
 @click.command()
 @model_on_rows
+@engine_options
 @out_option
 def transform(run: str, out: Path, device: str, **options: Any) -> None:
-    """Write the codes of the rows of DATA."""
+    """Write the codes of the rows of DATA.
+
+    Of a folder of Parquet files --out may be a folder, too, which gets a file for each.
+    """
     from stackae_cli.applying import Application
     from stackae_cli.options import load_run
 
+    if encoded_folder("transform", run, out, load_run, device, options):
+        return
     application = Application(run, load_run, device, options, [out])
     with application.about_data():
         codes = application.model.transform(application.samples)

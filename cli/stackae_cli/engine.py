@@ -1,0 +1,127 @@
+"""A folder of Parquet files to one of what a model says of their rows: what several commands do alike."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from stackae.engines.names import ENGINES
+from stackae_cli.options import path_of, say
+from stackae_cli.source import Source, data_of
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: The options that are for folders alone.
+_FOR_FOLDERS = ("engine", "address", "workers", "keep", "resume")
+#: How text is written.
+_FOR_TEXT = ("header", "delimiter", "decimal", "encoding", "na")
+
+
+def engine_options(function: F) -> F:
+    """``--engine``, ``--address``, ``--workers``, ``--keep`` and ``--resume``: from a folder to a folder."""
+    for option in (
+        click.option(
+            "--resume",
+            is_flag=True,
+            help="Go on with a folder in --out that was interrupted or killed; where there is none, begin.",
+        ),
+        click.option(
+            "--keep",
+            multiple=True,
+            metavar="COLUMN",
+            help="Of folders: write a column of DATA, as it is, before what is computed (repeatable).",
+        ),
+        click.option(
+            "--workers",
+            type=click.IntRange(1),
+            metavar="N",
+            help="Of folders: how many files are computed at once [default, and at most on this machine: one"
+            " a core].",
+        ),
+        click.option(
+            "--address",
+            metavar="ADDRESS",
+            help="Of folders: where a cluster of ray, spark or dask answers [default: one is started here].",
+        ),
+        click.option(
+            "--engine",
+            type=click.Choice(ENGINES),
+            help="Of folders of Parquet files, of which --out becomes another, a file for each: what they are"
+            " computed by [default: local, the processes of this machine].",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def encoded_folder(
+    method: str,
+    run: str,
+    out: Path | str | None,
+    load: Callable[[str, str], Any],
+    device: str,
+    options: Mapping[str, Any],
+    **for_files: Any,
+) -> bool:
+    """Do it where DATA and ``--out`` are folders; False where they are files.
+
+    Parameters
+    ----------
+    method : str
+        See :func:`stackae.engines.encode_folder`.
+    run : str
+    out : Path, str or None
+        What ``--out`` names; a URL is a str.
+    load : callable
+        From run and device to a model, which may be refused.
+    device : str
+    options : mapping
+        All others.
+    **for_files
+        Options that folders have no use for.
+
+    Raises
+    ------
+    UsageError
+        Options for folders are given and there are none, or options that folders have no use for.
+    """
+    from stackae.data.writers import ENDINGS, STANDARD_OUTPUT
+
+    named = [name for name in _FOR_FOLDERS if options[name]]
+    data = data_of(run, options["data"]) if named else str(options["data"])
+    ending = "" if out is None else Path(out).suffix.lower()
+    is_folder = out not in (None, STANDARD_OUTPUT) and (ending not in ENDINGS if named else not ending)
+    if not is_folder or not (named or "://" in data or os.path.isdir(data)):
+        if named:
+            raise click.UsageError(f"--{named[0]} is for folders: give one to --out, without an ending")
+        return False
+    others = {**for_files, **{name: options[name] for name in _FOR_TEXT}}
+    if useless := [name for name, value in others.items() if value not in (None, ())]:
+        raise click.UsageError(f"--{useless[0]} is for single files; leave it out, or give a file to --out")
+    from stackae.engines import encode_folder
+    from stackae_cli.errors import saying
+
+    load(run, "cpu")
+    source = Source.of(options)
+    keep = [*([source.id] if source.id and method != "impute" else []), *options["keep"]]
+    with saying(f"interrupted; --resume goes on with {out}"):
+        manifest = encode_folder(
+            path_of(run),
+            data,
+            str(out),
+            engine=options["engine"] or "local",
+            method=method,
+            keep=list(dict.fromkeys(keep)),
+            drop=source.drop,
+            workers=options["workers"],
+            address=options["address"],
+            resume=options["resume"],
+            device=device,
+        )
+    n_files = len(manifest["files"])
+    say(f"{manifest['rows']:,} rows in {n_files:,} file{'s' if n_files > 1 else ''}: {out}")
+    return True

@@ -1,0 +1,168 @@
+"""Folders on the command line: ``--engine``, ``--workers``, ``--address``, ``--keep`` and ``--resume``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from engine_rows import NAMES, make_rows
+from helpers import BRIEF, command, small_stack
+from joblib import cpu_count
+
+from stackae import StackedAutoencoderClassifier
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory):
+    return make_rows(tmp_path_factory.mktemp("rows"))
+
+
+def test_a_folder_becomes_a_folder_of_codes_with_what_is_kept(stackae, rows, tmp_path):
+    done = stackae(
+        "transform", rows.file, rows.folder, "--id", "key", "--out", tmp_path / "codes", "--workers", "1"
+    )
+    assert (done.code, done.out, done.err) == (0, f"6,000 rows in 5 files: {tmp_path / 'codes'}\n", "")
+    assert rows.is_in(tmp_path / "codes")
+    again = stackae("transform", rows.file, rows.folder, "--id", "key", "--out", tmp_path / "codes")
+    assert again.code == 5
+    assert "codes exists; go on with it (--resume)" in again.err
+    on = stackae(
+        "transform", rows.file, rows.folder, "--id", "key", "--out", tmp_path / "codes", "--resume", "--quiet"
+    )
+    assert (on.code, on.out, on.err) == (0, "", "")
+    other = stackae("score", rows.file, rows.folder, "--keep", "key", "--out", tmp_path / "codes", "--resume")
+    assert other.code == 4
+    assert "is of another run (method was transform, is score)" in other.err
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "columns"),
+    [
+        ("score", ("--keep", "key"), ["key", "squared_error"]),
+        ("reconstruct", ("--keep", "key"), ["key", *NAMES]),
+        ("impute", ("--drop", "note"), ["key", *NAMES]),
+        ("predict", ("--keep", "key", "--keep", "note"), ["key", "note", "prediction"]),
+        ("predict", ("--proba",), ["ant", "bee"]),
+    ],
+)
+def test_other_commands_take_folders_too(stackae, tmp_path, method, options, columns):
+    X = np.random.default_rng(0).normal(size=(300, 6)).astype(np.float32)
+    gappy = np.where(np.arange(300)[:, None] % 7 == np.arange(6), np.nan, X) if method == "impute" else X
+    table = pa.table([np.arange(300), *gappy.T, ["a"] * 300], ["key", *NAMES, "note"])
+    samples = table.select(NAMES).to_pandas()
+    if method == "predict":
+        kinds = np.where(X[:, 0] > 0, "ant", "bee")
+        model = StackedAutoencoderClassifier((4,), finetune=BRIEF, random_state=0).fit(samples, kinds)
+    else:
+        model = small_stack(missing_values=np.nan if method == "impute" else None).fit(samples)
+    model.save(tmp_path / "model.safetensors")
+    (tmp_path / "rows").mkdir()
+    pq.write_table(table, tmp_path / "rows" / "one.parquet")
+    given = (
+        tmp_path / "model.safetensors",
+        tmp_path / "rows",
+        "--out",
+        tmp_path / "out",
+        "--workers",
+        "1",
+        *options,
+    )
+    done = stackae(method, *given)
+    assert (done.code, done.out, done.err) == (0, f"300 rows in 1 file: {tmp_path / 'out'}\n", "")
+    found = pq.ParquetFile(tmp_path / "out" / "one.parquet").read()
+    assert found.column_names == columns
+    if method == "impute":
+        there = ~np.isnan(gappy)
+        filled = np.stack([found[name].to_numpy() for name in NAMES], 1)
+        np.testing.assert_array_equal(filled[there], gappy[there])
+        assert np.isfinite(filled).all()
+
+
+@pytest.mark.skipif(cpu_count() < 2, reason="a single worker is the process itself")
+def test_a_run_that_was_killed_goes_on_with_one_command(stackae, tmp_path):
+    many = make_rows(tmp_path, 200)
+    line = ("transform", many.file, many.folder, "--id", "key", "--out", tmp_path / "codes")
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command(*line, "--workers", "2"), **silent)
+    while process.poll() is None and not list((tmp_path / "codes").rglob("*.parquet")):
+        time.sleep(0.005)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait()
+    assert process.returncode == -signal.SIGKILL
+    assert len(list((tmp_path / "codes").rglob("*.parquet"))) < 5
+    done = stackae(*line, "--resume", "--workers", "1")
+    assert (done.code, done.err) == (0, "")
+    assert many.is_in(tmp_path / "codes")
+    assert not [name for name in os.listdir(tmp_path / "codes") if name.startswith(".")]
+    assert len(workers) >= 2
+    assert not psutil.wait_procs(workers, timeout=60)[1], "workers outlive who started them"
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "says"),
+    [
+        (("--out", "codes.npy", "--engine", "ray"), 2, "--engine is for folders: give one to --out"),
+        (("--out", "codes.parquet", "--keep", "key"), 2, "--keep is for folders"),
+        (("--out", "codes", "--delimiter", ";"), 2, "--delimiter is for single files"),
+        (("--out", "codes", "--workers", "0"), 2, "0 is not in the range x>=1"),
+        (("--out", "codes", "--keep", "name"), 3, "no column 'name'"),
+        (
+            ("--out", "codes", "--engine", "dask", "--address", "127.0.0.1:9"),
+            5,
+            "127.0.0.1:9: nothing answers there",
+        ),
+        (("--out", "codes", "--address", "127.0.0.1:9"), 2, "address is for a cluster"),
+    ],
+)
+def test_what_cannot_be_is_one_line_and_leaves_nothing(
+    stackae, rows, tmp_path, monkeypatch, options, code, says
+):
+    monkeypatch.chdir(tmp_path)
+    done = stackae("transform", rows.file, rows.folder, "--drop", "key", *options)
+    assert (done.code, done.out) == (code, "")
+    assert done.err.startswith("stackae: error: ")
+    assert says in done.err
+    assert done.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_damaged_is_one_line_with_its_name(stackae, tmp_path):
+    made = make_rows(tmp_path)
+    path = made.folder / "half=1" / "3.parquet"
+    path.write_bytes(path.read_bytes()[:-50])
+    done = stackae("transform", made.file, made.folder, "--id", "key", "--out", tmp_path / "codes")
+    assert done.code == 3
+    assert done.err.startswith(f"stackae: error: {path}: damaged, or not a Parquet file")
+    assert done.err.count("\n") == 1
+    assert not (tmp_path / "codes").exists()
+
+
+def test_options_of_one_file_alone_are_refused_of_folders(stackae, rows, tmp_path):
+    done = stackae("score", rows.file, rows.folder, "--out", tmp_path / "codes", "--top", "3")
+    assert (done.code, done.out) == (2, "")
+    assert "--top is for single files" in done.err
+
+
+def test_neither_help_nor_the_library_imports_an_engine():
+    code = (
+        "import sys\nfrom stackae_cli.main import cli\nimport stackae.engines, stackae.engines.folders\n"
+        "import stackae.engines.ray, stackae.engines.spark, stackae.engines.dask\n"
+        "cli.main(['transform', '--help'], standalone_mode=False)\n"
+        "print('LOADED', *(m for m in ('ray', 'pyspark', 'distributed', 'dask', 's3fs', 'boto3') if m in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-1] == "LOADED"
+    assert "--engine [local|ray|spark|dask]" in done.stdout
+    assert Path(sys.executable).exists()
