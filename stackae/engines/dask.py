@@ -34,10 +34,12 @@ def transform(
 
     Parameters
     ----------
-    model, method, keep, drop, device
-        See :func:`stackae.engines.encode_folder`.
+    model : estimator or path-like
+        Fitted, or its file.
     data : dask.dataframe.DataFrame or path-like
         Or what ``dask.dataframe.read_parquet`` reads.
+    method, keep, drop, device
+        See :func:`stackae.engines.encode_folder`.
 
     Returns
     -------

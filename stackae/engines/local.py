@@ -46,12 +46,16 @@ def transform(
 
     Parameters
     ----------
-    model, method, keep, drop, device
-        See :func:`stackae.engines.encode_folder`.
+    model : estimator or path-like
+        Fitted, or its file.
     data : path-like, pyarrow.Table or RecordBatchReader
         A file, a folder or its URL; or rows, which are read once.
+    method, keep, drop
+        See :func:`stackae.engines.encode_folder`.
     workers : int or None, default=None
         How many processes; None, and at most: one a core, which share the cores' threads.
+    device : str, default="auto"
+        What each computes on.
 
     Returns
     -------

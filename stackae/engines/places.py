@@ -154,7 +154,15 @@ def _own_s3(endpoint: str) -> Any:
     refuse_silence(endpoint)
     scheme, _, host = endpoint.rpartition("://")
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-    return S3FileSystem(endpoint_override=host.rstrip("/"), scheme=scheme or "https", region=region)
+    # Keys go with it to workers, whose environment may be older than they are.
+    names = {
+        "access_key": "ACCESS_KEY_ID",
+        "secret_key": "SECRET_ACCESS_KEY",
+        "session_token": "SESSION_TOKEN",
+    }
+    keys = {own: os.environ.get(f"AWS_{name}") for own, name in names.items()}
+    own = keys if keys["access_key"] and keys["secret_key"] else {}
+    return S3FileSystem(endpoint_override=host.rstrip("/"), scheme=scheme or "https", region=region, **own)
 
 
 def _of_fsspec(url: str) -> tuple[Any, str]:

@@ -32,10 +32,12 @@ def transform(
 
     Parameters
     ----------
-    model, method, keep, drop
-        See :func:`stackae.engines.encode_folder`.
+    model : estimator or path-like
+        Fitted, or its file.
     data : ray.data.Dataset or path-like
         Or what ``ray.data.read_parquet`` reads.
+    method, keep, drop
+        See :func:`stackae.engines.encode_folder`.
     workers : int or None, default=None
         How many actors, of one core each; None: as many as there is work and room for.
     gpus : float, default=0

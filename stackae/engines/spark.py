@@ -37,10 +37,12 @@ def transform(
 
     Parameters
     ----------
-    model, method, keep, drop, device
-        See :func:`stackae.engines.encode_folder`.
+    model : estimator or path-like
+        Fitted, or its file.
     data : pyspark.sql.DataFrame or path-like
         Or what the active session reads as Parquet.
+    method, keep, drop, device
+        See :func:`stackae.engines.encode_folder`.
 
     Returns
     -------

@@ -8,6 +8,7 @@ import socket
 
 import pyarrow.parquet as pq
 import pytest
+from joblib.externals.loky import get_reusable_executor
 from pyarrow.fs import S3FileSystem
 
 from stackae.engines import encode_folder
@@ -65,6 +66,16 @@ def test_from_an_object_store_to_an_object_store_and_on(rows, s3, tmp_path):
     s3.delete_file("bucket/codes/half=0/2.parquet")
     encode_folder(rows.file, "s3://bucket/rows", "s3://bucket/codes", resume=True, **options)
     assert rows.is_in(fetched(s3, "bucket/codes", tmp_path / "second"))
+
+
+def test_workers_that_are_older_than_the_keys_have_them(rows, s3, tmp_path):
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            monkeypatch.delenv(name)
+        get_reusable_executor().shutdown(wait=True)
+        encode_folder(rows.file, rows.folder, tmp_path / "here", keep=["key"], workers=2)
+    encode_folder(rows.file, "s3://bucket/rows", "s3://bucket/later", keep=["key"], workers=2)
+    assert rows.is_in(fetched(s3, "bucket/later", tmp_path / "later"))
 
 
 def test_from_an_object_store_to_this_machine(rows, s3, tmp_path):
