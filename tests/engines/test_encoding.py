@@ -73,29 +73,25 @@ def test_columns_are_picked_by_name_and_batches_without_rows_stay_without(X):
     assert empty.schema == whole.schema == own.schema(table.schema)
 
 
-def models(X):
+def model_for(method, X):
+    """A model that has the method, and rows for it."""
     labels = np.array(["ant", "bee"])[(X[:, 0] > 0).astype(int)]
     gappy = X.copy()
     gappy[::5, 2] = np.nan
-    return {
-        "transform": (small_stack().fit(X), X),
-        "predict": (
-            StackedAutoencoderClassifier((4,), finetune=BRIEF, random_state=0).fit(X[:200], labels[:200]),
-            X,
-        ),
-        "predict_proba": (
-            StackedAutoencoderClassifier((4,), finetune=BRIEF, random_state=0).fit(X[:200], labels[:200]),
-            X,
-        ),
-        "score": (StackedAutoencoderDetector((4,), random_state=0).fit(X[:300]), X),
-        "impute": (small_stack(missing_values=np.nan).fit(gappy[:500]), gappy),
-        "reconstruct": (small_stack().fit(X), X),
-    }
+    classifier = StackedAutoencoderClassifier((4,), finetune=BRIEF, random_state=0)
+    match method:
+        case "predict" | "predict_proba":
+            return classifier.fit(X[:200], labels[:200]), X
+        case "score":
+            return StackedAutoencoderDetector((4,), random_state=0).fit(X[:300]), X
+        case "impute":
+            return small_stack(missing_values=np.nan).fit(gappy[:500]), gappy
+    return small_stack().fit(X), X
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_is_the_models_own(X, method):
-    model, rows = models(X)[method]
+    model, rows = model_for(method, X)
     found = applied(Encoding.of(model, method=method), pa.table(list(rows.T), NAMES), 700)
     if method == "score":
         expected = np.column_stack([-model.score_samples(rows), model.predict(rows) == -1])
