@@ -24,9 +24,9 @@ FIXED = {
     " ordered=False, tol=0.01,"
     " scale='auto', missing_values=None, add_indicator=False, columns=None, memory=None, device='auto', precision='auto', random_state=None,"
     " verbose=0, max_memory=None, cache_folder=None",
-    "StackedAutoencoderClassifier": "encoder=(256, 64), *, finetune='auto', adversarial=0.0, semi=None, label_smoothing=0.0, unlabelled='auto',"
+    "StackedAutoencoderClassifier": "encoder=None, *, finetune='auto', adversarial=0.0, semi=None, label_smoothing=0.0, unlabelled='auto',"
     " class_weight=None, calibration=None, device='auto', precision='auto', random_state=None, verbose=0, max_memory=None, cache_folder=None",
-    "StackedAutoencoderRegressor": "encoder=(256, 64), *, finetune='auto', adversarial=0.0, semi=None, device='auto', precision='auto',"
+    "StackedAutoencoderRegressor": "encoder=None, *, finetune='auto', adversarial=0.0, semi=None, device='auto', precision='auto',"
     " random_state=None, verbose=0, max_memory=None, cache_folder=None",
     "StackedAutoencoderDetector": "encoder=(256, 64), *, contamination=0.1, device='auto', precision='auto',"
     " random_state=None, verbose=0, max_memory=None, cache_folder=None",

@@ -34,12 +34,12 @@ class EncoderEstimator(BaseEncoder):
     """An estimator on an autoencoder.
 
     ``encoder`` is a sequence of widths (or of :class:`~stackae.Autoencoder`), which stands for
-    ``StackedAutoencoder(widths, shortcut=None)``; or an unfitted :class:`~stackae.StackedAutoencoder`; or
-    ``FrozenEstimator(fitted)``, which is used as it is.
+    ``StackedAutoencoder(widths, shortcut=None)``; or None, for ``StackedAutoencoder()``; or an unfitted
+    :class:`~stackae.StackedAutoencoder`; or ``FrozenEstimator(fitted)``, which is used as it is.
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "encoder": ["array-like", BaseAutoencoder, FrozenEstimator],
+        "encoder": ["array-like", BaseAutoencoder, FrozenEstimator, None],
         **COMMON_CONSTRAINTS,
     }
     _named_parts: Mapping[str, PartTable[Any]] = {"finetune": TRAININGS}
@@ -58,8 +58,8 @@ class EncoderEstimator(BaseEncoder):
         inner = [name for name in parameters if name.startswith("encoder__")]
         if inner and not isinstance(parameters.get("encoder", self.encoder), BaseEstimator):
             raise ParameterError(
-                f"{inner[0]!r} reaches into an encoder that is given by its widths; set encoder= whole, or"
-                " give StackedAutoencoder(widths, shortcut=None)"
+                f"{inner[0]!r} reaches into an encoder that is not an estimator; set encoder= whole, or give"
+                " StackedAutoencoder(...)"
             )
         return super().set_params(**parameters)
 
@@ -78,12 +78,12 @@ class EncoderEstimator(BaseEncoder):
     def check_parameters(self) -> None:
         """Raise for the first parameter, of the estimator or of its encoder, that breaks its rule."""
         kinds = (BaseAutoencoder, FrozenEstimator)
-        if not isinstance(self.encoder, kinds) and (
+        if not (self.encoder is None or isinstance(self.encoder, kinds)) and (
             isinstance(self.encoder, (str, BaseEstimator)) or not hasattr(self.encoder, "__len__")
         ):
             raise InvalidParameterError(
                 f"The 'encoder' parameter of {type(self).__name__} must be a sequence of widths, an unfitted"
-                f" StackedAutoencoder, or FrozenEstimator(fitted). Got {self.encoder!r} instead."
+                f" StackedAutoencoder, FrozenEstimator(fitted), or None. Got {self.encoder!r} instead."
             )
         super().check_parameters()
         if isinstance(self.encoder, FrozenEstimator):
@@ -123,7 +123,8 @@ class EncoderEstimator(BaseEncoder):
         else:
             machine = ("device", "precision", "verbose", "max_memory", "cache_folder")
             own = {name: getattr(self, name) for name in machine}
-            encoder = StackedAutoencoder(self.encoder, shortcut=None, **own)
+            shortcut = "auto" if self.encoder is None else None
+            encoder = StackedAutoencoder(self.encoder, shortcut=shortcut, **own)
         if encoder.random_state is None:  # one seed decides everything
             encoder.random_state = self.random_state
         encoder._analytic = self._analytic

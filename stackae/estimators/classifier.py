@@ -37,16 +37,17 @@ class StackedAutoencoderClassifier(ClassifierMixin, LearningClasses):
 
     Parameters
     ----------
-    encoder : sequence of int or Autoencoder, StackedAutoencoder, Autoencoder or FrozenEstimator, \
-            default=(256, 64)
-        Widths (or layers), bottom first: ``StackedAutoencoder(widths, shortcut=None)``. An unfitted
+    encoder : sequence of int or Autoencoder, StackedAutoencoder, Autoencoder, FrozenEstimator or None, \
+            default=None
+        None: ``StackedAutoencoder()``, whose widths follow from the columns. Widths (or layers), bottom
+        first, stand for ``StackedAutoencoder(widths, shortcut=None)``. An unfitted
         autoencoder is cloned and fitted on all rows, its own fine-tuning included, with this
         ``random_state`` if it has none. ``FrozenEstimator(fitted)``, from ``sklearn.frozen``, is used as it
         is and not changed, so that one pretraining serves many fine-tunings, in searches too.
     finetune : Training or "auto", default="auto"
         Of encoders and head, on the labelled rows. Its ``corruption`` is what the first encoder sees and,
         with ``Dropout``, what becomes of the codes; its ``layerwise_rate`` lets lower layers learn slower.
-        ``"auto"``: a fifth of the inputs hidden, a tenth of each code dropped.
+        ``"auto"``: a tenth of each code dropped.
     adversarial : float, default=0.0
         In fine-tuning, how far each row is moved, before it is learned from, in the direction in which its
         cost grows fastest: a Euclidean length in the units in which the model works, at least 0 (Miyato et
@@ -143,7 +144,7 @@ class StackedAutoencoderClassifier(ClassifierMixin, LearningClasses):
 
     def __init__(
         self,
-        encoder: Sequence[int | Autoencoder] | BaseAutoencoder | FrozenEstimator = (256, 64),
+        encoder: Sequence[int | Autoencoder] | BaseAutoencoder | FrozenEstimator | None = None,
         *,
         finetune: str | Training = "auto",
         adversarial: float = 0.0,

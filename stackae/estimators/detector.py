@@ -37,9 +37,10 @@ class StackedAutoencoderDetector(OutlierMixin, EncoderEstimator, Reconstructing)
 
     Parameters
     ----------
-    encoder : sequence of int or Autoencoder, StackedAutoencoder, Autoencoder or FrozenEstimator, \
+    encoder : sequence of int or Autoencoder, StackedAutoencoder, Autoencoder, FrozenEstimator or None, \
             default=(256, 64)
-        Widths (or layers), bottom first: ``StackedAutoencoder(widths, shortcut=None)``. An unfitted
+        Widths (or layers), bottom first, stand for ``StackedAutoencoder(widths, shortcut=None)``, None for
+        ``StackedAutoencoder()``, whose widths follow from the columns. An unfitted
         autoencoder is cloned and fitted on all rows, its own fine-tuning included, with this
         ``random_state`` if it has none. ``FrozenEstimator(fitted)``, from ``sklearn.frozen``, is used as it
         is and not changed: ``fit`` then only finds the threshold.
@@ -106,7 +107,7 @@ class StackedAutoencoderDetector(OutlierMixin, EncoderEstimator, Reconstructing)
 
     def __init__(
         self,
-        encoder: Sequence[int | Autoencoder] | BaseAutoencoder | FrozenEstimator = (256, 64),
+        encoder: Sequence[int | Autoencoder] | BaseAutoencoder | FrozenEstimator | None = (256, 64),
         *,
         contamination: float = 0.1,
         device: str | torch.device = "auto",

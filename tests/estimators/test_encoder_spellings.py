@@ -230,12 +230,25 @@ def test_what_is_kept_in_a_model_file_is_how_the_encoder_was_made(kind, fitted, 
 
 @every_kind
 def test_parameters_within_widths_are_refused_with_what_to_write(kind):
-    with pytest.raises(ParameterError, match="given by its widths"):
+    with pytest.raises(ParameterError, match="an encoder that is not an estimator"):
         kind((8, 3)).set_params(encoder__0__n_components=4)
 
 
 @every_kind
-@pytest.mark.parametrize("encoder", [None, 8, "auto", True])
+@pytest.mark.parametrize("encoder", [8, "auto", True])
 def test_what_is_no_encoder_is_refused_in_one_sentence(kind, encoder):
     with pytest.raises(InvalidParameterError, match=r"'encoder' parameter.* sequence of widths"):
         kind(encoder).check_parameters()
+
+
+@pytest.mark.parametrize("kind", [StackedAutoencoderClassifier, StackedAutoencoderRegressor])
+def test_without_an_encoder_it_is_the_default_stack_whose_widths_follow_the_columns(kind, tmp_path):
+    X = np.random.default_rng(0).normal(size=(60, 6))
+    y = (X[:, 0] > 0).astype(int)
+    training = SHORT
+    plain = kind(finetune=training, random_state=0).fit(X, y)
+    spelt = kind(StackedAutoencoder(), finetune=training, random_state=0).fit(X, y)
+    np.testing.assert_array_equal(plain.transform(X), spelt.transform(X))
+    assert plain.transform(X).shape == (60, 3)
+    plain.save(tmp_path / "model.safetensors")
+    np.testing.assert_array_equal(load(tmp_path / "model.safetensors").predict(X), plain.predict(X))
