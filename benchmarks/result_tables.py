@@ -80,9 +80,30 @@ def groups_against_pca() -> list[str]:
     return lines
 
 
+def kinds_against_pca() -> list[str]:
+    """Of each kind of data: in how many cells it is better, level, worse; where it wins most, first."""
+    lines = [
+        "| kind of data | sets | linear probe | 5 nearest neighbours | R² of the reconstruction |",
+        "|---|---|---|---|---|",
+    ]
+    kinds: dict[str, list[list[dict[str, Any]]]] = {}
+    for name, cells in results_of("features_vs_pca")["cells"].items():
+        kinds.setdefault(DATA_SETS[name].kind, []).append(list(cells.values()))
+    rows = {}
+    for kind, sets in kinds.items():
+        found = [cell for own in sets for cell in own]
+        signs = [[cell[probe]["sign"] for cell in found] for probe in ("linear_probe", "knn_probe")]
+        gains = [cell["r2"]["stackae"] - cell["r2"]["PCA"] for cell in found]
+        signs.append([(gain > 0.005) - (gain < -0.005) for gain in gains])
+        counted = [" / ".join(str(own.count(sign)) for sign in (1, 0, -1)) for own in signs]
+        rows[kind] = (sum(signs[0]) / len(found), f"| {kind} | {len(sets)} | {' | '.join(counted)} |")
+    return lines + [row for _, row in sorted(rows.values(), reverse=True)]
+
+
 TABLES: dict[str, Callable[[], list[str]]] = {
     "against-pca": against_pca,
     "groups-against-pca": groups_against_pca,
+    "kinds-against-pca": kinds_against_pca,
 }
 
 

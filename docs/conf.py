@@ -23,7 +23,6 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 )
 
 import torch  # noqa: E402
-from sphinx.addnodes import pending_xref  # noqa: E402
 
 import stackae  # noqa: E402
 
@@ -149,26 +148,7 @@ def _signature(app, what, name, obj, options, signature, returns):
     return None
 
 
-#: Where a link of the README leads on the site.
-_MOVED = {
-    "SECURITY.md": "/reference/security",
-    "CONTRIBUTING.md": "/reference/contributing",
-    "CHANGELOG.md": "/reference/changelog",
-    "examples/figures/11_pictures.png": "/auto_examples/11_pictures",
-}
-
-
-def _move_links(app, doctree):
-    for node in doctree.findall(pending_xref):
-        if target := _MOVED.get(node.get("reftarget")):
-            node.update_all_atts(
-                {"refdomain": "std", "reftype": "doc", "reftarget": target},
-                replace=True,
-            )
-
-
 def setup(app):
     app.connect("autodoc-skip-member", _skip)
     app.connect("autodoc-process-signature", _signature)
-    app.connect("doctree-read", _move_links)
     app.connect("source-read", _figure_of_full_run)

@@ -22,9 +22,11 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted(path for path in DOCS.rglob("*.md") if "auto_" not in str(path.relative_to(DOCS)))
 BLOCKS = [
-    (str(page.relative_to(DOCS)), block)
+    (str(page.relative_to(DOCS)), *found)
     for page in PAGES
-    for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for found in re.findall(
+        r"```python\n(.*?)```(?:\n\n```\n(.*?)```)?", page.read_text(encoding="utf-8"), flags=re.DOTALL
+    )
 ]
 COMMANDS = [
     line
@@ -34,11 +36,15 @@ COMMANDS = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("block", [block for _, block in BLOCKS], ids=[page for page, _ in BLOCKS])
-def test_a_python_block_of_the_site_runs(block, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("block", "output"), [own[1:] for own in BLOCKS], ids=[own[0] for own in BLOCKS])
+def test_a_python_block_of_the_site_runs_and_prints_what_stands_beneath(
+    block, output, tmp_path, monkeypatch, capsys
+):
     monkeypatch.chdir(tmp_path)
-    train_briefly(monkeypatch)
+    if not output:
+        train_briefly(monkeypatch)
     exec(compile(block, "docs", "exec"), {})
+    assert output in ("", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("line", dict.fromkeys(COMMANDS))
@@ -135,7 +141,7 @@ def test_every_part_has_its_place_where_it_is_said_when_to_use_it():
     from stackae.codes import CODES
     from stackae.corruption import CORRUPTIONS
     from stackae.losses import LOSSES
-    from stackae.networks import NETWORKS
+    from stackae.networks import ACTIVATIONS, NETWORKS
     from stackae.penalties import PENALTIES
     from stackae.semi import SEMI
 
@@ -143,6 +149,8 @@ def test_every_part_has_its_place_where_it_is_said_when_to_use_it():
     for page, table in {**tables, "losses": LOSSES, "semi": SEMI}.items():
         text = (DOCS / "how" / f"{page}.md").read_text(encoding="utf-8")
         assert [name for name in table if f"| `{name}` | {{class}}`~stackae." not in text] == []
+    text = (DOCS / "how" / "networks.md").read_text(encoding="utf-8")
+    assert [name for name in ACTIVATIONS if f"`{name}`" not in text] == []
 
 
 def test_every_command_is_one_that_the_help_lists():

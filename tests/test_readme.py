@@ -1,4 +1,4 @@
-"""What the README says can be run."""
+"""What the README and the guide say can be run, and the figures of the pages are those of the results."""
 
 from __future__ import annotations
 
@@ -15,24 +15,55 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-COMMANDS = re.findall(r"^stackae .*$", README, flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
-def test_a_python_block_of_the_readme_runs(block, tmp_path, monkeypatch, capsys):
+def page(name):
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+RESULTS = page("reference/results.md")
+GUIDE = re.findall(r"^stackae .*$", page("guide/command_line.md") + page("guide/large_data.md"), re.MULTILINE)
+
+
+def test_the_readme_is_short():
+    assert len(README.splitlines()) <= 120
+
+
+def test_what_the_readme_links_to_is_there():
+    links = re.findall(r"\]\(([^)]+)\)", README)
+    assert len(links) > 12
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_example_of_the_readme_runs_and_prints_what_stands_there_but_for_the_figures(monkeypatch, capsys):
+    """The figures are of the run that docs/readme.py made."""
+    blocks = re.findall(r"```python\n(.*?)```\n\n```\n(.*?)```", README, flags=re.DOTALL)
+    assert len(blocks) == README.count("```python") == 1
+    train_briefly(monkeypatch)
+    exec(compile(blocks[0][0], "README.md", "exec"), {})
+    assert re.sub(r"[\d.]+", "#", capsys.readouterr().out) == re.sub(r"[\d.]+", "#", blocks[0][1])
+
+
+def test_the_commands_of_the_readme_run_one_after_the_other(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    shows_a_plan = ".plan(" in block
-    if not shows_a_plan:
-        train_briefly(monkeypatch)
-    exec(compile(block, "README.md", "exec"), {})
-    if shows_a_plan:
-        assert f"```\n{capsys.readouterr().out}```" in README
+    train_briefly(monkeypatch)
+    commands = re.findall(r"^\$ (.*)$", README, re.MULTILINE)
+    assert len(commands) == 2
+    for command in commands:
+        code = call_stackae(monkeypatch, *shlex.split(command)[1:])
+        printed = capsys.readouterr()
+        assert code == 0, (command, printed.err)
+    assert table_words(printed.out) == table_words(README) > {"features", "stackae", "PCA"}
+
+
+def table_words(text):
+    """The words in the lines of a printed table."""
+    return {word for line in text.splitlines() if line[:1] in "┃│" for word in re.findall(r"[^\W\d]+", line)}
 
 
 @pytest.fixture
 def beside_the_data(tmp_path, monkeypatch):
-    """The files that the commands of the README name, small, in the current folder."""
+    """The files that the commands of the guide name, small, in the current folder."""
     monkeypatch.chdir(tmp_path)
     write_small_mnist(tmp_path)
     monkeypatch.setenv("STACKAE_DATA_HOME", str(tmp_path))
@@ -51,12 +82,12 @@ def beside_the_data(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("beside_the_data")
-def test_the_commands_of_the_readme_run_one_after_the_other(monkeypatch, capsys):
+def test_the_commands_of_the_guide_run_one_after_the_other(monkeypatch, capsys):
     train_briefly(monkeypatch)
     monkeypatch.setattr("stackae.evaluation.experiment.FEW_LABELS", (10,))
     monkeypatch.setattr("stackae.evaluation.experiment.N_SPLITS", 2)
-    assert len(COMMANDS) > 12
-    for command in COMMANDS:
+    assert len(GUIDE) > 12
+    for command in GUIDE:
         code = call_stackae(monkeypatch, *shlex.split(command, comments=True)[1:])
         assert code == 0, (command, capsys.readouterr().err)
 
@@ -67,19 +98,11 @@ def test_the_readme_has_the_two_commands_on_its_first_screen():
     assert any("make test" in line for line in first_screen)
 
 
-def test_every_command_and_every_part_is_in_the_readme():
-    from stackae.codes import CODES
-    from stackae.corruption import CORRUPTIONS
-    from stackae.losses import LOSSES
-    from stackae.networks import ACTIVATIONS, NETWORKS
-    from stackae.penalties import PENALTIES
+def test_every_command_is_in_the_guide():
     from stackae_cli.main import cli
 
-    for name in cli.commands:
-        assert f"stackae {name}" in README
-    for table in (NETWORKS, CORRUPTIONS, CODES, PENALTIES, LOSSES, ACTIVATIONS):
-        for name in table:
-            assert f"`{name}`" in README
+    text = page("guide/command_line.md")
+    assert [name for name in cli.commands if f"\nstackae {name} " not in text] == []
 
 
 def results_of(name):
@@ -87,11 +110,11 @@ def results_of(name):
     return json.loads(path.read_text(encoding="utf-8"))["results"]
 
 
-def test_the_table_of_the_demo_in_the_readme_is_that_of_its_result():
+def test_the_table_of_the_demo_is_that_of_its_result():
     path = ROOT / "benchmarks" / "results" / "demo.json"
     demo = json.loads(path.read_text(encoding="utf-8"))
     for record in demo["records"]:
-        (row,) = [line for line in README.splitlines() if line.startswith(f"│ {record['method']} ")]
+        (row,) = [line for line in RESULTS.splitlines() if line.startswith(f"│ {record['method']} ")]
         for measure in (
             "linear_probe",
             "knn_probe",
@@ -101,39 +124,40 @@ def test_the_table_of_the_demo_in_the_readme_is_that_of_its_result():
             assert f"│ {100 * record[measure]:.1f} %" in row
         assert "r2" not in record or f"│ {record['r2']:.3f}" in row
     narrow = json.loads(path.with_name("demo_8.json").read_text(encoding="utf-8"))
-    assert all(verdict in README.splitlines() for verdict in demo["verdicts"] + narrow["verdicts"])
+    assert all(verdict in RESULTS.splitlines() for verdict in demo["verdicts"] + narrow["verdicts"])
     of_raw_rows = np.mean([r["linear_probe"] for r in narrow["records"] if r["method"] == "raw rows"])
-    assert f"{100 * of_raw_rows:.1f} % in the linear probe" in README
+    assert f"{100 * of_raw_rows:.1f} % in the linear probe" in RESULTS
 
 
-def test_the_speeds_in_the_readme_are_those_of_the_results():
+def test_the_speeds_are_those_of_the_results():
+    text = page("reference/performance.md")
     speed = results_of("speed")
-    rows = [line for line in README.splitlines() if line.startswith(("| 784-", "| 64-32-64"))]
+    rows = [line for line in text.splitlines() if line.startswith(("| 784-", "| 64-32-64"))]
     for work, row in zip(("layer", "small layer", "greedy"), rows, strict=True):
         for name, ratio in speed[work]["ratios"].items():
             if not name.startswith(("stackae", "PCA")):
                 assert f"| {ratio:.2f} |" in row
     assert f"| {speed['layer']['share of the product ceiling']:.0%} |".replace("%", " %") in rows[0]
-    assert f"| {speed['transform']['share of the product ceiling']:.0%} |".replace("%", " %") in README
-    assert f"{speed['layer']['plain loop against the bare products']:.2f} times as fast" in README
-    assert f"power {speed['growth']['exponent']:.2f}" in README
+    assert f"| {speed['transform']['share of the product ceiling']:.0%} |".replace("%", " %") in text
+    assert f"{speed['layer']['plain loop against the bare products']:.2f} times as fast" in text
+    assert f"power {speed['growth']['exponent']:.2f}" in text
 
 
-def test_the_examples_in_the_readme_are_those_that_there_are_and_their_figures_are_of_full_runs():
+def test_the_examples_of_the_results_are_those_that_there_are_and_their_figures_are_of_full_runs():
     examples = ROOT / "examples"
     scripts = {path.name for path in examples.glob("[0-9][0-9]_*.py")}
-    assert set(re.findall(r"`([0-9][0-9]_[a-z_]+\.py)`", README)) == scripts
+    assert set(re.findall(r"`([0-9][0-9]_[a-z_]+\.py)`", RESULTS)) == scripts
     for script in scripts:
         numbers = json.loads((examples / "figures" / script).with_suffix(".json").read_text(encoding="utf-8"))
         assert numbers["quick"] is False
 
 
-def test_the_figures_of_examples_in_the_readme_are_those_of_their_runs():
+def test_the_figures_of_examples_are_those_of_their_runs():
     def numbers(stem):
         path = ROOT / "examples" / "figures" / f"{stem}.json"
         return json.loads(path.read_text(encoding="utf-8"))["results"]
 
-    row = {name: line for line in README.splitlines() for name in re.findall(r"`([0-9]{2})_", line)}
+    row = {name: line for line in RESULTS.splitlines() for name in re.findall(r"`([0-9]{2})_", line)}
     expected = {
         "01": [f"{net['nats_a_pixel']:.3f}" for net in numbers("01_tutorial_networks").values()],
         "02": [f"{way['psnr_db']:.1f}" for way in numbers("02_denoising_images").values()],
@@ -156,7 +180,7 @@ def test_the_figures_of_examples_in_the_readme_are_those_of_their_runs():
 def test_the_figures_of_downstream_work_are_those_of_the_results():
     rows = [
         line
-        for line in README.splitlines()
+        for line in RESULTS.splitlines()
         if re.match(r"\| (MNIST, .*_labels.py`|the same, 1,000 labels)", line)
     ]
     many, few = results_of("many_labels"), results_of("few_labels")["error in percent"]
@@ -164,11 +188,11 @@ def test_the_figures_of_downstream_work_are_those_of_the_results():
     for row, figures in zip(rows[1:3], few.values(), strict=True):
         assert f"{figures['stackae']['mean']:.1f} ± {figures['stackae']['standard deviation']:.1f} %" in row
         assert all(f" {figure['mean']:.1f}" in row for figure in figures.values())
-    (row,) = [line for line in README.splitlines() if "(`anomalies.py`)" in line]
+    (row,) = [line for line in RESULTS.splitlines() if "(`anomalies.py`)" in line]
     areas = {name: figure["mean"] for name, figure in results_of("anomalies")["methods"].items()}
     for kind in ("Stacked", "PCA", "Isolation", "OneClass"):
         assert f"{max(area for name, area in areas.items() if name.startswith(kind)):.3f}" in row
-    (row,) = [line for line in README.splitlines() if "(`imputation.py`)" in line]
+    (row,) = [line for line in RESULTS.splitlines() if "(`imputation.py`)" in line]
     tables = results_of("imputation")["tables"]
     for method in ("stackae", "mean", "KNNImputer", "IterativeImputer"):
         assert " / ".join(f"{table[method]['rmse']:.2f}" for table in tables.values()) in row
@@ -176,7 +200,9 @@ def test_the_figures_of_downstream_work_are_those_of_the_results():
 
 def test_the_figures_beside_the_literatures_are_those_of_the_results():
     tables = results_of("paper_tables")
-    rows = {line.split("|")[1].split(":")[0].strip(): line for line in README.splitlines() if "|" in line[:2]}
+    rows = {
+        line.split("|")[1].split(":")[0].strip(): line for line in RESULTS.splitlines() if "|" in line[:2]
+    }
     errors = tables["code30"]["squared error an image"]
     row = rows["30-number codes (784-1000-500-250-30)"]
     assert f"| {errors['stackae']['asked']:.2f} | PCA {errors['PCA']['asked']:.2f} |" in row
