@@ -1,10 +1,12 @@
 """Tables and series with five labels a class: a classifier that knows all rows, beside others.
 
-    python benchmarks/few_labels_tables.py [--json FILE] [--role ROLE] [--semi NAMES]... [--jobs N] [--quick]
+    python benchmarks/few_labels_tables.py [--json FILE] [--role ROLE] [--per-class N] [--semi NAMES]...
+                                           [--ablate] [--jobs N] [--quick]
 
-On five draws of each set (data_sets.py) five training rows of every class keep their label, drawn at random;
-the test rows are asked. StackedAutoencoderClassifier is fitted with its defaults, once as it is (semi=None)
-and once with each --semi (names joined by commas; propagation where none is given). Beside it stand logistic
+On five draws of each set (data_sets.py) five training rows of every class (--per-class) keep their label,
+drawn at random; the test rows are asked. StackedAutoencoderClassifier is fitted with its defaults, once as it
+is (semi=None) and once with each --semi (names joined by commas; propagation where none is given), all on one
+pretraining; --ablate adds fits that undo one default each. Beside it stand logistic
 regression, LabelSpreading (7 nearest neighbours), SelfTrainingClassifier on logistic regression and
 HistGradientBoostingClassifier, all on standardised rows, with scikit-learn's defaults. The sets of --role
 choosing are for choosing defaults; those of --role reporting (the default) are reported. --json is written
@@ -25,11 +27,12 @@ import torch
 from common import write_results
 from data_sets import DATA_SETS, ROLES
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 
-from stackae import StackedAutoencoderClassifier
+from stackae import Dropout, Masking, StackedAutoencoder, StackedAutoencoderClassifier, Training
 
 SETS = {
     "choosing": [
@@ -45,24 +48,32 @@ PER_CLASS, N_DRAWS = 5, 5
 LOGISTIC = partial(LogisticRegression, max_iter=1000)
 
 
-def judged(name: str, seed: int, semis: tuple[str | None, ...]) -> dict[str, float]:
+#: Parameters that undo one default each.
+ABLATIONS: dict[str, dict[str, Any]] = {
+    "hidden cells, too": {"finetune": Training(corruption=[Masking(0.2), Dropout(0.1)])},
+    "the head alone": {"finetune": Training(max_epochs=1, learning_rate=1e-9)},
+    "256-64, no shortcut": {"encoder": (256, 64)},
+}
+
+
+def judged(name: str, seed: int, variants: dict[str, dict[str, Any]], per_class: int) -> dict[str, float]:
     """Each method's accuracy on one draw."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     split = DATA_SETS[name].draw(seed)
     classes, y = np.unique(split.y, return_inverse=True)
     order = np.random.default_rng(seed).permutation(len(y))
-    labelled = np.concatenate([order[y[order] == c][:PER_CLASS] for c in range(len(classes))])
+    labelled = np.concatenate([order[y[order] == c][:per_class] for c in range(len(classes))])
     few = np.full(len(y), -1)
     few[labelled] = y[labelled]
     X, X_test = (np.asarray(rows, np.float64) for rows in (split.X, split.X_test))
     y_test = np.searchsorted(classes, split.y_test)
     found: dict[str, float] = {}
-    for semi in semis:
-        given = semi.split(",") if semi and semi != "auto" else semi
-        model = StackedAutoencoderClassifier(semi=given, unlabelled=-1, random_state=seed)
-        name_of_it = f"stackae, {semi}" if semi else "stackae"
-        found[name_of_it] = float((model.fit(X, few).predict(X_test) == y_test).mean())
+    encoder = FrozenEstimator(StackedAutoencoder(random_state=seed).fit(X))  # as the default would be
+    for variant, parameters in variants.items():
+        own = {"encoder": encoder, "unlabelled": -1, "random_state": seed} | parameters
+        model = StackedAutoencoderClassifier(**own)
+        found[variant] = float((model.fit(X, few).predict(X_test) == y_test).mean())
     scaler = StandardScaler().fit(X)
     z, z_test = scaler.transform(X), scaler.transform(X_test)
     on_all: dict[str, Any] = {
@@ -86,16 +97,22 @@ def main() -> None:
     )
     parser.add_argument("--json", type=Path)
     parser.add_argument("--role", choices=ROLES, default="reporting")
+    parser.add_argument("--per-class", type=int, default=PER_CLASS)
     parser.add_argument("--semi", action="append", metavar="NAMES")
+    parser.add_argument("--ablate", action="store_true", help="Undo one default after the other, too")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
-    semis = (None, *(args.semi or ["propagation"]))
+    variants = {"stackae": {}}
+    for given in args.semi or ["propagation"]:
+        variants[f"stackae, {given}"] = {"semi": given.split(",")}
+    if args.ablate:
+        variants |= ABLATIONS
     names = SETS[args.role][: 1 if args.quick else None]
     n_draws = 1 if args.quick else N_DRAWS
     table: dict[str, dict[str, list[float]]] = {}
     for name in names:
-        jobs = [joblib.delayed(judged)(name, seed, semis) for seed in range(n_draws)]
+        jobs = [joblib.delayed(judged)(name, seed, variants, args.per_class) for seed in range(n_draws)]
         done = joblib.Parallel(n_jobs=args.jobs)(jobs)
         if not table:
             print(f"{'':<22}" + "".join(f"{method[:22]:>24}" for method in done[0]))
@@ -103,7 +120,7 @@ def main() -> None:
         print(shown(name, {method: np.mean(values) for method, values in table[name].items()}), flush=True)
         means = {method: np.mean([np.mean(own[method]) for own in table.values()]) for method in done[0]}
         if args.json is not None:
-            write_results(args.json, {"accuracy": table, "means": means})
+            write_results(args.json, {"labels a class": args.per_class, "accuracy": table, "means": means})
     print(shown("mean", means))
 
 

@@ -172,7 +172,9 @@ def missing_values_of(source: Source, data: DataSet) -> float | None:
     names = data.feature_names or [str(k) for k in range(len(data.gaps))]
     shown = ", ".join(f"{names[k]!r} ({data.gaps[k]:,})" for k in columns[:5])
     more = f" and {len(columns) - 5:,} more" if len(columns) > 5 else ""
-    note(f"{source.data}: {data.gaps.sum():,} cells are missing, in {shown}{more}; filling them is learned")
+    n_missing = int(data.gaps.sum())
+    cells = "1 cell is" if n_missing == 1 else f"{n_missing:,} cells are"
+    note(f"{source.data}: {cells} missing, in {shown}{more}; filling them is learned")
     return float("nan")
 
 

@@ -27,8 +27,8 @@ class Propagation(LabelSpread):
     (1 - α)·(I - α·S)⁻¹·Y, where Y holds a 1 for each label: what ``LabelSpreading`` of scikit-learn
     converges to. A sample joins the fine-tuning with the class of the largest score, and is visited the more
     often the more certain it is: (p - 1/K) / (1 - 1/K) times as often as one that had a label, if p is the
-    largest of K shares. It works where neighbours are of one class; ``semi="auto"`` asks the labels that are
-    there.
+    largest of K shares. It works where neighbours are of one class, as images of digits are, and can do harm
+    where they are not: judge it on labels that are held out.
 
     Parameters
     ----------

@@ -38,8 +38,10 @@ def describe_model(path: str | os.PathLike[str]) -> dict[str, Any]:
     -------
     dict
         JSON values: the estimator, its widths, the number of its weights, epochs and last losses of the
-        phases that concern all layers, columns and classes (None where it has none), what each column of a
-        table became (``"table"``; None where it was numbers), the versions that it was made with, and
+        phases that concern all layers, how it learned from rows without a label (``"semi"``) and in how many
+        folds it was calibrated (``"calibration"``), where that was asked for, columns and classes (None where
+        it has none), what each column of a table became (``"table"``; None where it was numbers), the
+        versions that it was made with, and
         ``layers``: of each its parts, its epochs and its health report
         (:class:`stackae.modules.health.Health`).
 
@@ -91,6 +93,9 @@ def _described(header: dict[str, Any], table: dict[str, dict[str, Any]]) -> dict
     for phase in ("finetune", "supervised"):
         if losses := [float(record["loss"]) for record in history if record["phase"] == phase]:
             found |= {f"{phase} epochs": len(losses), f"{phase} last loss": losses[-1]}
+    for name in ("semi", "calibration"):
+        if (given := header["params"].get(name)) is not None:
+            found[name] = given if isinstance(given, (str, int)) else _written(given)
     if "offset_" in fitted:
         found["threshold"] = -float(fitted["offset_"])
     return found | {

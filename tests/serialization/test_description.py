@@ -11,7 +11,7 @@ import pytest
 from helpers import SHORT, VARIANTS, small_autoencoder, small_stack
 
 import stackae
-from stackae import Autoencoder, Masking, StackedAutoencoder, StackedAutoencoderClassifier
+from stackae import Autoencoder, Ladder, Masking, StackedAutoencoder, StackedAutoencoderClassifier
 from stackae.corruption import CORRUPTIONS
 from stackae.exceptions import ModelFileError
 from stackae.serialization.description import describe_model
@@ -76,6 +76,21 @@ def test_parameters_are_told_as_python_writes_them(table, tmp_path):
         "",
         "",
     )
+
+
+@pytest.mark.parametrize(
+    ("semi", "told"),
+    [
+        ("vat", "vat"),
+        (["consistency", Ladder(0.5)], "['consistency', Ladder(decay=0.1, top=None, weight=0.5)]"),
+    ],
+)
+def test_how_it_learned_from_rows_without_a_label_is_told(semi, told, table, tmp_path):
+    labels = np.where(np.arange(len(table)) % 2, np.nan, np.arange(len(table)) % 4)
+    model = StackedAutoencoderClassifier(small_stack((4, 2)), semi=semi, calibration=2, finetune=SHORT)
+    model.fit(table, labels).save(tmp_path / "m.safetensors")
+    found = describe_model(tmp_path / "m.safetensors")
+    assert (found["semi"], found["calibration"]) == (told, 2)
 
 
 def test_a_registered_part_needs_no_registration_to_be_described(table, tmp_path, monkeypatch):
