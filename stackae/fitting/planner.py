@@ -130,9 +130,9 @@ class _Planner:
         self.is_streamed = self.n_bytes > self.memory
         if self.is_streamed and summary.is_weighted:
             raise ParameterError(
-                "sample_weight needs the rows and their codes in memory,"
+                "sample_weight, class_weight and semi= need the rows and their codes in memory,"
                 f" {summary.n_samples * 4 * values:,} bytes, got max_memory={self.memory:,}; raise it, or"
-                " leave the weights out"
+                " leave them out"
             )
 
     def plan(
