@@ -123,5 +123,5 @@ def test_weights_that_are_none_are_refused(weights, message, table):
 def test_weights_need_the_samples_in_memory(tmp_path):
     np.save(tmp_path / "X.npy", np.random.default_rng(0).random((70_000, 64), dtype=np.float32))
     X = np.load(tmp_path / "X.npy", mmap_mode="r")
-    with pytest.raises(ParameterError, match="sample_weight.* need the rows and their codes in memory"):
+    with pytest.raises(ParameterError, match=r"sample_weight.* need the rows and their codes in memory"):
         small_stack(max_memory="16MiB").fit(X, sample_weight=np.linspace(1, 2, len(X)))
