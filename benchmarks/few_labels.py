@@ -1,6 +1,7 @@
 """MNIST with few labels: 100 and 1,000 of 60,000, against the same network without pretraining and others.
 
-    python benchmarks/few_labels.py [--json FILE] [--labels N]... [--only METHOD]... [--validate] [--quick]
+    python benchmarks/few_labels.py [--json FILE [--resume]] [--labels N]... [--only METHOD]... [--validate]
+                                    [--quick]
 
 One stack is pretrained on the 60,000 training images without labels; StackedAutoencoderClassifier then takes
 it, frozen, as its encoder and learns from 10 or 100 labels a class, drawn ten times: from the labelled images
@@ -15,9 +16,9 @@ it, on the same draws:
 
 Judged is the error on the 10,000 test images, in percent, mean and standard deviation over draws. The layers,
 epochs and defaults were chosen on training samples 50,000 to 60,000 (never among the labelled ones), which
---validate asks instead of the test images. --json is written after every draw, and keeps the draws that it
-already holds. Data: MNIST, from OpenML or $STACKAE_DATA_HOME. Two hours on 2 cores; --quick takes the bundled
-digits, two draws and small budgets.
+--validate asks instead of the test images. --json is written after every draw; with --resume the draws that
+it holds are kept, else it is begun anew. Data: MNIST, from OpenML or $STACKAE_DATA_HOME. Two hours on 2
+cores; --quick takes the bundled digits, two draws and small budgets.
 """
 
 from __future__ import annotations
@@ -180,8 +181,10 @@ def compare(
     data = methods.data
     for seed, labelled in enumerate(draws(data.y[: data.n_drawn_from], per_class, n_draws)):
         for name, predict in methods.by_name(per_class).items():
+            if only and name not in only:
+                continue
             found = table.setdefault(name, {"errors": [], "seconds": []})
-            if len(found["errors"]) > seed or (only and name not in only):
+            if len(found["errors"]) > seed:
                 continue
             start = perf_counter()
             predicted = predict(labelled, seed)
@@ -201,10 +204,13 @@ def main() -> None:
     parser.add_argument(
         "--validate", action="store_true", help="ask the validation samples, not the test samples"
     )
+    parser.add_argument("--resume", action="store_true", help="Keep the draws that --json holds")
     parser.add_argument("--labels", type=int, action="append", metavar="N", help="100, 1000 [default: both]")
     parser.add_argument("--only", action="append", metavar="METHOD", help="Leave the other methods out")
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
+    if args.resume and args.json is None:
+        parser.error("--resume needs --json")
     warnings.simplefilter("ignore", ConvergenceWarning)
     # LabelSpreading, of test images that no label has reached: they count as zeros, most of them wrong.
     warnings.filterwarnings("ignore", "invalid value encountered in divide", RuntimeWarning)
@@ -217,13 +223,17 @@ def main() -> None:
     )
 
     asked = f"{len(data.X_asked):,} {'validation' if args.validate else 'test'} samples"
+    settings = {"data": name, "asked": asked, "layers": list(layers)}
     results: dict[str, dict[str, Any]] = {}
-    if args.json is not None and args.json.exists():
-        results = json.loads(args.json.read_text(encoding="utf-8"))["results"]["error in percent"]
+    if args.resume:
+        held = json.loads(args.json.read_text(encoding="utf-8"))["results"]
+        if any(held[key] != value for key, value in settings.items()):
+            parser.error(f"{args.json} holds draws of other settings; leave --resume out")
+        results = held["error in percent"]
 
     def write() -> None:
         if args.json is not None:
-            figures = {"data": name, "layers": layers, "pretraining seconds": seconds}
+            figures = {**settings, "pretraining seconds": seconds}
             write_results(args.json, {**figures, "error in percent": results})
 
     n_classes = len(np.unique(data.y))

@@ -95,9 +95,7 @@ def run(work: FileWork, jobs: Sequence[Job], workers: int | None, address: str |
         except TimeoutError:
             raise OSError(f"{address}: the cluster has no worker; add one to it") from None
         except distributed.scheduler.KilledWorker as error:
-            raise OSError(
-                f"{work.target.shown}: workers were killed again and again; go on with --resume"
-            ) from error
+            raise work.given_up() from error
         finally:
             if address is None:
                 cluster.close()

@@ -61,6 +61,11 @@ class FileWork:
         encoding = replace(self.encoding, threads=threads)
         return replace(self, encoding=encoding.shipped() if shipped else encoding)
 
+    def given_up(self, mend: str = "--resume") -> OSError:
+        """What is raised where an engine has tried a file too often."""
+        what = "workers were killed again and again, perhaps for want of memory"
+        return OSError(f"{self.target.shown}: {what}; go on with {mend}")
+
     def __call__(self, job: Job) -> Result:
         """Leave the file, unless it is there."""
         found: dict[str, Any] | Exception

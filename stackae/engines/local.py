@@ -107,10 +107,7 @@ def run(work: FileWork, jobs: Sequence[Job], workers: int | None, address: str |
         except BrokenProcessPool:
             tries = 0 if len(left) < n_before else tries + 1
             if tries == _TRIES:
-                what = "workers were killed again and again, perhaps for want of memory"
-                raise OSError(
-                    f"{work.target.shown}: {what}; go on with fewer (--workers, --resume)"
-                ) from None
+                raise work.given_up("fewer (--workers, --resume)") from None
 
 
 def _parallel(tasks: Iterable[Any], workers: int, threads: int, order: str) -> Any:

@@ -112,9 +112,7 @@ def run(work: FileWork, jobs: Sequence[Job], workers: int | None, address: str |
             waiting.append(task.remote(shared, job))
         yield from ray.get(waiting)
     except ray.exceptions.WorkerCrashedError as error:
-        raise OSError(
-            f"{work.target.shown}: workers were killed again and again; go on with --resume"
-        ) from error
+        raise work.given_up() from error
     finally:
         if started:
             ray.shutdown()

@@ -97,8 +97,7 @@ def run(work: FileWork, jobs: Sequence[Job], workers: int | None, address: str |
         task = work.on(threads if address is None else 1, shipped=True)
         yield from context.parallelize(jobs, len(jobs)).map(task).collect()
     except imported("spark", "py4j.protocol").Py4JJavaError as error:
-        what = "workers were killed again and again, perhaps for want of memory; go on with --resume"
-        raise OSError(f"{work.target.shown}: {what}") from error
+        raise work.given_up() from error
     finally:
         if started:
             session.stop()

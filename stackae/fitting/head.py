@@ -41,8 +41,8 @@ class Linear(NamedTuple):
     losses: Floats
 
 
-def scalings(standard: Scaling) -> Sequence[Scaling]:
-    """The scalings of codes among which is chosen, the preferred one first.
+def scalings(standard: Scaling, n_samples: int) -> Sequence[Scaling]:
+    """The scalings of codes among which is chosen, the preferred one first; of many samples there is one.
 
     A common factor leaves units of the code their share of its variance, which is what few labels can be
     learned from; where each unit is standardised those of little variance count as much as the others, though
@@ -52,7 +52,7 @@ def scalings(standard: Scaling) -> Sequence[Scaling]:
     common = Scaling(standard.shift, spread.expand_as(standard.factor).clone())
     floor = _LEAST_SPREAD * spread
     evened = Scaling(standard.shift, (standard.factor.square() + floor.square()).sqrt())
-    return (common, evened)
+    return (common, evened) if n_samples <= _MOST_SAMPLES else (evened,)
 
 
 def better(first: Linear, second: Linear) -> bool:

@@ -211,7 +211,7 @@ def _initialise_head(
     own = None if weights is None else weights[chosen]
     few, wanted = torch.from_numpy(codes.gather(chosen)), targets[chosen]
     begun: Linear | None = None
-    for scaling in scalings(fit_scaling("standard", codes, weights=weights)):
+    for scaling in scalings(fit_scaling("standard", codes, weights=weights), len(chosen)):
         model = task.fit_linear(scaling(few).double().numpy(), wanted, own) if len(chosen) else None
         if begun is None or model is None or better(begun, model):
             module.code_scaling, begun = scaling, model

@@ -41,8 +41,7 @@ def describe_model(path: str | os.PathLike[str]) -> dict[str, Any]:
         phases that concern all layers, how it learned from rows without a label (``"semi"``) and in how many
         folds it was calibrated (``"calibration"``), where that was asked for, columns and classes (None where
         it has none), what each column of a table became (``"table"``; None where it was numbers), the
-        versions that it was made with, and
-        ``layers``: of each its parts, its epochs and its health report
+        versions that it was made with, and ``layers``: of each its parts, its epochs and its health report
         (:class:`stackae.modules.health.Health`).
 
     Raises

@@ -70,8 +70,8 @@ class Training(Constrained):
         (cross-validated) than clean fine-tuning; ``Masking((0.5, 0.0))`` in stacks of bare widths that have a
         shortcut or are fitted to nearly two-valued data (see docs/defaults.md); ``Masking(0.5)`` where values
         may be missing, and in stacks of bare widths fitted to a table of mixed columns; where labels are
-        learned ``Dropout(0.1)``. Layers in pretraining have a corruption of their own;
-        anything but ``"auto"`` is refused there.
+        learned ``Dropout(0.1)``. Layers in pretraining have a corruption of their own; anything but
+        ``"auto"`` is refused there.
     layerwise_rate : float or "auto", default="auto"
         In fine-tuning: how fast each layer learns, as a share of the rate of the layer above, in (0, 1]. The
         last layer (and the head, where labels are learned) has ``learning_rate`` itself. ``"auto"``: 1 where

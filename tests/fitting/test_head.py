@@ -82,11 +82,14 @@ def test_standardised_codes_are_taken_where_they_are_better_by_a_standard_error(
 
 
 def test_the_scalings_by_hand():
-    common, evened = scalings(Scaling(torch.tensor([1.0, 2.0]).double(), torch.tensor([3.0, 1.0]).double()))
+    standard = Scaling(torch.tensor([1.0, 2.0]).double(), torch.tensor([3.0, 1.0]).double())
+    common, evened = scalings(standard, 500)
     spread = 5**0.5
     np.testing.assert_allclose(common.factor, [spread, spread])
     np.testing.assert_allclose(evened.factor, [(9 + 0.45) ** 0.5, (1 + 0.45) ** 0.5])
     np.testing.assert_allclose(common.shift, [1, 2])
+    (alone,) = scalings(standard, 501)  # nothing is chosen, so nothing is fitted in vain
+    np.testing.assert_allclose(alone.factor, evened.factor)
 
 
 @pytest.mark.parametrize("large", [0, 1])
