@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from stackae.engines.names import ENGINES
-from stackae_cli.options import path_of, say
+from stackae_cli.options import note, path_of, say
 from stackae_cli.source import Source, data_of
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -50,8 +50,8 @@ def engine_options(function: F) -> F:
         click.option(
             "--engine",
             type=click.Choice(ENGINES),
-            help="Of folders of Parquet files, of which --out becomes another, a file for each: what they are"
-            " computed by [default: local, the processes of this machine].",
+            help="What computes the files, where DATA and --out are folders of Parquet files [default: local,"
+            " the processes of this machine].",
         ),
     ):
         function = option(function)
@@ -99,6 +99,8 @@ def encoded_folder(
         if named:
             raise click.UsageError(f"--{named[0]} is for folders: give one to --out, without an ending")
         return False
+    if "://" not in data and os.path.isfile(data) and not data.lower().endswith(".parquet"):
+        raise click.UsageError(f"--{named[0]} is for Parquet files, got {data}; give a folder of them")
     others = {**for_files, **{name: options[name] for name in _FOR_TEXT}}
     if useless := [name for name, value in others.items() if value not in (None, ())]:
         raise click.UsageError(f"--{useless[0]} is for single files; leave it out, or give a file to --out")
@@ -122,6 +124,8 @@ def encoded_folder(
             resume=options["resume"],
             device=device,
         )
+    if manifest["ignored"]:
+        note(f"ignored {', '.join(map(repr, manifest['ignored']))}, which the model does not know")
     n_files = len(manifest["files"])
     say(f"{manifest['rows']:,} rows in {n_files:,} file{'s' if n_files > 1 else ''}: {out}")
     return True

@@ -214,7 +214,8 @@ def out_option(function: F) -> F:
         required=True,
         type=Destination(),
         metavar="FILE",
-        help="The file to write: .npy, .csv or .parquet. It must not exist. -: CSV to standard output.",
+        help="The file to write: .npy, .csv or .parquet; of a folder of Parquet files, a folder. It must not"
+        " exist. -: CSV to standard output.",
     )(function)
 
 

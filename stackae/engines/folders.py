@@ -39,6 +39,8 @@ __all__ = ["encode_folder"]
 
 _READERS = 16  # of footers, at once
 _SECONDS = 30.0  # between manifests
+#: What joblib says of workers that ended and of tasks that were left, which is told in other words.
+_OF_JOBLIB = ("A worker stopped while some jobs", ".*tasks which were still being processed")
 
 
 def encode_folder(
@@ -126,13 +128,14 @@ def encode_folder(
     encoding = Encoding.of(model, method=method, keep=keep, drop=drop, device=device)
     origin, target = Place.at(source), Place.at(out)
     refuse_overlap(origin, target)
-    sources, schema = _inspected(origin, encoding)
+    sources, schema, ignored = _inspected(origin, encoding)
     manifest = {
         "model": encoding.digest,
         "estimator": type(encoding.loaded).__name__,
         "method": method,
         "keep": list(keep),
         "drop": list(drop),
+        "ignored": ignored,
         "versions": versions(),
         "rows": sum(one["rows"] for one in sources.values()),
         "files": {name: {"source": one} for name, one in sources.items()},
@@ -141,7 +144,9 @@ def encode_folder(
     work = FileWork(encoding, origin, target, schema)
     jobs = [Job(name, one, known.get(name)) for name, one in sources.items()]
     told: set[str] = set()
-    with at_work_in(target):
+    with at_work_in(target), warnings.catch_warnings():
+        for said in _OF_JOBLIB:
+            warnings.filterwarnings("ignore", said, UserWarning)
         write_manifest(target, manifest)
         written = time.monotonic()
         for name, found, warned in run(work, jobs, workers, address):
@@ -158,8 +163,9 @@ def encode_folder(
     return manifest
 
 
-def _inspected(origin: Place, encoding: Encoding) -> tuple[dict[str, dict[str, Any]], pa.Schema]:
-    """Of each file its size, rows and footer's digest, and what all of them become; all are looked at."""
+def _inspected(origin: Place, encoding: Encoding) -> tuple[dict[str, dict[str, Any]], pa.Schema, list[str]]:
+    """Of each file its size, rows and footer's digest; what all of them become; and the columns that nothing
+    is made of. All files are looked at."""
     names = origin.parquet_files()
 
     def look(name: str) -> tuple[dict[str, Any], pa.Schema]:
@@ -183,4 +189,6 @@ def _inspected(origin: Place, encoding: Encoding) -> tuple[dict[str, dict[str, A
                 mend="files of one folder have the same columns",
             )
     becomes = encoding.schema(schema, origin.called(first))
-    return {name: found for name, (found, _) in looked.items()}, becomes
+    held = dict.fromkeys(name for _, other in looked.values() for name in other.names)
+    ignored = [name for name in held if name not in {*needed, *encoding.drop}]
+    return {name: found for name, (found, _) in looked.items()}, becomes, ignored

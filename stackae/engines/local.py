@@ -94,7 +94,9 @@ def transform(
 def run(work: FileWork, jobs: Sequence[Job], workers: int | None, address: str | None) -> Iterator[Result]:
     """Do the jobs, in any order; workers that are killed are replaced."""
     if address is not None:
-        raise ParameterError(f"address is for a cluster, got {address!r}; leave it out, or give its --engine")
+        raise ParameterError(
+            f"address is for a cluster, got {address!r}; leave it out, or say which engine answers there"
+        )
     workers, threads = divided(workers)
     left, tries = {job.name: job for job in jobs}, 0
     while left:

@@ -24,6 +24,8 @@ _DECISIVE = ("model", "method", "keep", "drop")
 def refuse_overlap(origin: Place, target: Place) -> None:
     """Refuse a folder that would be read and written."""
     own, other = (f"{place.root}/" for place in (origin, target))
+    if origin.filesystem == target.filesystem and own == other:
+        raise ParameterError(f"{target.shown} is the folder that is read; give another --out")
     if origin.filesystem == target.filesystem and (own.startswith(other) or other.startswith(own)):
         raise ParameterError(f"{target.shown} and {origin.shown} lie one in the other; give another --out")
 
@@ -54,7 +56,7 @@ def known_of(target: Place, manifest: dict[str, Any], *, resume: bool) -> dict[s
         raise ModelFileError(f"{target.called(MANIFEST)}: {what}") from None
     if differing:
         told = ", ".join(f"{name} was {before[name]}, is {manifest[name]}" for name in differing)
-        what = f"is of another run ({told}); leave that out, or give another --out"
+        what = f"is of another run ({told}); go on with what it was, or give another --out"
         raise ModelFileError(f"{target.shown}: {what}")
     own = {name: one["source"] for name, one in manifest["files"].items()}
     if changed := sorted(name for name in {*sources, *own} if sources.get(name) != own.get(name)):

@@ -139,9 +139,10 @@ class BaseSupervised(EncoderEstimator):
                 )
         spreading = [part for part in self._semi_parts() if isinstance(part, LabelSpread)]
         if spreading and not is_classifier(self):
+            others = [name for name, kind in SEMI.items() if not issubclass(kind, LabelSpread)]
             raise ParameterError(
-                f"{type(spreading[0]).__name__} spreads classes, and numbers are to be learned; choose"
-                f" another of {', '.join(SEMI)}"
+                f"{type(spreading[0]).__name__} spreads classes, and numbers are to be learned; choose among"
+                f" {', '.join(others)}"
             )
 
     def _training_on(self, labelled: Labelled, data: Labelled) -> Training:

@@ -79,7 +79,11 @@ def test_other_commands_take_folders_too(stackae, tmp_path, method, options, col
         *options,
     )
     done = stackae(method, *given)
-    assert (done.code, done.out, done.err) == (0, f"300 rows in 1 file: {tmp_path / 'out'}\n", "")
+    assert (done.code, done.out) == (0, f"300 rows in 1 file: {tmp_path / 'out'}\n")
+    ignored = [name for name in ("key", "note") if name not in (*options, *columns)]
+    told = f"ignored {', '.join(map(repr, ignored))}, which the model does not know" if ignored else ""
+    assert told in done.err
+    assert done.err.count("\n") == bool(ignored)
     found = pq.ParquetFile(tmp_path / "out" / "one.parquet").read()
     assert found.column_names == columns
     if method == "impute":
@@ -153,6 +157,31 @@ def test_options_of_one_file_alone_are_refused_of_folders(stackae, rows, tmp_pat
     done = stackae("score", rows.file, rows.folder, "--out", tmp_path / "codes", "--top", "3")
     assert (done.code, done.out) == (2, "")
     assert "--top is for single files" in done.err
+
+
+def test_a_file_that_is_no_parquet_is_said_to_be_none(stackae, rows, tmp_path):
+    (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
+    done = stackae(
+        "transform", rows.file, tmp_path / "rows.csv", "--out", tmp_path / "codes", "--engine", "local"
+    )
+    assert (done.code, done.out) == (2, "")
+    assert "--engine is for Parquet files, got" in done.err
+    assert not (tmp_path / "codes").exists()
+
+
+def test_columns_that_the_model_does_not_know_are_told(stackae, tmp_path):
+    X = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+    table = pa.table(list(X.T), ["a", "b", "c"])
+    small_stack().fit(table.to_pandas()).save(tmp_path / "model.safetensors")
+    (tmp_path / "rows").mkdir()
+    pq.write_table(table, tmp_path / "rows" / "0.parquet")
+    pq.write_table(table.append_column("later", pa.array(range(60))), tmp_path / "rows" / "1.parquet")
+    done = stackae(
+        "transform", tmp_path / "model.safetensors", tmp_path / "rows", "--out", tmp_path / "codes"
+    )
+    assert done.code == 0
+    assert "ignored 'later', which the model does not know" in done.err
+    assert pq.read_table(tmp_path / "codes" / "1.parquet").num_rows == 60
 
 
 def test_neither_help_nor_the_library_imports_an_engine():

@@ -234,6 +234,11 @@ def test_a_refused_row_leaves_whole_files_and_names_its_own(rows, encode, tmp_pa
     assert all(name == "_manifest.json" or name.endswith(".parquet") for name in left)
 
 
+def test_the_folder_that_is_read_is_not_written(encode, rows):
+    with pytest.raises(ParameterError, match="is the folder that is read; give another"):
+        encode(out=rows.folder)
+
+
 @pytest.mark.parametrize(
     ("parameters", "error", "says"),
     [
