@@ -310,7 +310,7 @@ def test_labels_of_numbers_do_not_spread(stackae, pretrained, tmp_path):
     )
     assert done.code == 2
     assert (
-        "Propagation spreads classes, and numbers are to be learned; choose another of propagation"
+        "Propagation spreads classes, and numbers are to be learned; choose among vat"
         in done.err
     )
     assert not (tmp_path / "run").exists()
