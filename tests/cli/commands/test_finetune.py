@@ -309,8 +309,5 @@ def test_labels_of_numbers_do_not_spread(stackae, pretrained, tmp_path):
         "finetune", pretrained, rows, "--labels", "label", "--semi", "propagation", "--out", tmp_path / "run"
     )
     assert done.code == 2
-    assert (
-        "Propagation spreads classes, and numbers are to be learned; choose among vat"
-        in done.err
-    )
+    assert "Propagation spreads classes, and numbers are to be learned; choose among vat" in done.err
     assert not (tmp_path / "run").exists()
