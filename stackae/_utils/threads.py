@@ -6,7 +6,7 @@ And little work on one.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
@@ -67,6 +67,17 @@ def side_by_side(
         for warning in told:
             warnings.warn(warning, stacklevel=1 + stacklevel)
     return [result for result, _ in found]
+
+
+def ahead(items: Iterable[Item]) -> Iterator[Item]:
+    """The items, always the next one made on another thread while the last one is used."""
+    source = iter(items)
+    with ThreadPoolExecutor(1, thread_name_prefix="stackae-ahead") as thread:
+        coming = thread.submit(next, source, None)
+        while (ready := coming.result()) is not None:
+            coming = thread.submit(next, source, None)
+            yield ready
+            del ready
 
 
 class SharedSetting:

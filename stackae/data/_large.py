@@ -6,12 +6,14 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from stackae._utils.memory import MemoryBudget
 from stackae.data._parquet import Columns, as_table, fill
 from stackae.data._table import StrPath, Table, TableSpec, check_shape
 from stackae.data._typed import asked_of, choose_typed, finished
 from stackae.data.dialects import TableStream, stream_as
-from stackae.data.mapped import MappedMatrix, release, scratch_array
+from stackae.data.mapped import MappedMatrix, ScratchRows
 
 _MOST_EXPANSION = 8  # bytes in memory for a byte on the disk, as a rule of thumb: when to look closer
 _SHARE = 4  # of the memory is for the text and the types of a block
@@ -47,7 +49,7 @@ def select(stream: TableStream, names: list[str]) -> TableStream:
     import pyarrow as pa
 
     schema = pa.schema([stream.schema.field(name) for name in names])
-    return TableStream(schema, stream.dialect, lambda: (batch.select(names) for batch in stream))
+    return TableStream(schema, stream.dialect, stream.cells, lambda cells: stream.typed(cells).select(names))
 
 
 def _copied(
@@ -63,15 +65,13 @@ def _copied(
     assert columns.dtype is not None
     shape = (stream.dialect.n_rows, len(columns.features))
     check_shape(path, shape)
-    X = scratch_array(shape, columns.dtype, folder)
-    start, kept = 0, []
+    rows, kept = ScratchRows(shape, columns.dtype, folder), []
     for batch in stream:
-        part = X[start : start + len(batch)]
+        part = np.empty((len(batch), shape[1]), columns.dtype)
         fill(path, part, columns.features, pa.Table.from_batches([batch]))
-        release(part)
+        rows.append(part)
         kept += [batch.select(beside)] if beside else []
-        start += len(batch)
-    return MappedMatrix([X]), kept
+    return rows.matrix(), kept
 
 
 def _with_what_is_beside(path: StrPath, found: Table, columns: Columns, kept: Iterable[Any]) -> Table:

@@ -62,12 +62,11 @@ class Scan:
     def schema(self) -> Any:
         return pa.schema([(name, kind.type) for name, kind in self.kinds.items()])
 
-    def batches(self) -> Iterator[Any]:
-        """Yield typed record batches, of blocks that were kept, or else of the source, read again."""
+    def cells(self) -> Iterator[Any]:
+        """Blocks of clean cells, which were kept, or else are read again."""
         if self.spill is not None and self.spill.is_whole:
-            yield from map(self.typed, self.spill)
-        else:
-            yield from (self.typed(self.cleaning.of(block)) for block in self.source.blocks())
+            return iter(self.spill)
+        return map(self.cleaning.of, self.source.blocks())
 
     def typed(self, block: Any) -> Any:
         """Parse a block of clean cells."""

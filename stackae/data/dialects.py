@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -36,6 +36,10 @@ class TypedTable(NamedTuple):
     dialect: Dialect
 
 
+def _as_it_is(batch: pa.RecordBatch) -> pa.RecordBatch:
+    return batch
+
+
 @dataclass(frozen=True)
 class TableStream:
     """A file as typed record batches; each iteration reads it anew.
@@ -46,14 +50,19 @@ class TableStream:
         Names and types of the columns, as :func:`read_any` gives them.
     dialect : Dialect
         How the file is written, and the gaps and rows in all of it.
+    cells : callable
+        Gives an iterator over record batches whose cells may still be text.
+    typed : callable
+        Makes a typed one of such a batch, or of some of its rows.
     """
 
     schema: pa.Schema
     dialect: Dialect
-    _batches: Any = field(repr=False)
+    cells: Callable[[], Iterator[pa.RecordBatch]] = field(repr=False)
+    typed: Callable[[pa.RecordBatch], pa.RecordBatch] = field(repr=False, default=_as_it_is)
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
-        return iter(self._batches())
+        return map(self.typed, self.cells())
 
     def __len__(self) -> int:
         return self.dialect.n_rows
@@ -232,7 +241,7 @@ def stream_as(path: StrPath, max_memory: int, cache_folder: StrPath | None, **as
         dialect = Dialect(source.kind, **source.counted(source.batches()))
         return TableStream(source.schema(), dialect, source.batches)
     found = scan(source, asked, Spill(cache_folder))
-    return TableStream(found.schema, dialect_of(found), found.batches)
+    return TableStream(found.schema, dialect_of(found), found.cells, found.typed)
 
 
 def _asked(na: Sequence[str] = (), **asking: Any) -> Asked:

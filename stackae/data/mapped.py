@@ -129,14 +129,66 @@ def scratch_array(
     OSError
         There is not enough room; nothing was written.
     """
-    size = shape[0] * shape[1] * np.dtype(dtype).itemsize
-    with tempfile.TemporaryFile(dir=folder) as file:
-        if hasattr(os, "posix_fallocate"):  # claimed now: a full disk would kill the process later (SIGBUS)
-            try:
-                os.posix_fallocate(file.fileno(), 0, size)
-            except OSError as error:
-                raise _no_room(size, folder) from error
+    with _claimed(shape, dtype, folder) as file:
         return np.memmap(file, dtype, "r+" if hasattr(os, "posix_fallocate") else "w+", 0, shape)
+
+
+class ScratchRows:
+    """Rows that come in order, written to a nameless file, which vanishes with their matrix.
+
+    They are written, not put into a map: a page that is touched for the first time through a map can cost ten
+    times as much.
+
+    Parameters
+    ----------
+    shape : (n_samples, n_columns)
+        Of all of them.
+    dtype : float32 or float64
+    folder : path-like or None
+        Where there is room for them; None: the system's folder for temporary files.
+
+    Raises
+    ------
+    OSError
+        There is not enough room; nothing was written.
+    """
+
+    def __init__(
+        self, shape: tuple[int, int], dtype: npt.DTypeLike, folder: str | os.PathLike[str] | None
+    ) -> None:
+        self._shape, self._dtype = shape, np.dtype(dtype)
+        self._file = _claimed(shape, dtype, folder)
+        self.n_written = 0
+
+    def append(self, block: npt.NDArray[Any]) -> None:
+        """Write some rows behind the others."""
+        if self.n_written + len(block) <= self._shape[0]:
+            self._file.write(np.ascontiguousarray(block, self._dtype))
+        self.n_written += len(block)
+
+    def matrix(self) -> MappedMatrix:
+        """All rows, when all are written."""
+        if self.n_written != self._shape[0]:
+            n_told, n_found = self._shape[0], self.n_written
+            raise DataError(
+                f"the stream had {n_told:,} rows, and then {n_found:,}; let it stay while it is read"
+            )
+        with self._file as file:
+            file.flush()
+            return MappedMatrix([np.memmap(file, self._dtype, "r", 0, self._shape)])
+
+
+def _claimed(shape: tuple[int, int], dtype: npt.DTypeLike, folder: str | os.PathLike[str] | None) -> Any:
+    """A nameless file that has the room for a matrix; a full disk found later would kill (SIGBUS)."""
+    size = shape[0] * shape[1] * np.dtype(dtype).itemsize
+    file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by those who asked
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            file.close()
+            raise _no_room(size, folder) from error
+    return file
 
 
 def room_for(

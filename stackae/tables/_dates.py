@@ -96,7 +96,8 @@ class DateColumn(Column):
             if self.has_days:
                 out[:, 0] = days
             for place, circle in enumerate(self.circles):
-                angle = 2 * np.pi * (days / _PERIODS[circle] % 1)
+                turns = days / _PERIODS[circle]
+                angle = 2 * np.pi * (turns - np.floor(turns))  # as % 1, which is much slower
                 out[:, self.has_days + 2 * place] = np.sin(angle)
                 out[:, self.has_days + 2 * place + 1] = np.cos(angle)
 

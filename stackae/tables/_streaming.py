@@ -12,8 +12,9 @@ import numpy as np
 from sklearn.base import clone
 
 from stackae._utils.memory import parse_memory
+from stackae._utils.threads import ahead
 from stackae.data.dialects import TableStream
-from stackae.data.mapped import MappedMatrix, release, scratch_array
+from stackae.data.mapped import MappedMatrix, ScratchRows
 from stackae.exceptions import DataError, DataTypeError, StackaeWarning
 from stackae.tables._cells import UnseenValues
 from stackae.tables.encoder import TableEncoder
@@ -98,6 +99,8 @@ def encode_stream(
     >>> StackedAutoencoder((3, 2), finetune=Training(max_epochs=1), random_state=0).fit(X).transform(X).shape
     (45, 2)
     """
+    import pyarrow as pa
+
     memory = parse_memory(max_memory)
     if isinstance(stream, Iterator):
         raise DataTypeError("the stream is read more than once; give an iterable, not an iterator")
@@ -105,9 +108,12 @@ def encode_stream(
     learned = None
     if encoder is None or not hasattr(encoder, "_fitted"):
         sample = _Sample(memory // _FOR_LEARNING)
-        for batch in stream:
+        # Cells of a file are typed if they are drawn.
+        cells, typed = (stream.cells(), stream.typed) if isinstance(stream, TableStream) else (stream, None)
+        for batch in cells:
             sample.see(batch)
-        n_rows, known = sample.n_seen, sample.table(stream.schema)
+        drawn = map(typed, sample.drawn()) if typed else sample.drawn()
+        n_rows, known = sample.n_seen, pa.Table.from_batches(drawn, stream.schema)
         encoder = clone(TableEncoder() if encoder is None else encoder).fit(known)
         if len(known) == n_rows:
             batches = known.to_batches()
@@ -121,35 +127,12 @@ def encode_stream(
     if not n_rows:
         raise DataError("the stream has no rows; give at least one")
     told = _Told(learned)
-    rows = _encoded(batches, n_rows, encoder, memory // _FOR_A_BLOCK, cache_folder, told)
+    rows = ScratchRows((n_rows, encoder._fitted.n_encoded), encoder._fitted.precision, cache_folder)
+    for block in _blocks(ahead(batches), encoder._fitted.n_encoded, memory // _FOR_A_BLOCK):
+        with told.gathering():
+            rows.append(encoder.encode(pa.Table.from_batches([block]), first_row=rows.n_written))
     told.tell()
-    return MappedMatrix([rows]).of_table(encoder)
-
-
-def _encoded(
-    batches: Iterable[Any],
-    n_rows: int,
-    encoder: TableEncoder,
-    room: int,
-    folder: str | os.PathLike[str] | None,
-    told: _Told,
-) -> Any:
-    """All rows in a file, encoded block by block."""
-    import pyarrow as pa
-
-    fitted = encoder._fitted
-    rows = scratch_array((n_rows, fitted.n_encoded), fitted.precision, folder)
-    start = 0
-    for block in _blocks(batches, fitted.n_encoded, room):
-        own = rows[start : start + len(block)]
-        if len(own) == len(block):
-            with told.gathering():
-                own[:] = encoder.encode(pa.Table.from_batches([block]), first_row=start)
-            release(own)
-        start += len(block)
-    if start != n_rows:
-        raise DataError(f"the stream had {n_rows:,} rows, and then {start:,}; let it stay while it is read")
-    return rows
+    return rows.matrix().of_table(encoder)
 
 
 def _blocks(batches: Iterable[Any], n_encoded: int, room: int) -> Iterator[Any]:
@@ -194,11 +177,10 @@ class _Sample:
             self._n_bytes += batch.nbytes
             self._n_kept += len(batch)
 
-    def table(self, schema: Any) -> Any:
-        """What was drawn."""
-        import pyarrow as pa
-
-        return pa.Table.from_batches([batch for batch, _ in self._kept], schema)
+    def drawn(self) -> Iterator[Any]:
+        """What was kept; it is let go of on the way."""
+        while self._kept:
+            yield self._kept.pop(0)[0]
 
 
 class _Told:

@@ -4,7 +4,7 @@ import warnings
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from stackae._utils.threads import one_thread_for, side_by_side, tell
+from stackae._utils.threads import ahead, one_thread_for, side_by_side, tell
 
 
 def slow_first(k):
@@ -65,3 +65,30 @@ def test_the_last_to_leave_gives_the_threads_back():
         assert n_threads() == {1}
         second.__exit__(None, None, None)
         assert n_threads() == {2}
+
+
+def test_items_made_ahead_come_in_order_and_the_next_is_made_while_one_is_used():
+    made = []
+
+    def items():
+        for k in range(3):
+            made.append(k)
+            yield k
+
+    for k in ahead(items()):
+        for _ in range(100):
+            if len(made) > k + 1 or k == 2:
+                break
+            time.sleep(0.01)
+        assert made == list(range(min(k + 2, 3)))
+
+
+def test_an_error_of_an_item_made_ahead_comes_in_its_turn():
+    def items():
+        yield 1
+        raise ValueError("of 2")
+
+    source = ahead(items())
+    assert next(source) == 1
+    with pytest.raises(ValueError, match="of 2"):
+        next(source)

@@ -12,7 +12,7 @@ import pytest
 
 from stackae import StackedAutoencoder
 from stackae.data import MappedMatrix, fingerprint, load_data, mapped
-from stackae.data.mapped import lies_in_a_file, scratch_array
+from stackae.data.mapped import ScratchRows, lies_in_a_file, scratch_array
 from stackae.exceptions import DataError, DataFileError, ParameterError
 
 X = np.random.default_rng(0).normal(size=(500, 6)).astype(np.float32)
@@ -108,6 +108,32 @@ def test_a_scratch_array_has_no_name_and_a_full_disk_is_told_before_anything_is_
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(OSError, match=r"no room for .* bytes of rows .*; choose another cache_folder"):
         scratch_array((2**48, 1024), np.float32, tmp_path)
+
+
+def test_scratch_rows_are_a_matrix_on_the_disk_when_all_are_written(tmp_path):
+    rows = ScratchRows(X.shape, np.float32, tmp_path)
+    for start in range(0, len(X), 70):
+        rows.append(np.asfortranarray(X[start : start + 70], np.float64))
+    assert rows.n_written == len(X)
+    matrix = rows.matrix()
+    assert matrix.is_mapped
+    assert matrix.dtype == np.float32
+    np.testing.assert_array_equal(matrix[:], X)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("n_rows", [8, 12])
+def test_scratch_rows_that_are_too_few_or_too_many_are_refused_with_their_number(n_rows, tmp_path):
+    rows = ScratchRows((10, 3), np.float32, tmp_path)
+    for _ in range(n_rows // 4):
+        rows.append(np.zeros((4, 3)))
+    with pytest.raises(DataError, match=f"had 10 rows, and then {n_rows}"):
+        rows.matrix()
+
+
+def test_scratch_rows_tell_of_a_full_disk_before_anything_is_written(tmp_path):
+    with pytest.raises(OSError, match=r"no room for .* bytes of rows .*; choose another cache_folder"):
+        ScratchRows((2**48, 1024), np.float32, tmp_path)
 
 
 # Tables in several files

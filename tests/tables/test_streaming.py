@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -129,6 +130,26 @@ def test_the_rows_that_are_learned_from_do_not_depend_on_the_cut_into_batches(lo
     with pytest.warns(StackaeWarning):
         encoders = [encode_stream(Batches(long, s), max_memory="16MiB").table for s in (100, 7000)]
     assert encoders[0].to_json()[0] == encoders[1].to_json()[0]
+
+
+def test_of_a_file_rows_that_are_not_learned_from_are_typed_once(tmp_path, monkeypatch):
+    path = tmp_path / "long.csv"
+    path.write_text("place,kind\n" + "".join(f"{k}.5,{'xyz'[k % 3]}\n" for k in range(60_000)))
+    stream = stream_any(path, max_memory=2**20)
+    n_typed = []
+
+    def typed(cells):
+        n_typed.append(len(cells))
+        return stream.typed(cells)
+
+    counting = replace(stream, typed=typed)
+    monkeypatch.setattr(_streaming, "_FOR_LEARNING", 64)
+    with pytest.warns(StackaeWarning, match="were learned from") as told:
+        X = encode_stream(counting, max_memory="16MiB")
+    n_learned = int(str(told[0].message).split("from ")[1].split(" of")[0].replace(",", ""))
+    assert n_learned < 30_000
+    assert sum(n_typed) == n_learned + 60_000
+    assert X.shape == (60_000, 4)
 
 
 def test_what_a_given_encoder_has_not_seen_is_told_once():
