@@ -105,7 +105,7 @@ def main() -> None:
     args = parser.parse_args()
     variants = {"stackae": {}}
     for given in args.semi or ["propagation"]:
-        variants[f"stackae, {given}"] = {"semi": given.split(",")}
+        variants[f"stackae, {given}"] = {"semi": given if given == "auto" else given.split(",")}
     if args.ablate:
         variants |= ABLATIONS
     names = SETS[args.role][: 1 if args.quick else None]

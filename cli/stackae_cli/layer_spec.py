@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import click
 
 from stackae.codes import CODES
 from stackae.corruption import CORRUPTIONS
+from stackae.exceptions import ParameterError
 from stackae.losses import LOSSES
 from stackae.networks import NETWORKS
 from stackae.networks.activations import ACTIVATIONS
@@ -34,7 +35,7 @@ TABLES: dict[str, Mapping[str, Any]] = {
 _OTHERS: dict[str, Mapping[str, Any]] = {"semi": SEMI}
 
 
-#: A last width that the fit chooses.
+#: A last width, or what rows without a label do, that the fit chooses.
 AUTO = "auto"
 
 
@@ -81,10 +82,14 @@ class SemiSpec(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Check the names; the methods are made later, by :func:`parse_semi`."""
+        if value == AUTO:
+            return AUTO
         for name in (part.partition("=")[0] for part in semi_specs(str(value))):
             if name.partition(",")[0] not in SEMI:
                 self.fail(
-                    f"must be one of {', '.join(SEMI)}, got {name!r}; write propagation,vat", param, ctx
+                    f"must be auto or one of {', '.join(SEMI)}, got {name!r}; write propagation,vat",
+                    param,
+                    ctx,
                 )
         return str(value)
 
@@ -94,9 +99,13 @@ def semi_specs(text: str) -> list[str]:
     return [text] if "=" in text else text.split(",")
 
 
-def parse_semi(spec: str) -> list[SemiSupervised]:
-    """The methods that a specification means: ``propagation,vat`` or ``vat=0.5,weight=2``."""
-    return [_parse_part(part, spec, "--semi")[1] for part in semi_specs(spec)]
+def parse_semi(specs: Sequence[str]) -> list[SemiSupervised] | str | None:
+    """What specifications mean: methods, as of ``propagation,vat`` or ``vat=0.5,weight=2``, or ``auto``."""
+    if AUTO in specs:
+        if set(specs) != {AUTO}:
+            raise ParameterError("--semi auto stands alone; leave it out, or the others")
+        return AUTO
+    return [_parse_part(part, spec, "--semi")[1] for spec in specs for part in semi_specs(spec)] or None
 
 
 def known_words() -> list[str]:

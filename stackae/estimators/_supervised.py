@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -24,6 +25,7 @@ from stackae.estimators._validation import Floats, Names, apply_sample_weight, c
 from stackae.exceptions import DataError, ParameterError
 from stackae.fitting.plan import Plan
 from stackae.fitting.planner import supervised_plan
+from stackae.fitting.semi_choice import chosen_by_evidence
 from stackae.fitting.summary import counted
 from stackae.fitting.supervised import Task, fit_predictor
 from stackae.fitting.unlabelled import Labelled, costs_of, learned_from
@@ -52,6 +54,7 @@ class BaseSupervised(EncoderEstimator):
     finetune: str | Training
     adversarial: float
     semi: str | SemiSupervised | Sequence[str | SemiSupervised] | None
+    semi_: list[str]
     module_: Predictor
     _n_more_phases = 1
 
@@ -84,8 +87,10 @@ class BaseSupervised(EncoderEstimator):
         names, data, named = self._read(X, y, sample_weight)
         data.only_labelled()  # or refused, before the encoder is fitted
         encoder = self._fitted_encoder(names, *data, classes=is_classifier(self))
-        task, parts = self._task(named), self._semi_parts()
-        labelled = learned_from(data, parts, lambda: encoder._codes_of(data.X), task.n_labels)
+        task = self._task(named)
+        codes = cache(lambda: encoder._codes_of(data.X))
+        parts = self._chosen_parts(data, codes, task)
+        labelled = learned_from(data, parts, codes, task.n_labels)
         rng = check_random_state(self.random_state)
         rng.randint(2**31 - 1)  # is the encoder's
 
@@ -101,7 +106,7 @@ class BaseSupervised(EncoderEstimator):
             task,
             encoder.module_,
             *labelled,
-            self._training_on(labelled, data),
+            self._training_on(labelled, data, parts),
             self._context(rng),
             adversarial=float(self.adversarial),
             costs=costs_of(parts),
@@ -119,12 +124,15 @@ class BaseSupervised(EncoderEstimator):
     def plan(self, X: Any, y: Any, sample_weight: Any = None) -> Plan:
         """What :meth:`fit` would do, without doing it; see :meth:`stackae.StackedAutoencoder.plan`."""
         _, data, named = self._read(X, y, sample_weight)
-        labelled, context = data.only_labelled(), self._context(0)
-        if self._semi_parts():  # as many, if each has a label in the end
+        labelled, context, parts = data.only_labelled(), self._context(0), self._semi_parts()
+        if parts or self.semi == "auto":  # as many, if each has a label in the end
             labelled = data
         visits = self._task(named).weights(labelled.targets, labelled.weights)
         head = supervised_plan(
-            self._training_on(labelled, data), counted(labelled.X, visits), labelled.targets.shape[1], context
+            self._training_on(labelled, data, parts),
+            counted(labelled.X, visits),
+            labelled.targets.shape[1],
+            context,
         )
         return replace(self._encoder_plan(data.X, data.weights, context), supervised=head)
 
@@ -145,21 +153,30 @@ class BaseSupervised(EncoderEstimator):
                 f" {', '.join(others)}"
             )
 
-    def _training_on(self, labelled: Labelled, data: Labelled) -> Training:
+    def _training_on(self, labelled: Labelled, data: Labelled, parts: Sequence[SemiSupervised]) -> Training:
         """How it is fine-tuned: none is held out where samples without a target are learned from, and the
         input is corrupted where a part needs that."""
         training: Training = self._part("finetune")
         own: dict[str, Any] = {}
         if len(labelled.X) > int(data.known.sum()):
             own["validation_fraction"] = 0.0
-        asked = [part.corruption for part in self._semi_parts() if part.corruption]
+        asked = [part.corruption for part in parts if part.corruption]
         if asked and training.corruption == "auto":
             own["corruption"] = asked[0]
         return clone(training).set_params(**own) if own else training
 
+    def _chosen_parts(self, data: Labelled, codes: Callable[[], Any], task: Task) -> list[SemiSupervised]:
+        """What samples without a target do, by evidence where that is asked for."""
+        self.__dict__.pop("semi_", None)
+        if self.semi != "auto":
+            return self._semi_parts()
+        assert task.n_labels is not None
+        self.semi_ = chosen_by_evidence(data, codes, task.n_labels)
+        return [SEMI[name]() for name in self.semi_]
+
     def _semi_parts(self) -> list[SemiSupervised]:
-        """What samples without a target do."""
-        given: Any = [] if self.semi is None else self.semi
+        """What samples without a target do, as far as it was said."""
+        given: Any = [] if self.semi is None or self.semi == "auto" else self.semi
         listed = given if isinstance(given, (list, tuple)) else [given]
         parts = [SEMI[part]() if isinstance(part, str) else part for part in listed]
         return [part for part in parts if not part.is_idle]

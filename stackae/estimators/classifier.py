@@ -14,13 +14,14 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import accuracy_score
 from torch import Tensor
 
-from stackae._utils.constraints import Integral, Interval, Options, Real, StrOptions
+from stackae._utils.constraints import Integral, Interval, NamedIn, Options, Real, StrOptions
 from stackae.data.labels import Unlabelled, as_labels, holds_marker
 from stackae.estimators._base import Floats
 from stackae.estimators._classes import LearningClasses
 from stackae.estimators._fitting import BaseAutoencoder
 from stackae.estimators._supervised import label_column, of_known
 from stackae.estimators.autoencoder import Autoencoder
+from stackae.semi import SEMI
 from stackae.semi.base import SemiSupervised
 from stackae.serialization.onnx import as_onnx_labels, write_onnx
 from stackae.training.parameters import Training
@@ -53,14 +54,15 @@ class StackedAutoencoderClassifier(ClassifierMixin, LearningClasses):
         cost grows fastest: a Euclidean length in the units in which the model works, at least 0 (Miyato et
         al. 2017). About a tenth of a row's length does well where labels are many; it costs two thirds more
         time. 0: not at all.
-    semi : {"propagation", "vat", "consistency", "ladder"}, SemiSupervised, list of these, or None, \
+    semi : {"auto", "propagation", "vat", "consistency", "ladder"}, SemiSupervised, list of these, or None, \
             default=None
         What rows without a label do in fine-tuning, beside the pretraining that they always take part in:
         ``"propagation"``, labels spread over the codes' neighbours (:class:`~stackae.Propagation`);
         ``"vat"``, predictions stay where a row moves a little (:class:`~stackae.VirtualAdversarial`);
         ``"consistency"``, they stay under another corruption (:class:`~stackae.Consistency`); ``"ladder"``,
         every layer goes on denoising (:class:`~stackae.Ladder`). Several go together. No row is held out
-        then. None: nothing.
+        then. ``"auto"``: ``"propagation"``, if labels that are held out are predicted better by it than by a
+        linear model of the codes, by more than a standard error (``semi_``). None: nothing.
     label_smoothing : float, default=0.0
         Share of the target that is spread over all classes, in [0, 1).
     unlabelled : {"auto", -1} or None, default="auto"
@@ -92,6 +94,8 @@ class StackedAutoencoderClassifier(ClassifierMixin, LearningClasses):
     ----------
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted, without what means that there is none.
+    semi_ : list of str, only with ``semi="auto"``
+        What was chosen; empty: nothing.
     temperature_ : float, only with ``calibration``
         By which the logits were divided.
     module_ : ClassPredictor
@@ -140,6 +144,7 @@ class StackedAutoencoderClassifier(ClassifierMixin, LearningClasses):
         "calibration": [Interval(Integral, 2, None, closed="left"), None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         **LearningClasses._parameter_constraints,
+        "semi": [SemiSupervised, NamedIn(SEMI, "auto"), list, tuple, None],
     }
 
     def __init__(

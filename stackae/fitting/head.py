@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ from scipy.special import log_softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeCV
 from sklearn.model_selection import StratifiedKFold
+from torch import Tensor
 
 from stackae.modules.scaling import Scaling
 
@@ -40,6 +41,14 @@ class Linear(NamedTuple):
     classes: npt.NDArray[np.float64] | None
     losses: Floats
 
+    def predict(self, codes: Floats) -> Floats:
+        """The likeliest class of each sample."""
+        assert self.classes is not None
+        outputs = codes @ self.coef.T + self.intercept
+        places = outputs.argmax(1) if len(self.coef) > 1 else (outputs[:, 0] > 0).astype(np.intp)
+        found: Floats = self.classes[places]
+        return found
+
 
 def scalings(standard: Scaling, n_samples: int) -> Sequence[Scaling]:
     """The scalings of codes among which is chosen, the preferred one first; of many samples there is one.
@@ -53,6 +62,18 @@ def scalings(standard: Scaling, n_samples: int) -> Sequence[Scaling]:
     floor = _LEAST_SPREAD * spread
     evened = Scaling(standard.shift, (standard.factor.square() + floor.square()).sqrt())
     return (common, evened) if n_samples <= _MOST_SAMPLES else (evened,)
+
+
+def begun(
+    fit: Callable[[Floats], Linear | None], codes: Tensor, choices: Sequence[Scaling]
+) -> tuple[Scaling, Linear | None]:
+    """The best scaling of codes (samples × units), and the linear model that is fitted to them."""
+    best: Linear | None = None
+    for scaling in choices:
+        model = fit(scaling(codes).double().numpy()) if len(codes) else None
+        if best is None or model is None or better(best, model):
+            chosen, best = scaling, model
+    return chosen, best
 
 
 def better(first: Linear, second: Linear) -> bool:

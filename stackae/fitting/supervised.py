@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ import torch
 
 from stackae.data.matrix import DenseMatrix, Matrix
 from stackae.fitting.context import FitContext
-from stackae.fitting.head import Linear, better, fit_logistic, fit_ridge, scalings
+from stackae.fitting.head import Linear, begun, fit_logistic, fit_ridge, scalings
 from stackae.fitting.phases import samples_of, train_phase
 from stackae.fitting.planner import supervised_plan
 from stackae.fitting.summary import counted
@@ -210,13 +211,10 @@ def _initialise_head(
         chosen = chosen[np.linspace(0, len(chosen) - 1, _MOST_SAMPLES_OF_HEAD).astype(np.intp)]
     own = None if weights is None else weights[chosen]
     few, wanted = torch.from_numpy(codes.gather(chosen)), targets[chosen]
-    begun: Linear | None = None
-    for scaling in scalings(fit_scaling("standard", codes, weights=weights), len(chosen)):
-        model = task.fit_linear(scaling(few).double().numpy(), wanted, own) if len(chosen) else None
-        if begun is None or model is None or better(begun, model):
-            module.code_scaling, begun = scaling, model
-    if begun is not None:
-        task.initialise_head(module, begun)
+    choices = scalings(fit_scaling("standard", codes, weights=weights), len(chosen))
+    module.code_scaling, model = begun(partial(task.fit_linear, targets=wanted, weights=own), few, choices)
+    if model is not None:
+        task.initialise_head(module, model)
     module.code_scaling.to(device)
 
 

@@ -16,7 +16,7 @@ from stackae.semi.base import Floats, LabelSpread
 
 #: The distance to this neighbour is the scale of a sample's distances.
 _SCALE = 7
-_TOL, _MAX_ITER = 1e-10, 2000
+_RTOL, _MAX_ITER = 1e-10, 2000
 
 
 class Propagation(LabelSpread):
@@ -92,10 +92,10 @@ class Propagation(LabelSpread):
         root = 1 / np.sqrt(np.maximum(both.sum(1), np.finfo(float).tiny))
         return sparse.csr_array(sparse.diags_array(root) @ both @ sparse.diags_array(root))
 
-    def scores(self, graph: sparse.csr_array, given: Floats) -> Floats:
+    def scores(self, graph: sparse.csr_array, given: Floats, rtol: float = _RTOL) -> Floats:
         """(1 - α)·(I - α·S)⁻¹·Y for each column of Y, by conjugate gradients."""
         system = sparse.eye_array(len(given)) - self.alpha * graph
-        columns = [cg(system, column, rtol=_TOL, maxiter=_MAX_ITER)[0] for column in given.T]
+        columns = [cg(system, column, rtol=rtol, maxiter=_MAX_ITER)[0] for column in given.T]
         spread: Floats = (1 - self.alpha) * np.stack(columns, 1)
         return spread
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers import SHORT, small_autoencoder, small_stack
 from sklearn.base import clone
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, make_moons
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, KFold
 
@@ -82,6 +82,56 @@ def test_labels_that_spread_are_worth_more_than_few():
         return (model.fit(X / 16, few).predict(X / 16) == y).mean()
 
     assert accuracy(semi="propagation") > accuracy() + 0.03
+
+
+@pytest.fixture
+def moons():
+    """Two thin half circles, five labels each, which no line tells apart; and all labels."""
+    X, y = make_moons(400, noise=0.03, random_state=0)
+    few = np.full(400, np.nan)
+    few[[*np.flatnonzero(y == 0)[:5], *np.flatnonzero(y == 1)[:5]]] = [0] * 5 + [1] * 5
+    return X, few, y
+
+
+def test_auto_spreads_labels_where_those_held_out_speak_for_it(moons, tmp_path):
+    X, few, y = moons
+    encoder = FrozenEstimator(StackedAutoencoder((8, 2), finetune=None, random_state=0).fit(X))
+    model = StackedAutoencoderClassifier(encoder, finetune=Training(updates=500), semi="auto", random_state=0)
+    auto = clone(model).fit(X, few)
+    assert auto.semi_ == ["propagation"]
+    told = clone(model).set_params(semi="propagation").fit(X, few)
+    np.testing.assert_array_equal(auto.predict_proba(X), told.predict_proba(X))
+    assert not hasattr(told, "semi_")
+    auto.save(tmp_path / "model.safetensors")
+    assert load(tmp_path / "model.safetensors").semi_ == ["propagation"]
+    assert (auto.predict(X) == y).mean() > (
+        clone(model).set_params(semi=None).fit(X, few).predict(X) == y
+    ).mean()
+
+
+def test_auto_spreads_nothing_where_that_is_no_better(blobs):
+    X, few, _ = blobs
+    noise = np.where(np.isnan(few), np.nan, np.random.default_rng(1).permutation(300) % 3)
+    for labels in (noise, np.where(np.arange(300) < 3, few, np.nan)):  # the latter cannot be held out
+        model = small(semi="auto").fit(X, labels)
+        assert model.semi_ == []
+        np.testing.assert_array_equal(model.predict_proba(X), small().fit(X, labels).predict_proba(X))
+
+
+def test_auto_without_rows_that_lack_a_label_changes_nothing(moons):
+    X, _, y = moons
+    model = small(semi="auto").fit(X, y)
+    assert model.semi_ == []
+    np.testing.assert_array_equal(model.predict_proba(X), small().fit(X, y).predict_proba(X))
+    assert repr(small(semi="auto").plan(X, y)) == repr(small().plan(X, y))
+
+
+def test_auto_is_of_classes(blobs):
+    X, few, _ = blobs
+    with pytest.raises(InvalidParameterError, match="'semi' parameter of StackedAutoencoderRegressor"):
+        StackedAutoencoderRegressor(small_stack((3,)), finetune=SHORT, semi="auto").fit(X, few)
+    with pytest.raises(InvalidParameterError, match="'auto' in place 0"):
+        small(semi=["auto"]).fit(X, few)
 
 
 @pytest.mark.parametrize("semi", [None, "propagation", Ladder(0.0), [Ladder(top=0.0)], []], ids=repr)

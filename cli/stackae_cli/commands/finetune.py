@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from stackae_cli.layer_spec import CorruptionSpec, SemiSpec, parse_corruption, parse_semi
+from stackae_cli.layer_spec import AUTO, CorruptionSpec, SemiSpec, parse_corruption, parse_semi
 from stackae_cli.logs import Logs, image_shape, log_options
 from stackae_cli.options import (
     about,
@@ -97,7 +97,7 @@ _OF_CLASSES = ("label_smoothing", "balanced", "calibration")
     help="Learn from rows without a label, too: propagation (labels spread to rows with similar codes), vat"
     " (predictions stay where a row moves a little), consistency (they stay under another corruption), ladder"
     " (layers go on denoising); several as propagation,vat, with a parameter as vat=0.5, how far a row moves"
-    " (repeatable) [default: none].",
+    " (repeatable). auto: propagation, if labels that are held out speak for it [default: none].",
 )
 @click.option(
     "--calibration",
@@ -183,7 +183,9 @@ def _run(
         say(found)
     kind, last = "classifier" if learned.are_classes else "regressor", model.history_[-1]
     of_all = "" if learned.known.all() else f" of {len(learned.known):,}"
-    if model.semi is not None and not learned.known.all():
+    if model.semi == AUTO:
+        say(f"--semi auto chose {' and '.join(model.semi_) or 'none'}")
+    if getattr(model, "semi_", model.semi) and not learned.known.all():
         of_all += ", and on the others without a label,"
     if hasattr(model, "temperature_"):
         say(f"calibrated: logits were divided by {model.temperature_:.2f}")
@@ -222,8 +224,7 @@ def _predictor(
 
     common = {name: options[name] for name in ("device", "random_state")}
     common |= {"finetune": training, "adversarial": options["adversarial"] or 0.0}
-    # None in the configuration of an earlier version
-    common["semi"] = [part for spec in options.get("semi") or () for part in parse_semi(spec)] or None
+    common["semi"] = parse_semi(options.get("semi") or ())  # None in the configuration of an earlier version
     model: StackedAutoencoderClassifier | StackedAutoencoderRegressor
     if learned.are_classes:
         model = StackedAutoencoderClassifier(
@@ -238,6 +239,8 @@ def _predictor(
         raise ParameterError(
             "--label-smoothing, --balanced, --calibration and --unlabelled are for classes, got a regression"
         )
+    elif common["semi"] == AUTO:
+        raise ParameterError("--semi auto chooses for classes, got a regression; name the methods, as vat")
     else:
         model = StackedAutoencoderRegressor(FrozenEstimator(encoder), **common)
     model.check_parameters()

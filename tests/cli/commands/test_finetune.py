@@ -289,7 +289,10 @@ def test_rows_without_a_label_are_learned_from_too(given, expected, stackae, pre
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("vats", "must be one of propagation, vat, consistency, ladder, got 'vats'; write propagation,vat"),
+        (
+            "vats",
+            "must be auto or one of propagation, vat, consistency, ladder, got 'vats'; write propagation,vat",
+        ),
         ("vat=no", "'eps' parameter of VirtualAdversarial"),
         ("propagation,vat=0.3", "got 'vat'; give vat an --semi of its own"),
         ("propagation=5,reach=2", "takes n_neighbors, alpha, weight, got 'reach'"),
@@ -300,6 +303,38 @@ def test_a_semi_supervised_method_that_cannot_be_is_refused(given, message, stac
     assert done.code == 2
     assert message in done.err
     assert not (tmp_path / "run").exists()
+
+
+def test_auto_says_what_it_chose_and_stands_alone(stackae, pretrained, tmp_path):
+    rows = half_labelled(tmp_path / "rows.csv")
+    run = tmp_path / "run"
+    command = (
+        "finetune",
+        pretrained,
+        rows,
+        "--labels",
+        "label",
+        "--epochs",
+        2,
+        "--semi",
+        "auto",
+        "--out",
+        run,
+    )
+    refused = stackae(*command, "--semi", "vat")
+    assert refused.code == 2
+    assert "--semi auto stands alone" in refused.err
+    assert not run.exists()
+    done = stackae(*command)
+    assert done.code == 0, done.err
+    model = load(run / "model.safetensors")
+    assert model.semi == "auto"
+    assert f"--semi auto chose {' and '.join(model.semi_) or 'none'}\n" in done.out
+    assert ("on the others without a label" in done.out) == bool(model.semi_)
+    rows.write_text(rows.read_text().replace("digit ", "0.5"))
+    numbers = stackae(*command[:-1], tmp_path / "other")
+    assert numbers.code == 2
+    assert "--semi auto chooses for classes, got a regression; name the methods, as vat" in numbers.err
 
 
 def test_labels_of_numbers_do_not_spread(stackae, pretrained, tmp_path):
