@@ -13,7 +13,7 @@ import numpy as np
 
 from stackae_cli.options import note
 from stackae_cli.resume import checkpoints_in
-from stackae_cli.run_folder import CHECKPOINTS, HELD_OUT, held_out_in_words
+from stackae_cli.run_folder import CHECKPOINTS, HELD_OUT, LABEL_CURVE, held_out_in_words
 from stackae_cli.source import Source
 from stackae_cli.task import UNLABELLED, settled_task
 
@@ -119,3 +119,26 @@ def judged(
         atomic_write_text(path, json.dumps(found, indent=2) + "\n")
         shutil.rmtree(folder / CHECKPOINTS / "held-out", ignore_errors=True)
     return held_out_in_words(folder)
+
+
+def curve_of(model: Any, learned: Learned, folder: Path) -> str:
+    """How a model's score rises with the number of labels, as a table; kept likewise."""
+    from stackae.evaluation import LabelCurve, label_curve
+    from stackae.exceptions import ModelFileError
+    from stackae.serialization.files import atomic_write_text
+
+    path = folder / LABEL_CURVE
+    if not path.is_file():
+        curve = label_curve(
+            model,
+            learned.data.named_samples,
+            learned.targets,
+            random_state=model.random_state,
+            verbose=model.verbose,
+        )
+        atomic_write_text(path, json.dumps(curve.to_dict(), indent=2) + "\n")
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return str(LabelCurve(found["measure"], tuple(found["labels"]), np.array(found["scores"])))
+    except (ValueError, LookupError, TypeError):
+        raise ModelFileError(f"{path}: is damaged; remove it if you trust the run") from None

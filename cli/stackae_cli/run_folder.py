@@ -7,6 +7,7 @@ model.safetensors   the fitted model; a run that has it is done
 config.toml         what ran, replayable with ``--config``
 history.jsonl       one line an epoch
 held_out.json       of a fine-tuning: how well a first fit did on rows that were held out
+label_curve.json    of a fine-tuning, where it was asked for: the score by the number of labels
 report.html         what was learned, to be read; left out by ``--no-report``
 README.md           the same as a model card
 manifest.json       the sha256 of each of these
@@ -41,11 +42,11 @@ if TYPE_CHECKING:
 MODEL = MODEL_FILE
 CONFIG = "config.toml"
 HISTORY = "history.jsonl"
-HELD_OUT = "held_out.json"
+HELD_OUT, LABEL_CURVE = "held_out.json", "label_curve.json"
 REPORT, CARD = "report.html", "README.md"
 MANIFEST = "manifest.json"
 CHECKPOINTS = "checkpoints"
-_FILES = (MODEL, CONFIG, HISTORY, HELD_OUT, REPORT, CARD, MANIFEST)
+_FILES = (MODEL, CONFIG, HISTORY, HELD_OUT, LABEL_CURVE, REPORT, CARD, MANIFEST)
 _LOCK = "lock"
 #: What a write that was killed leaves; see :func:`stackae.serialization.files.atomic_write`.
 _LEFTOVER = re.compile(r"\..+\.[0-9a-f]{16}\.tmp")
@@ -89,7 +90,7 @@ def run_folder(path: Path, *, resume: bool = False) -> Iterator[Path]:
         yield path
     except BaseException:
         if not (path / MODEL).exists() and not has_checkpoint(path):
-            for name in (CONFIG, HISTORY, HELD_OUT) if is_new else ():
+            for name in (CONFIG, HISTORY, HELD_OUT, LABEL_CURVE) if is_new else ():
                 (path / name).unlink(missing_ok=True)
             shutil.rmtree(checkpoints, ignore_errors=True)
         raise

@@ -68,6 +68,12 @@ _OF_CLASSES = ("label_smoothing", "balanced", "calibration")
     help="The share of labelled rows on which a first fit, without them, is judged; then all are learned"
     " from. 0: not judged. Of a data set its test rows are, by one fit.",
 )
+@click.option(
+    "--label-curve",
+    is_flag=True,
+    help="Say how much more labels would help: before the fit, 20 others learn from an eighth to all of the"
+    " labels, and are judged on those that each leaves out.",
+)
 @click.option("--epochs", type=click.IntRange(1), help="Epochs [default: chosen by the number of labels].")
 @click.option(
     "--batch-size", type=click.IntRange(1), help="Rows in a batch [default: by the number of labels]."
@@ -151,7 +157,7 @@ def _run(
 ) -> None:
     """Make the run."""
     from stackae.data import fingerprint
-    from stackae_cli.learning import judged, read_learned
+    from stackae_cli.learning import curve_of, judged, read_learned
 
     training = _training(options)
     encoder = load_stack(options["run"], options["device"])
@@ -174,13 +180,15 @@ def _run(
         key = write_config(folder, "finetune", options, made_from)
         with about(source.data):
             found = judged(model, learned, folder, key, options, checkpoint_every)
+            curve = curve_of(model, learned, folder) if options["label_curve"] else None
             for logger in loggers:
                 logger.image_shape = image_shape(options["data"], learned.data.X.shape[1])
             model.set_callbacks(checkpoints_in(folder, key, checkpoint_every), *loggers)
             model.fit(learned.data.named_samples, learned.targets)
         leave(folder, model, partial(write_report, folder, model, learned.data) if report else None)
-    if found is not None:
-        say(found)
+    for told in (found, curve):
+        if told is not None:
+            say(told)
     kind, last = "classifier" if learned.are_classes else "regressor", model.history_[-1]
     of_all = "" if learned.known.all() else f" of {len(learned.known):,}"
     if model.semi == AUTO:

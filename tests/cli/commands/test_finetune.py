@@ -337,6 +337,21 @@ def test_auto_says_what_it_chose_and_stands_alone(stackae, pretrained, tmp_path)
     assert "--semi auto chooses for classes, got a regression; name the methods, as vat" in numbers.err
 
 
+def test_how_much_more_labels_would_help_is_said_and_kept(stackae, pretrained, tmp_path):
+    rows = half_labelled(tmp_path / "rows.csv")
+    run = tmp_path / "run"
+    command = ("finetune", pretrained, rows, "--labels", "label", "--epochs", 1, "--held-out", 0)
+    done = stackae(*command, "--label-curve", "--out", run)
+    assert done.code == 0, done.err
+    table = done.out.splitlines()[:6]
+    assert table[0].split() == ["labels", "accuracy", "in", "%"]
+    assert [line.split()[0] for line in table[1:5]] == ["14", "23", "42", "80"]
+    assert table[5].startswith("from 42 to 80 labels: ")
+    kept = json.loads((run / "label_curve.json").read_text())
+    assert kept["labels"] == [14, 23, 42, 80]
+    assert np.shape(kept["scores"]) == (4, 5)
+
+
 def test_labels_of_numbers_do_not_spread(stackae, pretrained, tmp_path):
     rows = half_labelled(tmp_path / "rows.csv")
     rows.write_text(rows.read_text().replace("digit ", "0.5"))
