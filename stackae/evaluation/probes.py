@@ -136,8 +136,13 @@ def clustering_accuracy(train: Any, test: Any, y_test: Any, n_classes: int, seed
     """
     with one_thread_for(train.size * n_classes):
         clusters = KMeans(n_classes, n_init=10, random_state=seed).fit(train).predict(test)
-    _, labels = np.unique(y_test, return_inverse=True)
-    together = np.zeros((n_classes, int(labels.max()) + 1), np.intp)
+    return matched(clusters, y_test, n_classes)
+
+
+def matched(clusters: npt.NDArray[np.integer[Any]], y: Any, n_clusters: int) -> float:
+    """The share of rows whose cluster is their class's, by the best assignment of clusters to classes."""
+    _, labels = np.unique(y, return_inverse=True)
+    together = np.zeros((n_clusters, int(labels.max()) + 1), np.intp)
     np.add.at(together, (clusters, labels), 1)
     of_cluster, of_class = linear_sum_assignment(together, maximize=True)
     return float(together[of_cluster, of_class].sum() / len(labels))
