@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := build/demo
 SITE := build/docs
+BARE := build/bare
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-fast check docs docs-check torture format wheel clean help
+.PHONY: demo test test-fast check docs docs-check torture format release-check clean help
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /: /'
@@ -23,6 +24,10 @@ $(VENV)/installed-test: $(VENV)/installed-core
 
 $(VENV)/installed-dev: $(VENV)/installed-test
 	$(INSTALL) --editable '.[dev]'
+	touch $@
+
+$(VENV)/installed-release: $(VENV)/installed-core
+	$(INSTALL) --editable '.[release]'
 	touch $@
 
 $(VENV)/installed-docs: $(VENV)/installed-core
@@ -65,8 +70,13 @@ format: $(VENV)/installed-dev ## rewrite the tree in the agreed format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-wheel: $(VENV)/installed-dev ## build the wheel into dist/
-	$(BIN)/python -m build --wheel
+release-check: $(VENV)/installed-release ## build sdist and wheel into dist/, check them, install the wheel bare and use it
+	rm -rf dist $(BARE)
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	$(PYTHON) -m venv $(BARE)
+	$(BARE)/bin/python -I -m pip install --quiet --disable-pip-version-check --constraint constraints.txt dist/*.whl
+	$(BARE)/bin/python -I tests/smoke.py dist/*.tar.gz
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) build dist *.egg-info

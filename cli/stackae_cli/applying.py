@@ -43,9 +43,11 @@ class Application:
         options: Mapping[str, Any],
         destinations: Sequence[Path],
     ) -> None:
-        self.source = Source.of({**options, "data": data_of(run, options["data"])}).as_told(run)
+        asked = Source.of({**options, "data": data_of(run, options["data"])})
+        self.has_asked_for_ids = asked.id is not None
         for path in destinations:
-            check_destination(path, ids=self.source.id is not None)
+            check_destination(path, ids=self.has_asked_for_ids)
+        self.source = asked.as_told(run)
         self.model = load(run, device)
         self.destinations = destinations
         self.data = self.source.read(self.model, ids=True)
@@ -66,15 +68,19 @@ class Application:
         """What is computed of the samples, in the columns of DATA; also of a table larger than memory."""
         encoder: Any = getattr(self.model, "table_encoder_", None)
         for path in self.destinations:
-            check_destination(path, ids=self.source.id is not None, typed=encoder is not None)
+            check_destination(path, ids=self.has_asked_for_ids, typed=encoder is not None)
         with self.about_data():
             found = rows(self.samples)
             is_still_encoded = encoder is not None and is_encoded(self.samples)
             return encoder.inverse_transform(found) if is_still_encoded else found
 
     def write(self, path: Path, table: Any, names: Sequence[str], what: str = "") -> None:
-        """Write what came of the rows, their ids before it; say where, if it is told what that is."""
-        ids = None if self.data.ids is None else (str(self.source.id), self.data.ids)
+        """Write what came of the rows, their ids before it; say where, if it is told what that is.
+
+        Ids that only the run asked for are left out of ``.npy``, which has no place for them.
+        """
+        has_place = self.has_asked_for_ids or path.suffix.lower() != ".npy"
+        ids = (str(self.source.id), self.data.ids) if self.data.ids is not None and has_place else None
         write_table(path, table, names, ids)
         if what:
             say_written(path, f"{len(table):,} rows × {what}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,7 +12,7 @@ import click
 
 from stackae.engines.names import ENGINES
 from stackae_cli.options import note, path_of, say
-from stackae_cli.source import Source, data_of
+from stackae_cli.source import Source, data_of, kept_columns
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -109,8 +110,9 @@ def encoded_folder(
 
     load(run, "cpu")
     source = Source.of(options)
-    keep = [*([source.id] if source.id and method != "impute" else []), *options["keep"]]
-    with saying(f"interrupted; --resume goes on with {out}"):
+    id_ = source.id or _told_id(run, data)
+    keep = [*([id_] if id_ and method != "impute" else []), *options["keep"]]
+    with saying(f"interrupted; --resume goes on with {out}"), _saying_what_is_there(str(out)):
         manifest = encode_folder(
             path_of(run),
             data,
@@ -127,5 +129,38 @@ def encoded_folder(
     if manifest["ignored"]:
         note(f"ignored {', '.join(map(repr, manifest['ignored']))}, which the model does not know")
     n_files = len(manifest["files"])
-    say(f"{manifest['rows']:,} rows in {n_files:,} file{'s' if n_files > 1 else ''}: {out}")
+    files = f"{manifest['rows']:,} rows in {n_files:,} file{'s' if n_files > 1 else ''}"
+    if options["resume"]:
+        files += f", {manifest['kept']:,} there already and {n_files - manifest['kept']:,} computed now"
+    say(f"{files}: {out}")
     return True
+
+
+def _told_id(run: str, data: str) -> str | None:
+    """What rows are called by, as a run was told, where the files have such a column."""
+    from stackae.data.batches import parquet_on
+    from stackae.engines.places import Place
+
+    name, place = kept_columns(run).get("id"), Place.at(data)
+    if name is None:
+        return None
+    first = place.parquet_files()[0]
+    with parquet_on(place.filesystem, place.path(first), place.called(first)) as parquet:
+        return name if name in parquet.schema_arrow.names else None
+
+
+@contextmanager
+def _saying_what_is_there(out: str) -> Iterator[None]:
+    """Let a refusal of rows tell how to go on, where files are done."""
+    from stackae.engines.manifest import MANIFEST
+    from stackae.engines.places import Place
+    from stackae.exceptions import DataFileError
+
+    try:
+        yield
+    except DataFileError as error:
+        if not Place.at(out).exists(MANIFEST):
+            raise
+        raise DataFileError(
+            f"{error}; other files are done: mend this one, and --resume goes on with {out}"
+        ) from None

@@ -178,7 +178,9 @@ def _parse_part(part: str, spec: str, option: str = "--layer") -> tuple[str, Any
     try:
         made.check_parameters()
     except ValueError as error:
-        raise click.BadParameter(f"{error} ({name!r} in {spec!r})", param_hint=option) from None
+        rule = re.fullmatch(r"The '(\w+)' parameter of \w+ (must be .*)\. Got (.*) instead\.", str(error))
+        what = "{} {}, got {}".format(*rule.groups()) if rule else str(error)
+        raise click.BadParameter(f"{what} ({name!r} in {spec!r})", param_hint=option) from None
     return parameter, made
 
 

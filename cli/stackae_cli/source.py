@@ -39,6 +39,8 @@ class Source:
         What columns are, as NAME=KIND.
     may_be_there : tuple of str
         Columns by their places that a run has left out, and rows may have or not.
+    is_told : bool
+        Whether ``id`` is what a run was told, and rows may have it or not.
     """
 
     data: str
@@ -53,6 +55,7 @@ class Source:
     na: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     may_be_there: tuple[str, ...] = ()
+    is_told: bool = False
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
@@ -79,12 +82,15 @@ class Source:
         return self if kept is None else replace(self, labels=kept)
 
     def as_told(self, run: str) -> Self:
-        """The same with what a run was told: which cells stand for gaps, where none are named here, and which
-        columns, by their places, are no features."""
+        """The same with what a run was told: which cells stand for gaps and what rows are called by, where it
+        is not said here, and which columns, by their places, are no features."""
         if self.data_set is not None:
             return self
-        places = tuple(name for name in kept_columns(run).values() if re.fullmatch(r"-?\d+", name))
-        return replace(self, na=self.na or tuple(_kept(run, "na").get("na", ())), may_be_there=places)
+        kept = kept_columns(run)
+        places = tuple(name for name in kept.values() if re.fullmatch(r"-?\d+", name))
+        told = replace(self, na=self.na or tuple(_kept(run, "na").get("na", ())), may_be_there=places)
+        is_told = self.id is None and kept.get("id") not in (None, self.labels, *self.drop)
+        return replace(told, id=kept["id"], is_told=True) if is_told else told
 
     def read(
         self,
@@ -105,6 +111,17 @@ class Source:
         **memory
             ``max_memory`` and ``cache_folder`` of :func:`stackae.data.load_data`.
         """
+        from stackae.exceptions import DataFileError, ParameterError
+
+        try:
+            return self._read(model, labels=labels, ids=ids, **memory)
+        except (DataFileError, ParameterError):
+            if not self.is_told:
+                raise
+        without = replace(self, id=None, is_told=False)  # rows may have no such column
+        return without._read(model, labels=labels, ids=ids, **memory)
+
+    def _read(self, model: BaseEncoder | None, *, labels: bool, ids: bool, **memory: Any) -> DataSet:
         from stackae.data import load_data
         from stackae.data.dialects import TableStream
 
@@ -127,8 +144,8 @@ class Source:
             **memory,
         )
         if model is not None and self.may_be_there and data.X.shape[1] < model.n_features_in_:
-            without = replace(self, may_be_there=())
-            return without.read(model, labels=labels, ids=ids, **memory)
+            without = replace(self, may_be_there=(), id=None if self.is_told else self.id)
+            return without._read(model, labels=labels, ids=ids, **memory)
         return _encoded(self, data, model, **memory) if isinstance(data.X, TableStream) else data
 
     @property
@@ -176,6 +193,18 @@ def missing_values_of(source: Source, data: DataSet) -> float | None:
     cells = "1 cell is" if n_missing == 1 else f"{n_missing:,} cells are"
     note(f"{source.data}: {cells} missing, in {shown}{more}; filling them is learned")
     return float("nan")
+
+
+def say_what_looks_like_a_key(source: Source, data: DataSet) -> None:
+    """Say which columns of numbers look like identifiers, and are features all the same."""
+    from stackae_cli.options import note
+
+    if found := data.numbered:
+        one = len(found) == 1
+        are = (
+            "looks like an identifier, and is a feature" if one else "look like identifiers, and are features"
+        )
+        note(f"{source.data}: {', '.join(map(repr, found))} {are}; --id or --drop {found[0]} leaves it out")
 
 
 def data_of(run: str, data: str | None) -> str:

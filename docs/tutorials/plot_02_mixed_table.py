@@ -84,8 +84,8 @@ display = LoadingsDisplay.from_estimator(stack, features)
 # %%
 # On the command line
 # -------------------
-# The same from the file, with the label. ``--labels`` keeps a column out of the features and remembers it; ``--id`` carries
-# a column to what is written. (Progress goes to standard error, and is left out here.)
+# The same from the file, with the label. ``--labels`` keeps a column out of the features, ``--id`` one that is carried to
+# what is written; the run remembers both. (Progress goes to standard error, and is left out here.)
 
 
 def run(command):
@@ -111,7 +111,7 @@ run(
 # %%
 # ``predict`` writes the rows' names and the probability of each class:
 
-run("stackae predict leaving customers.csv --id customer --proba --out leaving.csv")
+run("stackae predict leaving customers.csv --proba --out leaving.csv")
 print(pd.read_csv(folder / "leaving.csv").head())
 
 # %%

@@ -6,7 +6,7 @@ so that its estimator checks can read them.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -16,8 +16,9 @@ from sklearn.utils._param_validation import (
     Interval,
     InvalidParameterError,
     Options,
+    RealNotInt,
     StrOptions,
-    validate_parameter_constraints,
+    make_constraint,
 )
 
 __all__ = [
@@ -83,7 +84,7 @@ class Numbers(Interval):  # as scikit-learn accepts only its own kinds of constr
         )
 
     def __str__(self) -> str:
-        return f"{' or '.join(map(str, self.counts)) or 'several'} numbers, each {self.interval}"
+        return f"{' or '.join(map(str, self.counts)) or 'several'} numbers, each {_range(self.interval)}"
 
 
 class Ranges(Numbers):
@@ -124,8 +125,59 @@ class Constrained(BaseEstimator):
                     f"The {name!r} parameter of {type(self).__name__} must be a number or one of its other"
                     f" legal values, not a bool. Got {value!r} instead."
                 )
-        validate_parameter_constraints(self._parameter_constraints, parameters, type(self).__name__)
+            if not any(make_constraint(own).is_satisfied_by(value) for own in constraint):
+                raise InvalidParameterError(
+                    f"The {name!r} parameter of {type(self).__name__} must be {_either(constraint)}."
+                    f" Got {value!r} instead."
+                )
         for value in parameters.values():
             for part in value if isinstance(value, (list, tuple)) else [value]:
                 if isinstance(part, Constrained):
                     part.check_parameters()
+
+
+#: What scikit-learn's constraints that are a word ask for.
+_PLAIN = {
+    "array-like": ["a list", "an array"],
+    "boolean": ["True", "False"],
+    "random_state": ["a whole number from 0 to 4294967295", "a RandomState", "None"],
+    "verbose": ["True", "False", "a whole number of at least 0"],
+}
+
+
+def _either(constraints: Iterable[Any]) -> str:
+    """What is legal, as a reader would say it."""
+    *others, last = (word for own in constraints for word in _words(own))
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _words(constraint: Any) -> list[str]:
+    """What one constraint allows."""
+    match constraint:
+        case str():
+            return _PLAIN[constraint]
+        case type():
+            module = f"{constraint.__module__}." * (constraint.__module__ == "torch")
+            return [f"a{'n' * (constraint.__name__[0] in 'AEIOU')} {module}{constraint.__name__}"]
+        case Numbers():
+            return [str(constraint)]
+        case Interval():
+            return [_range(constraint)]
+        case NamedIn():
+            return [repr(word) for word in (*constraint.table, *constraint.words)]
+        case Options():
+            return sorted(map(repr, constraint.options))
+        case HasMethods():
+            return [f"an object with the method {', '.join(constraint.methods)}"]
+    return ["a function" if constraint is callable else str(constraint)]
+
+
+def _range(interval: Interval) -> str:
+    """Which numbers are within an interval."""
+    noun = {Integral: "a whole number", RealNotInt: "a fraction"}.get(interval.type, "a number")
+    low, high, closed = interval.left, interval.right, interval.closed
+    if None not in (low, high) and closed == "both":
+        return f"{noun} from {low} to {high}"
+    lower = [] if low is None else [f"{'of at least' if closed in ('left', 'both') else 'above'} {low}"]
+    upper = [] if high is None else [f"{'at most' if closed in ('right', 'both') else 'below'} {high}"]
+    return " ".join([noun, " and ".join(lower + upper)]).rstrip()

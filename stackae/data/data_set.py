@@ -13,6 +13,7 @@ import numpy.typing as npt
 from stackae.data.mapped import MappedMatrix
 from stackae.data.matrix import Matrix, SparseMatrix, is_encoded
 from stackae.data.named_matrix import NamedMatrix
+from stackae.data.statistics import are_numbered
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,6 +23,7 @@ __all__ = ["DataSet", "fingerprint"]
 _CELLS_AT_ONCE = 2**22  # looked at for gaps
 _ROWS_AT_ONCE = 2**14  # of a table, hashed
 _BLOCK = 2**22  # bytes hashed at once
+_PROBED = 100  # rows, before a column is looked at whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +83,23 @@ class DataSet:
         of_columns = np.zeros(X.table.n_features_in_, np.intp)
         np.maximum.at(of_columns, X.table.column_of_, counts)
         return of_columns
+
+    @property
+    def numbered(self) -> list[str]:
+        """The named columns of an array that hold whole numbers in equal steps, as identifiers are."""
+        X: Any = self.X
+        if self.feature_names is None or is_typed(X) or isinstance(X, SparseMatrix) or is_encoded(X):
+            return []
+        first = np.sort(np.asarray(X[:_PROBED]), axis=0)
+        likely = (first == np.round(first)).all(0) & (first[1:] > first[:-1]).all(0)
+        rows = max(1, _CELLS_AT_ONCE // X.shape[1])
+        starts = range(0, len(X), rows)
+        wholes = {
+            name: np.concatenate([X[start : start + rows][:, k].copy() for start in starts])
+            for k, name in enumerate(self.feature_names)
+            if likely[k]
+        }
+        return [name for name, values in wholes.items() if are_numbered(values)]
 
     def take(self, index: npt.NDArray[np.intp]) -> DataSet:
         """Some of the samples, by their numbers, in memory."""

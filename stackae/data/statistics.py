@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from stackae.data.matrix import Matrix
+
+#: Fewer whole numbers in equal steps may be a coincidence.
+_FEWEST_NUMBERED = 10
+
+
+def are_numbered(values: npt.NDArray[Any]) -> bool:
+    """Whether 10 or more numbers are whole, and in equal steps, as identifiers are; none may be missing.
+
+    Examples
+    --------
+    >>> are_numbered(np.arange(120.0, 100.0, -2.0)), are_numbered(np.arange(9.0))
+    (True, False)
+    """
+    if len(values) < _FEWEST_NUMBERED or not (values == np.round(values)).all():
+        return False
+    steps = np.diff(np.sort(values))
+    return bool(steps[0] > 0 and (steps == steps[0]).all())
 
 
 def column_means(

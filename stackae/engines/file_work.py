@@ -32,11 +32,13 @@ class Job(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What came of a job: the file's rows, size and sha256, or why there is none; and what was warned of."""
+    """What came of a job: the file's rows, size and sha256, or why there is none; what was warned of; and
+    whether the file was there."""
 
     name: str
     found: dict[str, Any] | Exception
     warned: tuple[str, ...]
+    is_kept: bool
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,16 @@ class FileWork:
     def __call__(self, job: Job) -> Result:
         """Leave the file, unless it is there."""
         found: dict[str, Any] | Exception
+        kept = None
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             try:
-                found = self._kept(job) or self._written(job)
+                kept = self._kept(job)
+                found = kept or self._written(job)
             except Exception as error:  # which engines would tell in ways of their own
                 found = error.with_traceback(None)
-        return Result(job.name, found, tuple(dict.fromkeys(str(one.message) for one in told)))
+        warned = tuple(dict.fromkeys(str(one.message) for one in told))
+        return Result(job.name, found, warned, kept is not None)
 
     def _name(self, job: Job) -> str:
         """What the result is called."""

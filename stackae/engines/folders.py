@@ -82,12 +82,13 @@ def encode_folder(
         Where a cluster of the engine answers; None: one is started on this machine.
     resume : bool, default=False
         Go on with what was stopped or killed: files that are there are compared with the manifest and kept.
+        Files of ``source`` of which there is no result yet may have been mended.
     device : str, default="auto"
 
     Returns
     -------
     manifest : dict
-        As it is written into ``_manifest.json``.
+        As it is written into ``_manifest.json``. ``"kept"`` says how many files were there already.
 
     Raises
     ------
@@ -138,6 +139,7 @@ def encode_folder(
         "ignored": ignored,
         "versions": versions(),
         "rows": sum(one["rows"] for one in sources.values()),
+        "kept": 0,
         "files": {name: {"source": one} for name, one in sources.items()},
     }
     known = known_of(target, manifest, resume=resume)
@@ -149,10 +151,12 @@ def encode_folder(
             warnings.filterwarnings("ignore", said, UserWarning)
         write_manifest(target, manifest)
         written = time.monotonic()
-        for name, found, warned in run(work, jobs, workers, address):
+        for name, found, warned, is_kept in run(work, jobs, workers, address):
             if isinstance(found, Exception):
+                write_manifest(target, manifest)
                 raise found
             manifest["files"][name].update(found)
+            manifest["kept"] += is_kept
             for text in [text for text in warned if text not in told]:
                 warnings.warn(text, StackaeWarning, stacklevel=2)
             told.update(warned)

@@ -59,7 +59,9 @@ def known_of(target: Place, manifest: dict[str, Any], *, resume: bool) -> dict[s
         what = f"is of another run ({told}); go on with what it was, or give another --out"
         raise ModelFileError(f"{target.shown}: {what}")
     own = {name: one["source"] for name, one in manifest["files"].items()}
-    if changed := sorted(name for name in {*sources, *own} if sources.get(name) != own.get(name)):
+    done = {name for name, one in before["files"].items() if one}
+    others = [name for name in {*sources, *own} if sources.get(name) != own.get(name)]
+    if changed := sorted(name for name in others if name in done or not (name in sources and name in own)):
         what = f"was made of other files ({changed[0]!r} differs); give another --out"
         raise ModelFileError(f"{target.shown}: {what}")
     return {name: one or None for name, one in before["files"].items()}

@@ -13,6 +13,8 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedKFold
 
+from stackae.training.callbacks.progress import say_between
+
 if TYPE_CHECKING:
     from stackae.estimators._fitting import BaseAutoencoder
     from stackae.fitting.unlabelled import Labelled
@@ -73,7 +75,8 @@ def cross_fitted(model: Any, encoder: BaseAutoencoder, data: Labelled, n_folds: 
     rarest = int(np.bincount(labels).min())
     folds = StratifiedKFold(min(n_folds, rarest), shuffle=True, random_state=seed)
     logits = np.empty((len(places), len(np.unique(labels))))
-    for _, hidden in folds.split(places, labels):
+    for k, (_, hidden) in enumerate(folds.split(places, labels), 1):
+        say_between(f"calibration: fold {k} of {folds.n_splits}", model.verbose)
         targets = data.targets[:, 0].copy()
         targets[places[hidden]] = np.nan
         fold = clone(model).set_params(encoder=FrozenEstimator(encoder), random_state=seed)

@@ -22,6 +22,7 @@ from stackae.fitting.defaults.trainings import RECIPES
 from stackae.fitting.fit import FittedStack
 from stackae.fitting.plan import Plan
 from stackae.modules.truncation import truncated
+from stackae.training.callbacks.progress import say_between
 
 #: What the last of ``layers`` may be instead of a width.
 AUTO_WIDTH = "auto"
@@ -103,6 +104,12 @@ class ChoosingWidths(BaseAutoencoder):
             if fitted.judges is not None:
                 enough = self.prefix_r2_ >= self.prefix_r2_[-1] - _LOST
                 self.module_ = truncated(self.module_, int(np.argmax(enough)) + 1)
+                kept, all_ = (self.prefix_r2_[own] for own in (int(np.argmax(enough)), -1))
+                say_between(
+                    f"layers: {self.module_.widths[-1]} is taken for the last 'auto', R² {kept:.3f};"
+                    f" {len(enough)} would have {all_:.3f}",
+                    self.verbose,
+                )
             self._auto_layers = tuple(layer.parts.n_components for layer in self.module_)
         return self
 

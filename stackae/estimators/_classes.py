@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from stackae.data.labels import Unlabelled, as_labels
 from stackae.estimators._calibration import cross_fitted, soften
 from stackae.estimators._fitting import BaseAutoencoder
 from stackae.estimators._supervised import BaseSupervised, class_weights_of, label_column
-from stackae.exceptions import DataError, ModelFileError
+from stackae.exceptions import DataError, ModelFileError, StackaeWarning
 from stackae.fitting.supervised import Classification
 from stackae.fitting.unlabelled import Labelled
 from stackae.modules.heads import Predictor
@@ -55,14 +56,28 @@ class LearningClasses(BaseSupervised):
             if len(classes) < 2:
                 only = f", {classes.tolist()[0]!r}" if len(classes) else ""
                 raise DataError(f"y must have at least 2 classes, got {len(classes)} class{only}")
-            if self.calibration is not None and n_of_class.min() < 2:
-                rare = classes.tolist()[int(n_of_class.argmin())]
-                raise DataError(
-                    f"calibration needs at least 2 labels of each class, got 1 of {rare!r}; leave calibration"
-                    " out, or that class"
+            if self.calibration is not None:
+                self._check_folds(
+                    self.calibration, classes.tolist()[int(n_of_class.argmin())], int(n_of_class.min())
                 )
             targets[np.flatnonzero(known)[counted], 0] = np.searchsorted(classes, labels[counted])
         return targets, {"classes_": classes}
+
+    @staticmethod
+    def _check_folds(n_folds: int, rarest: Any, n_labels: int) -> None:
+        """Refuse a class with a single label, and say where there are fewer folds than are asked for."""
+        if n_labels < 2:
+            raise DataError(
+                f"calibration needs at least 2 labels of each class, got 1 of {rarest!r}; leave calibration"
+                " out, or that class"
+            )
+        if n_labels < n_folds:
+            warnings.warn(
+                f"calibration={n_folds} takes {n_labels} folds: class {rarest!r} has {n_labels}"
+                " labels, and each fold needs one of every class",
+                StackaeWarning,
+                stacklevel=2,
+            )
 
     def _task(self, named: Mapping[str, Any]) -> Classification:
         classes = named["classes_"]

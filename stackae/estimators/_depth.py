@@ -20,6 +20,7 @@ from stackae.data.matrix import Matrix
 from stackae.estimators._fitting import BaseAutoencoder
 from stackae.estimators._validation import Floats
 from stackae.exceptions import DataError
+from stackae.training.callbacks.progress import say_between
 
 #: Units of the code, and of every layer below it.
 _CODE, _BELOW = 64, 256
@@ -69,6 +70,7 @@ def choose_layers(
         memory = Memory(folder, verbose=0) if stack.memory is None else stack.memory
         for depth in range(1, _DEEPEST + 1):
             layers = (_BELOW,) * (depth - 1) + (_CODE,)
+            say_between(f"layers='auto': depth {depth}, {in_words(layers)}", stack.verbose)
             candidate = clone(stack).set_params(layers=layers, memory=memory)
             candidate._analytic = stack._analytic
             candidate._callbacks = stack._told
@@ -84,7 +86,15 @@ def choose_layers(
             if not gains:
                 break
             chosen = layers
+    measure = "R²" if not probed else "accuracy" if classes else "R² of the targets"
+    told = ", ".join(f"{score:.3f}" for score in scores)
+    say_between(f"layers='auto': {in_words(chosen)} is taken; {measure} by depth {told}", stack.verbose)
     return chosen, scores
+
+
+def in_words(widths: Sequence[int]) -> str:
+    """Widths as they are told: 256-64."""
+    return "-".join(map(str, widths))
 
 
 def _codes(stack: BaseAutoencoder, X: Matrix) -> npt.NDArray[np.floating]:

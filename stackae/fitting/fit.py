@@ -79,7 +79,8 @@ def fit_stack(
                 train_phase(module, samples, plan.finetune, context, "finetune")
         n_looked_at = n_samples_looked_at(len(samples), len(history.records) - len(past))
         with computing(samples.device):
-            health = health_of(module, samples.hold_out(n_looked_at)[0])
+            looked_at = samples.hold_out(n_looked_at)[0]
+            health = health_of(module, looked_at, together=plan.finetune is not None)
             judges = _judges(plan, module, samples) if is_ordered(module) else None
             module = widened(module)
     finally:

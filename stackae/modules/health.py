@@ -44,13 +44,13 @@ class Health(TypedDict):
     #: 2007): between 1 and the number of units. It is that of 500 of the rows, or of a fifth of them.
     effective_rank: float
     #: 1 - Σ(z - ẑ)² / Σ(z - mean)² of the layer's own reconstruction of its inputs, in its own units; 0
-    #: where the inputs do not vary. In a fine-tuned stack only the whole is asked to reconstruct: there it
-    #: may be negative, and `score` of the stack is what counts.
+    #: where the inputs do not vary. A fine-tuned stack is asked to reconstruct as a whole, with its shortcut:
+    #: there it is that of the whole, for every layer.
     variance_reconstructed: float
 
 
 @torch.no_grad()
-def health_of(module: DeepAutoencoder, z: Tensor) -> list[Health]:
+def health_of(module: DeepAutoencoder, z: Tensor, *, together: bool = False) -> list[Health]:
     """The health report of each layer, bottom first, on what the layers below encode.
 
     Parameters
@@ -58,6 +58,8 @@ def health_of(module: DeepAutoencoder, z: Tensor) -> list[Health]:
     module : DeepAutoencoder
     z : Tensor of shape (samples, features)
         Scaled samples, without corruption.
+    together : bool, default=False
+        Whether the layers were trained to reconstruct as a whole, and not each by itself.
     """
     reports, inputs, shortcut = [], z, module.shortcut
     for k, layer in enumerate(module):
@@ -65,6 +67,11 @@ def health_of(module: DeepAutoencoder, z: Tensor) -> list[Health]:
         joint = partial(shortcut.code, z) if shortcut is not None and k == len(module) - 1 else None
         reports.append(_health_of(layer, inputs, joint))
         inputs = layer.encode_scaled(inputs)
+    if together:
+        code = module.encode_scaled(z)
+        rebuilt = module[0].decode_scaled(module.hidden(code), module.offset(code))[1]
+        for report in reports:
+            report["variance_reconstructed"] = _share_reconstructed(z, rebuilt)
     return reports
 
 
@@ -80,10 +87,6 @@ def _health_of(layer: Layer, z: Tensor, joint: Callable[[Tensor], Tensor] | None
     code = own if joint is None else joint(own)
     low, high = torch.aminmax(code, dim=0)
     dead = high - low <= _DEAD * (high - low).amax()
-    gap = layer.decode_scaled(own)[1][:, : layer.n_inputs] - z
-    # Of what is there: cells may be missing.
-    error = gap.square().nansum(dtype=torch.float64)
-    variance = (z - z.nanmean(0)).square().nansum(dtype=torch.float64)
     return Health(
         rows=len(z),
         dead_units=float(dead.float().mean()),
@@ -91,8 +94,15 @@ def _health_of(layer: Layer, z: Tensor, joint: Callable[[Tensor], Tensor] | None
         mean_activity=float(code.mean(dtype=torch.float64)),
         active_cells=int(code.count_nonzero()) / code.numel(),
         effective_rank=_effective_rank(code[: max(_ROWS_OF_RANK, len(code) // 5)]),
-        variance_reconstructed=float(1 - error / variance) if variance > 0 else 0.0,
+        variance_reconstructed=_share_reconstructed(z, layer.decode_scaled(own)[1]),
     )
+
+
+def _share_reconstructed(z: Tensor, rebuilt: Tensor) -> float:
+    """R² over all cells that are there; indicators may stand behind those that are rebuilt."""
+    error = (rebuilt[:, : z.shape[1]] - z).square().nansum(dtype=torch.float64)
+    variance = (z - z.nanmean(0)).square().nansum(dtype=torch.float64)
+    return float(1 - error / variance) if variance > 0 else 0.0
 
 
 def _saturated(activation: str, code: Tensor) -> Tensor:

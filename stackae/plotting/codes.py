@@ -66,7 +66,7 @@ class CodesDisplay(Display):
         with_ticks: bool = True,
     ) -> None:
         if np.ndim(points) != 2 or points.shape[1] != 2:
-            raise ParameterError(f"points are samples × 2, got shape {np.shape(points)}")
+            raise ParameterError(f"points are rows × 2, got shape {np.shape(points)}")
         if y is not None and len(y) != len(points):
             raise DataError(f"y must have one label a row, {len(points)}, got {len(y)}")
         self.points, self.y = points, y

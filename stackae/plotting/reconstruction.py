@@ -245,7 +245,7 @@ def kind_of(values: Any) -> str:
     kinds = {3: "series", 4: "images"}
     if np.ndim(values) not in kinds:
         raise ParameterError(
-            "samples are images (samples × height × width × channels), series (samples × steps × channels) or"
+            "samples are images (rows × height × width × channels), series (rows × steps × channels) or"
             f" a dict of columns, got an array of {np.ndim(values)} axes"
         )
     return kinds[np.ndim(values)]

@@ -9,6 +9,7 @@ import numpy as np
 
 from stackae._utils.threads import tell
 from stackae.data._numerals import is_number
+from stackae.data.statistics import are_numbered
 from stackae.exceptions import StackaeWarning
 from stackae.tables._categories import BinaryColumn, CategoryColumn, counted
 from stackae.tables._cells import Cells, Level, as_numbers, iso_instants, split_zone, wrong
@@ -21,8 +22,6 @@ KINDS: dict[str, type[Column]] = {
     kind.kind: kind
     for kind in (NumberColumn, BinaryColumn, CategoryColumn, DateColumn, TextColumn, DroppedColumn)
 }
-#: Fewer whole numbers in equal steps may be a coincidence.
-_FEWEST_NUMBERED = 10
 #: So few values are categories even where many of them occur once.
 _FEW_VALUES = 10
 #: Texts that all differ are identifiers unless they have so many words on the average.
@@ -98,8 +97,7 @@ def _looks_like(cells: Cells, *, is_categorical: bool, options: Options) -> tupl
         return "number", ""
     if (known.min(), known.max()) == (0, 1):
         return "binary", ""
-    steps = np.diff(np.sort(known)) if len(cells.values) == len(known) >= _FEWEST_NUMBERED else known[:0]
-    is_numbered = len(steps) and steps[0] > 0 and (steps == steps[0]).all()
+    is_numbered = len(cells.values) == len(known) and are_numbered(known)
     return ("drop", "identifier") if is_numbered else ("number", "")
 
 

@@ -218,3 +218,52 @@ def test_missing_cells_are_said_and_learned_to_be_filled(stackae, table, tmp_pat
     frame.to_csv(path, index=False)
     refused = stackae("transform", whole, path, "--out", tmp_path / "c.csv")
     assert (refused.code, "NaN in row 0, column 'b'" in refused.err) == (3, True)
+
+
+def test_a_run_remembers_what_rows_are_called_by(stackae, table, run, tmp_path):
+    path, out = tmp_path / "table.csv", tmp_path / "out.csv"
+    assert stackae("transform", run, path, "--out", out).code == 0
+    assert pd.read_csv(out).columns[0] == "who"
+    tuned = tmp_path / "tuned"
+    assert stackae("finetune", run, path, "--epochs", 1, "--held-out", 0, "--out", tuned).code == 0
+    done = stackae("predict", tuned, path, "--out", "-")
+    assert done.out.splitlines()[0] == "who,prediction"
+
+
+def test_rows_without_what_the_run_called_them_by_are_taken_too(stackae, table, run, tmp_path):
+    other = tmp_path / "other.csv"
+    table.drop(columns=["who", "kind"]).to_csv(other, index=False)
+    done = stackae("transform", run, other, "--out", "-")
+    assert done.code == 0, done.err
+    assert "who" not in done.out
+    asked = stackae("transform", run, other, "--id", "who", "--out", "-")
+    assert (asked.code, "no column 'who'" in asked.err) == (3, True)
+
+
+def test_a_first_column_that_is_no_feature_may_be_missing_later(stackae, tmp_path):
+    rows = np.random.default_rng(0).normal(size=(60, 3)).round(3).tolist()
+    (tmp_path / "with.csv").write_text("".join(f"k{k},{a},{b},{c}\n" for k, (a, b, c) in enumerate(rows)))
+    (tmp_path / "without.csv").write_text("".join(f"{a},{b},{c}\n" for a, b, c in rows))
+    run = tmp_path / "run"
+    done = stackae("pretrain", tmp_path / "with.csv", "--id", "1", "--out", run, *BRIEF)
+    assert done.code == 0, done.err
+    lines = [
+        stackae("transform", run, tmp_path / f"{name}.csv", "--out", "-").out.splitlines()
+        for name in ("with", "without")
+    ]
+    assert lines[0][1].startswith("k0,")
+    assert [line.partition(",")[2] for line in lines[0]] == lines[1]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_numbers_that_look_like_identifiers_are_told(stackae, tmp_path, ending):
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    frame = pd.DataFrame(X, columns=list("abc")).assign(key=np.random.default_rng(1).permutation(40) + 7)
+    path = tmp_path / f"rows{ending}"
+    frame.to_csv(path, index=False) if ending == ".csv" else frame.to_parquet(path)
+    done = stackae("pretrain", path, "--dry-run")
+    assert (
+        f"stackae: {path}: 'key' looks like an identifier, and is a feature; --id or --drop key leaves it out\n"
+        in done.err
+    )
+    assert "identifier" not in stackae("pretrain", path, "--id", "key", "--dry-run").err

@@ -21,6 +21,7 @@ from joblib import cpu_count
 from stackae import StackedAutoencoderClassifier
 
 pytestmark = pytest.mark.slow
+QUICK = ("--layer", 4, "--epochs", 2, "--finetune-epochs", 0, "--no-report")
 
 
 @pytest.fixture(scope="module")
@@ -195,3 +196,33 @@ def test_neither_help_nor_the_library_imports_an_engine():
     assert done.stdout.split()[-1] == "LOADED"
     assert "--engine [local|ray|spark|dask]" in done.stdout
     assert Path(sys.executable).exists()
+
+
+def test_what_a_run_was_told_that_rows_are_called_by_is_kept_of_folders(stackae, tmp_path):
+    made = make_rows(tmp_path)
+    run = tmp_path / "run"
+    done = stackae("pretrain", made.folder / "half=1" / "3.parquet", "--id", "key", "--out", run, *QUICK)
+    assert done.code == 0, done.err
+    assert stackae("transform", run, made.folder, "--out", tmp_path / "codes", "--workers", 1).code == 0
+    assert pq.read_table(tmp_path / "codes" / "half=0" / "0.parquet").column_names[0] == "key"
+
+
+def test_a_damaged_row_is_mended_and_what_was_done_is_kept(stackae, tmp_path):
+    made = make_rows(tmp_path)
+    path = made.folder / "half=0" / "4.parquet"
+    whole = path.read_bytes()
+    spoilt = pq.read_table(path).to_pandas()
+    spoilt.loc[5, "x1"] = np.inf
+    pq.write_table(pa.Table.from_pandas(spoilt[["key", *NAMES]], preserve_index=False), path)
+    line = ("transform", made.file, made.folder, "--id", "key", "--out", tmp_path / "codes", "--workers", 1)
+    done = stackae(*line)
+    assert done.code == 3
+    assert f"mend this one, and --resume goes on with {tmp_path / 'codes'}\n" in done.err
+    n_kept = len(list((tmp_path / "codes").rglob("*.parquet")))
+    assert n_kept > 0
+    path.write_bytes(whole)
+    done = stackae(*line, "--resume")
+    assert (done.code, done.err) == (0, "")
+    said = f"6,000 rows in 5 files, {n_kept} there already and {5 - n_kept} computed now"
+    assert done.out == f"{said}: {tmp_path / 'codes'}\n"
+    assert made.is_in(tmp_path / "codes")

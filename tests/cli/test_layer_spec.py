@@ -57,7 +57,7 @@ def test_channels_may_come_first(word, parameter, shape):
         network = parse_layer(f"16:{word}{text}").network
         assert getattr(network, parameter) == shape
         assert network.channels_first is first
-    with pytest.raises(click.BadParameter, match=r"'channels_first' parameter.*Got 'yes'"):
+    with pytest.raises(click.BadParameter, match=r"channels_first must be True or False, got 'yes'"):
         parse_layer(f"16:{word},channels_first=yes")
 
 

@@ -55,7 +55,7 @@ def test_a_run_that_a_signal_stops_goes_on(number, code, stackae, finished_run, 
         assert err.splitlines()[-1] == f"stackae: error: stopped; go on with: {go_on}"
         assert {path.name for path in run.iterdir()} == {"checkpoints", "config.toml"}
     done = stackae(*args, "--resume")
-    assert done.err.startswith("layer 2  up to 2 epochs of 1,294 samples, 1 of them done\n")
+    assert done.err.startswith("layer 2  up to 2 epochs of 1,294 rows, 1 of them done\n")
     assert content(run) == content(finished_run)
 
 

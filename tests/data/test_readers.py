@@ -457,7 +457,8 @@ def test_npz_that_expands_beyond_reason_is_refused_unread(tmp_path, monkeypatch,
         raise AssertionError("the array was read")
 
     monkeypatch.setattr(_npy, "read_exactly", unread)
-    refused(tmp_path / "t.npz", "decompression bomb", "expand to 16,000,128")
+    # Later versions of Python see through it themselves.
+    refused(tmp_path / "t.npz", *(["bomb"] if lie else ["decompression bomb", "expand to 16,000,128"]))
 
 
 def test_npz_of_many_zeros_below_that_size_is_read(tmp_path):

@@ -59,3 +59,23 @@ def test_two_valuedness_is_one_of_binary_columns_and_a_third_of_uniform_noise():
     assert two_valuedness((uniform > 0.3).astype(float)) == pytest.approx(1)
     assert two_valuedness(uniform) == pytest.approx(1 / 3, abs=0.01)
     assert two_valuedness(np.zeros((5, 2))) == 0  # that never vary
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        (np.arange(1000, 1300)[::-1], True),
+        (7 + 5 * np.random.default_rng(0).permutation(200), True),
+        (np.append(np.arange(299), 400), False),
+        (np.arange(300) + 0.5, False),
+        (np.arange(300) // 2, False),
+        (np.where(np.arange(300) == 250, np.nan, np.arange(300)), False),
+        (np.arange(9), False),
+    ],
+)
+def test_columns_of_whole_numbers_in_equal_steps_are_known(values, found):
+    from stackae.data.data_set import DataSet
+
+    X = np.stack([np.random.default_rng(0).normal(size=len(values)), values], 1)
+    assert DataSet(X, None, ["a", "key"], "rows").numbered == (["key"] if found else [])
+    assert DataSet(X, None, None, "rows").numbered == []

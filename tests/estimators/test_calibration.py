@@ -12,7 +12,7 @@ from sklearn.metrics import log_loss
 from stackae import StackedAutoencoder, StackedAutoencoderClassifier, Training, load
 from stackae._utils.constraints import InvalidParameterError
 from stackae.estimators._calibration import temperature
-from stackae.exceptions import DataError
+from stackae.exceptions import DataError, StackaeWarning
 
 
 @pytest.mark.parametrize("factor", [0.2, 1.0, 7.0])
@@ -86,3 +86,19 @@ def test_a_class_with_a_single_label_cannot_be_calibrated(digits):
         model.fit(digits, few)
     with pytest.raises(InvalidParameterError, match="'calibration' parameter"):
         model.set_params(calibration=1).fit(digits, few)
+
+
+def test_each_fold_is_named_and_fewer_than_asked_are_told(noisy, capsys):
+    X, few, _ = noisy
+    model = StackedAutoencoderClassifier(
+        FrozenEstimator(small_stack().fit(X)), finetune=Training(max_epochs=1), calibration=5, verbose=1
+    )
+    rare = few.copy()
+    rare[np.flatnonzero(few == "yes")[3:]] = None
+    with pytest.warns(StackaeWarning, match="calibration=5 takes 3 folds: class 'yes' has 3 labels"):
+        model.fit(X, rare)
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("calibration")]
+    assert said == [f"calibration: fold {k} of 3" for k in (1, 2, 3)]
+    with pytest.warns(StackaeWarning, match="takes 3 folds"):
+        model.set_params(verbose=0).fit(X, rare)
+    assert capsys.readouterr().err == ""

@@ -186,3 +186,25 @@ def test_a_classifier_and_a_stack_share_what_is_remembered(table, fits, tmp_path
     fits.clear()
     StackedAutoencoderClassifier(clone(stack), finetune=SHORT, random_state=0).fit(table, y)
     assert fits == []
+
+
+def test_what_auto_tries_and_takes_is_said_among_the_progress(some, capsys):
+    X, y = some
+    brief = Training(max_epochs=1)
+    model = StackedAutoencoder("auto", pretrain=brief, finetune=None, random_state=0, verbose=1).fit(X, y)
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("layers=")]
+    widths = ["64", "256-64", "256-256-64", "256-256-256-64", "256-256-256-256-64"]
+    scores = model.depth_scores_
+    tried = [f"layers='auto': depth {k}, {widths[k - 1]}" for k in range(1, len(scores) + 1)]
+    told = ", ".join(f"{score:.3f}" for score in scores)
+    taken = widths[len(model.layers_) - 1]
+    assert said == [*tried, f"layers='auto': {taken} is taken; accuracy by depth {told}"]
+
+
+def test_which_last_width_auto_takes_is_said(some, capsys):
+    brief = Training(max_epochs=1)
+    model = StackedAutoencoder((16, "auto"), pretrain=brief, finetune=None, random_state=0, verbose=1)
+    r2 = model.fit(some[0]).prefix_r2_
+    width = model.n_components_
+    said = f"layers: {width} is taken for the last 'auto', R² {r2[width - 1]:.3f}; {len(r2)} would have {r2[-1]:.3f}"
+    assert capsys.readouterr().err.splitlines()[-1] == said

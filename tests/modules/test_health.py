@@ -75,19 +75,31 @@ def test_the_variance_reconstructed_is_r2_in_the_layers_units(digits):
 def test_every_layer_of_a_stack_has_its_report_and_it_is_of_the_fine_tuned_layer(digits, tmp_path):
     stack = small_stack([Autoencoder(20, code=TopK(5)), 3]).fit(digits)
     below, above = stack.health_
+    assert below["variance_reconstructed"] == above["variance_reconstructed"]
+    assert below["variance_reconstructed"] == pytest.approx(stack.score(digits), rel=1e-2)
     assert [below, above] == [layer.health_ for layer in stack.layers_]
     assert below["active_cells"] == 0.25
-    codes = stack.layers_[0].transform(digits)
     assert above["mean_activity"] == pytest.approx(stack.transform(digits).mean(), rel=1e-3)
-    z = codes / stack.module_[1].scaling.factor.numpy()
-    r2 = 1 + stack.layers_[1].score_samples(codes).sum() / ((z - z.mean(0)) ** 2).sum()
-    assert above["variance_reconstructed"] == pytest.approx(r2, rel=1e-3)
     # They survive a file, and are plain numbers.
     stack.save(tmp_path / "m.safetensors")
     again = load(tmp_path / "m.safetensors")
     assert again.health_ == [layer.health_ for layer in again.layers_] == stack.health_
     assert list(again.layers_[0].health_) == list(below)
     json.dumps(stack.health_)
+
+
+def test_layers_that_were_trained_by_themselves_tell_of_their_own_inputs(digits):
+    stack = small_stack(finetune=None, shortcut=None).fit(digits)
+    codes = stack.layers_[0].transform(digits)
+    z = codes / stack.module_[1].scaling.factor.numpy()
+    r2 = 1 + stack.layers_[1].score_samples(codes).sum() / ((z - z.mean(0)) ** 2).sum()
+    assert stack.health_[1]["variance_reconstructed"] == pytest.approx(r2, rel=1e-3)
+
+
+def test_beside_a_shortcut_the_whole_is_what_is_reconstructed(digits):
+    stack = small_stack(shortcut="pca").fit(digits)
+    for report in stack.health_:
+        assert report["variance_reconstructed"] == pytest.approx(stack.score(digits), rel=1e-4)
 
 
 def test_beside_a_shortcut_the_report_of_the_last_layer_is_of_the_joint_code(z):

@@ -24,7 +24,13 @@ from stackae_cli.options import (
     load_run,
 )
 from stackae_cli.run_folder import MODEL, seconds_of
-from stackae_cli.source import Source, config_of, missing_values_of, say_what_is_ignored
+from stackae_cli.source import (
+    Source,
+    config_of,
+    missing_values_of,
+    say_what_is_ignored,
+    say_what_looks_like_a_key,
+)
 from stackae_cli.streams import result
 from stackae_cli.task import UNLABELLED, settled_task, task_option, unlabelled_option
 
@@ -255,6 +261,7 @@ def _of_data(source: Source, options: dict[str, Any], *, verbose: int) -> tuple[
     below: list[Any] = [parse_layer(spec) for spec in options["layers"]]
     n_splits = options["splits"] or N_SPLITS
     task = settled_task(options["task"], source, whole.y)
+    say_what_looks_like_a_key(source, whole)
     missing = missing_values_of(source, whole)
     with _workers(options["dask"]), about(source.data):
         unlabelled = UNLABELLED[options["unlabelled"]]

@@ -159,13 +159,13 @@ def _run(
     from stackae.data import fingerprint
     from stackae_cli.learning import curve_of, judged, read_learned
 
-    training = _training(options)
+    given = _given(options)
     encoder = load_stack(options["run"], options["device"])
     source = Source.of(options).with_labels_of(options["run"]).as_told(options["run"])
     options["labels"] = source.labels
     learned = read_learned(source, encoder, options)
     say_what_is_ignored(source, learned.data, options["run"])
-    model = _predictor(encoder, training, options, learned)
+    model = _predictor(encoder, given, options, learned)
     model.set_params(verbose=int(not is_quiet()))
     with run_folder(out, resume=resume) as folder:
         if resume and is_done(folder):
@@ -222,27 +222,38 @@ def _training(options: dict[str, Any]) -> Training:
     return training
 
 
+def _given(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is given of a predictor's parameters, and of a classifier's alone, all of them legal."""
+    from stackae import StackedAutoencoderClassifier
+
+    common: dict[str, Any] = {name: options[name] for name in ("device", "random_state")}
+    common |= {"finetune": _training(options), "adversarial": options["adversarial"] or 0.0}
+    common["semi"] = parse_semi(options.get("semi") or ())  # None in the configuration of an earlier version
+    of_classes: dict[str, Any] = {
+        "label_smoothing": options["label_smoothing"] or 0.0,
+        "class_weight": "balanced" if options["balanced"] else None,
+        "calibration": options.get("calibration"),
+        "unlabelled": None,  # what has no label is None by now, whatever it was in DATA
+    }
+    StackedAutoencoderClassifier(**common, **of_classes).check_parameters()
+    return common, of_classes
+
+
 def _predictor(
-    encoder: Autoencoder | StackedAutoencoder, training: Training, options: dict[str, Any], learned: Learned
+    encoder: Autoencoder | StackedAutoencoder,
+    given: tuple[dict[str, Any], dict[str, Any]],
+    options: dict[str, Any],
+    learned: Learned,
 ) -> StackedAutoencoderClassifier | StackedAutoencoderRegressor:
     from sklearn.frozen import FrozenEstimator
 
     from stackae import StackedAutoencoderClassifier, StackedAutoencoderRegressor
     from stackae.exceptions import ParameterError
 
-    common = {name: options[name] for name in ("device", "random_state")}
-    common |= {"finetune": training, "adversarial": options["adversarial"] or 0.0}
-    common["semi"] = parse_semi(options.get("semi") or ())  # None in the configuration of an earlier version
+    common, of_classes = given
     model: StackedAutoencoderClassifier | StackedAutoencoderRegressor
     if learned.are_classes:
-        model = StackedAutoencoderClassifier(
-            FrozenEstimator(encoder),
-            label_smoothing=options["label_smoothing"] or 0.0,
-            class_weight="balanced" if options["balanced"] else None,
-            calibration=options.get("calibration"),
-            unlabelled=None,  # what has no label is None by now, whatever it was in DATA
-            **common,
-        )
+        model = StackedAutoencoderClassifier(FrozenEstimator(encoder), **of_classes, **common)
     elif any(options.get(name) for name in _OF_CLASSES) or options["unlabelled"] != "auto":
         raise ParameterError(
             "--label-smoothing, --balanced, --calibration and --unlabelled are for classes, got a regression"

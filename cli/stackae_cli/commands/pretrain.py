@@ -29,7 +29,7 @@ from stackae_cli.options import (
 from stackae_cli.reporting import report_option, write_report
 from stackae_cli.resume import checkpoints_in, own_options, run_options, saying_how_to_go_on, write_config
 from stackae_cli.run_folder import MODEL, is_done, leave, refuse_existing, run_folder
-from stackae_cli.source import Source, missing_values_of
+from stackae_cli.source import Source, missing_values_of, say_what_looks_like_a_key
 from stackae_cli.streams import result
 
 if TYPE_CHECKING:
@@ -252,7 +252,9 @@ def _model(options: dict[str, Any]) -> StackedAutoencoder:
 def _data(options: dict[str, Any], cache_folder: Path | None, *, labels: bool = False) -> DataSet:
     """The rows; labels, where they are a column of DATA, for the report."""
     memory = {"max_memory": options["max_memory"], "cache_folder": cache_folder}
-    return Source.of(options).read(labels=labels, **memory)
+    data = Source.of(options).read(labels=labels, **memory)
+    say_what_looks_like_a_key(Source.of(options), data)
+    return data
 
 
 def _say_what_is_left_out(data: str, model: StackedAutoencoder) -> None:

@@ -80,7 +80,8 @@ class Logger(Callback):
             return
         if isinstance(run.module, DeepAutoencoder):
             with computing(run.samples.device):
-                health = health_of(run.module, _some(run, _N_HEALTH))
+                some = _some(run, _N_HEALTH)
+                health = health_of(run.module, some, together=run.phase.layer is None)
             for k, report in enumerate(health, 1):
                 where = self._phase if run.phase.layer is not None else f"{self._phase}/layer_{k}"
                 self._write_new({f"health/{where}/{what}": float(v) for what, v in report.items()}, step)  # type: ignore[arg-type]

@@ -84,7 +84,7 @@ class LineProgress(Standing):
         self._said = {max(1, ceil(k * last / n_parts)) for k in range(n_parts)} if n_parts > 0 else set()
         if self._lines_a_phase > 1 and run is not None and not run.was_done:
             past = f", {len(run.history):,} of them done" if run.history else ""
-            self._say(f"{phase.title}  up to {last:,} epochs of {phase.n_samples:,} samples{past}")
+            self._say(f"{phase.title}  up to {last:,} epochs of {phase.n_samples:,} rows{past}")
 
     def end_epoch(self, record: EpochRecord, run: PhaseRun | None) -> None:
         super().end_epoch(record, run)
@@ -251,7 +251,7 @@ class Unfailing:
 
 
 def describe(record: EpochRecord) -> str:
-    """An epoch in a few words: training loss, validation loss, samples a second."""
+    """An epoch in a few words: training loss, validation loss, rows a second."""
     held_out = record["validation_loss"]
     validation = "" if held_out is None else f"  val {held_out:.4g}"
     rate = record.get("samples_per_second")
@@ -279,6 +279,13 @@ def one_bar() -> Bar | None:
     if is_terminal():
         return TerminalBar()
     return NotebookBar() if is_notebook() else None
+
+
+def say_between(text: str, verbose: int) -> None:
+    """Write a line between the progress of several fits, where that is shown."""
+    log = standard_error()
+    if verbose and log is not None:
+        print(text, file=log, flush=True)
 
 
 def standard_error() -> TextIO | None:

@@ -293,7 +293,7 @@ def test_rows_without_a_label_are_learned_from_too(given, expected, stackae, pre
             "vats",
             "must be auto or one of propagation, vat, consistency, ladder, got 'vats'; write propagation,vat",
         ),
-        ("vat=no", "'eps' parameter of VirtualAdversarial"),
+        ("vat=no", "eps must be a number above 0 or 'auto', got 'no'"),
         ("propagation,vat=0.3", "got 'vat'; give vat an --semi of its own"),
         ("propagation=5,reach=2", "takes n_neighbors, alpha, weight, got 'reach'"),
     ],
@@ -361,3 +361,24 @@ def test_labels_of_numbers_do_not_spread(stackae, pretrained, tmp_path):
     assert done.code == 2
     assert "Propagation spreads classes, and numbers are to be learned; choose among vat" in done.err
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        (
+            ("--semi", "vat=zz"),
+            "--semi: eps must be a number above 0 or 'auto', got 'zz' ('vat' in 'vat=zz')",
+        ),
+        (("--semi", "vat=0.5,wei=2"), "takes eps, weight, n_iter, got 'wei'"),
+        (("--label-smoothing", 3), "must be a number of at least 0 and below 1. Got 3.0 instead."),
+        (("--adversarial", -1), "must be a number of at least 0. Got -1.0 instead."),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_before_anything_is_read(
+    stackae, pretrained, tmp_path, option, says
+):
+    done = stackae("finetune", pretrained, tmp_path / "nowhere.csv", "--out", tmp_path / "run", *option)
+    assert done.code == 2
+    assert says in done.err
+    assert done.err.count("\n") == 1

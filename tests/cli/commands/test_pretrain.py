@@ -35,7 +35,7 @@ def test_pretrain_writes_its_result_to_standard_output_and_progress_to_standard_
         line
         for phase in ("layer 1", "layer 2", "finetune")
         for line in (
-            f"{phase}  up to 2 epochs of 1,294 samples",
+            f"{phase}  up to 2 epochs of 1,294 rows",
             f"{phase}  epoch 1/2",
             f"{phase}  epoch 2/2",
         )

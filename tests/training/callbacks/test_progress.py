@@ -60,7 +60,7 @@ def test_a_log_gets_the_begin_of_each_phase_its_first_and_last_epochs_and_some_b
         line
         for k in (1, 2, 3)
         for line in (
-            f"layer {k}  up to 400 epochs of 100 samples",
+            f"layer {k}  up to 400 epochs of 100 rows",
             *(f"layer {k}  epoch {epoch}/400" for epoch in (1, 100, 200, 300, 400)),
         )
     ]
@@ -109,7 +109,7 @@ def test_a_phase_that_goes_on_says_what_is_done_of_it_and_not_again():
     progress.end_epoch({**RECORD, "epoch": 31}, run)
     progress.end_phase(run)
     begin, last = stream.getvalue().splitlines()
-    assert begin == "finetune  up to 100 epochs of 100 samples, 30 of them done"
+    assert begin == "finetune  up to 100 epochs of 100 rows, 30 of them done"
     assert last.startswith("finetune  epoch 31/100")
 
 
@@ -250,7 +250,7 @@ def test_without_ipython_and_a_terminal_a_fit_writes_begin_and_end_of_each_phase
     lines = err.splitlines()
     for phase in ("layer 1", "layer 2", "finetune"):
         own = [line for line in lines if line.startswith(f"{phase}  ")]
-        assert own[0] == f"{phase}  up to 3 epochs of 100 samples"
+        assert own[0] == f"{phase}  up to 3 epochs of 100 rows"
         assert own[-1].startswith(f"{phase}  epoch 3/3  loss ")
 
 
