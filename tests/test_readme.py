@@ -190,6 +190,16 @@ def test_the_figures_of_downstream_work_are_those_of_the_results():
             spread = f" ± {figure['standard deviation']:.1f} %" if method.startswith("stackae") else ""
             assert f" {figure['mean']:.1f}{spread}" in row
             assert f"{len(figure['errors'])} draws" in row
+    (row,) = [line for line in RESULTS.splitlines() if "(`few_labels_tables.py`)" in line]
+    tables = results_of("few_labels_tables")
+    for method, mean in tables["means"].items():
+        assert f" {100 * mean:.1f}" in row, method
+    gains = {
+        name: 100 * (np.mean(of["stackae"]) - np.mean(of["logistic regression"]))
+        for name, of in tables["accuracy"].items()
+    }
+    for name, gain in gains.items():
+        assert (f"{name} by {abs(gain):.1f}" in RESULTS) == (abs(gain) > 2), name
     (row,) = [line for line in RESULTS.splitlines() if "(`anomalies.py`)" in line]
     areas = {name: figure["mean"] for name, figure in results_of("anomalies")["methods"].items()}
     for kind in ("Stacked", "PCA", "Isolation", "OneClass"):
@@ -198,6 +208,29 @@ def test_the_figures_of_downstream_work_are_those_of_the_results():
     tables = results_of("imputation")["tables"]
     for method in ("stackae", "mean", "KNNImputer", "IterativeImputer"):
         assert " / ".join(f"{table[method]['rmse']:.2f}" for table in tables.values()) in row
+
+
+def test_the_table_of_defaults_for_few_labels_is_that_of_its_run():
+    lines = page("defaults.md").splitlines()
+    table = results_of("few_labels_choosing")
+    accuracy = {method: [] for method in table["means"]}
+    for of_set in table["accuracy"].values():
+        for method, draws in of_set.items():
+            accuracy[method].append(100 * np.mean(draws))
+    for name, method in {
+        "the default": "stackae",
+        "a fifth of the input hidden, too": "hidden cells, too",
+        "the head alone, not fine-tuned": "the head alone",
+        "an encoder of 256 and 64 units without a shortcut": "256-64, no shortcut",
+        '`semi="propagation"`': "stackae, propagation",
+        "`SelfTrainingClassifier` on it": "SelfTrainingClassifier",
+        "`LabelSpreading`": "LabelSpreading",
+    }.items():
+        losses = np.subtract(accuracy["logistic regression"], accuracy[method])
+        assert f"| {name} | {np.mean(accuracy[method]):.1f} | {(losses > 2).sum() or 'none'} |" in lines
+    assert (
+        f"| logistic regression on the columns | {np.mean(accuracy['logistic regression']):.1f} | |" in lines
+    )
 
 
 def test_the_figures_beside_the_literatures_are_those_of_the_results():
