@@ -45,11 +45,11 @@ class Scaling(nn.Module):
         """From the outer units to the layer's, in the precision of ``x``."""
         # What changes nothing is left out where looking costs nothing; a GPU would have to be waited for.
         on_cpu = self.shift.device.type == "cpu"
-        if not on_cpu or bool(self.shift.any()):
-            x = x - self.shift.to(x.dtype)
-        if not on_cpu or bool((self.factor != 1).any()):
-            x = x / self.factor.to(x.dtype)
-        return x
+        moved = x - self.shift.to(x.dtype) if not on_cpu or bool(self.shift.any()) else x
+        if on_cpu and not bool((self.factor != 1).any()):
+            return moved
+        factor = self.factor.to(x.dtype)
+        return moved / factor if moved is x else moved.div_(factor)
 
     def inverse(self, z: Tensor) -> Tensor:
         """Back to the outer units."""
