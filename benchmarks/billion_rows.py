@@ -1,7 +1,7 @@
 """10^9 rows on many machines: a cost model of encoding and training, held against a simulation.
 
-    python benchmarks/billion_rows.py [--rows N] [--columns N] [--rate R] [--file-mb MB] [--seed S] [--json FILE]
-                                      [--quick]
+    python benchmarks/billion_rows.py [--rows N] [--columns N] [--rate R] [--file-mb MB] [--seed S]
+                                      [--json FILE] [--quick]
 
 Nothing is measured here but arithmetic. --rate is what a core does (rows a second of `transform` through an
 engine, for the 100-256-32 network: benchmarks/engines.py measures it); all else is assumed, and stands in
@@ -14,7 +14,7 @@ The simulation plays the same work with what the model leaves out:
 - training (torchrun): every step ends when the slowest process has, gradients are summed around a ring, and a
   failure costs the work since the last checkpoint, and a restart.
 
-Told are the hours by the model, by the simulation (median and worst of ten), and their ratio. Seconds.
+Told are the minutes by the model, by the simulation (median and worst of ten), and their ratio. Seconds.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Assumed:
     #: Of a machine's network card, and of the store for all machines together.
     card: float = 1.25e9
     store: float = 50e9
-    #: A request's wait: the median of a log-normal distribution, and its spread (p99 is ten times the median).
+    #: A request's wait: the median of a log-normal distribution, and its spread (p99 is ten medians).
     latency: float = 0.03
     latency_spread: float = 1.0
     #: Requests for a file: its footer, and one for each 64 MB.
@@ -91,7 +91,7 @@ def total(parts: dict[str, float]) -> float:
 def simulated_encoding(
     rows: int, columns: int, machines: int, rate: float, file_bytes: float, a: Assumed, seed: int
 ) -> float:
-    """Seconds until the last file is written; a file is a task, cores take the next one when they are free."""
+    """Seconds until the last file is written; a file is a task, free cores take the next one."""
     rng = np.random.default_rng(seed)
     n_files = max(1, round(4.0 * rows * columns / file_bytes))
     rows_a_file, n_cores = rows / n_files, machines * a.cores
@@ -192,7 +192,7 @@ def main(
     rate, seeds = rate or measured_rate(), range(seed, seed + (2 if quick else N_SEEDS))
     file_bytes, table = 1e6 * file_mb, {}
     print(f"{rows:,} rows × {columns} columns, {rate:,.0f} rows a second and core, files of {file_mb:g} MB")
-    print(f"{'':<10}{'machines':>9}{'model, h':>10}{'simulated':>11}{'worst':>8}{'ratio':>7}  scarcest")
+    print(f"{'':<10}{'machines':>9}{'model, min':>11}{'simulated':>11}{'worst':>11}{'ratio':>7}  scarcest")
     for work in ("encoding", "training"):
         for machines in MACHINES:
             found: dict[str, Any]
@@ -210,10 +210,8 @@ def main(
             scarcest = max((name for name in parts if name != "start"), key=parts.__getitem__)
             found = {"model": expected, "simulated": float(np.median(played)), "worst": max(played)}
             ratio = found["simulated"] / expected
-            hours = [seconds / 3600 for seconds in found.values()]
-            print(
-                f"{work:<10}{machines:>9}{hours[0]:>10.2f}{hours[1]:>11.2f}{hours[2]:>8.2f}{ratio:>7.2f}  {scarcest}"
-            )
+            minutes = "".join(f"{seconds / 60:>11.1f}" for seconds in found.values())
+            print(f"{work:<10}{machines:>9}{minutes}{ratio:>7.2f}  {scarcest}")
             table[f"{work}, {machines}"] = {**found, "parts": parts, "scarcest": scarcest}
     if json_path is not None:
         given = {"rows": rows, "columns": columns, "rate": rate, "file bytes": file_bytes}

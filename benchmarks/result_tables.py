@@ -18,7 +18,7 @@ from typing import Any
 from data_sets import DATA_SETS
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ("README.md", "docs/against_pca.md")
+PAGES = ("README.md", "docs/against_pca.md", "docs/guide/billion_rows.md")
 _MARKED = re.compile(r"(?<=<!-- table: )([a-z-]+) -->\n.*?(?=<!-- end -->)", re.DOTALL)
 
 
@@ -100,10 +100,25 @@ def kinds_against_pca() -> list[str]:
     return lines + [row for _, row in sorted(rows.values(), reverse=True)]
 
 
+def billion_rows() -> list[str]:
+    """Minutes of encoding and training on some numbers of machines, by the model and simulated."""
+    lines = [
+        "| work | machines | model, minutes | simulated (worst of ten) | scarcest |",
+        "|---|---|---|---|---|",
+    ]
+    for name, found in results_of("billion_rows")["seconds"].items():
+        work, machines = name.split(", ")
+        model, median, worst = (found[key] / 60 for key in ("model", "simulated", "worst"))
+        simulated = f"{median:.1f} ({worst:.1f})"
+        lines.append(f"| {work} | {machines} | {model:.1f} | {simulated} | {found['scarcest']} |")
+    return lines
+
+
 TABLES: dict[str, Callable[[], list[str]]] = {
     "against-pca": against_pca,
     "groups-against-pca": groups_against_pca,
     "kinds-against-pca": kinds_against_pca,
+    "billion-rows": billion_rows,
 }
 
 

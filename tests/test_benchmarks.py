@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,30 @@ def test_downstream_work_is_compared(name, words, benchmark_named, monkeypatch, 
     said = capsys.readouterr().out
     assert all(word in said for word in words)
     assert set(json.loads((tmp_path / "figures.json").read_text())) >= {"results", "versions", "machine"}
+
+
+def test_a_billion_rows_take_what_the_scarcest_resource_takes(benchmark_named):
+    billion = benchmark_named("billion_rows")
+    calm = replace(
+        billion.ASSUMED, slow_share=0.0, jitter=0.0, latency=0.0, between_failures=1e12, start=10.0, cores=10
+    )
+    # 10^6 rows × 100 columns on 10 cores of 10,000 rows a second: 10 s, and 0.4 + 0.128 GB by a card
+    parts = billion.encoding_model(10**6, 100, 1, 1e4, calm)
+    assert parts["cores"] == pytest.approx(10)
+    assert parts["network cards"] == pytest.approx(0.528 / 1.25)
+    assert billion.total(parts) == pytest.approx(20)
+    assert billion.simulated_encoding(10**6, 100, 1, 1e4, 4e5, calm, 0) == pytest.approx(20, rel=0.02)
+    # ten of a hundred rows' files, of which the last comes alone
+    assert billion.simulated_encoding(11_000, 100, 1, 1e4, 4e5, calm, 0) == pytest.approx(10.2, rel=0.01)
+    training = billion.training_model(10**6, 100, 4, 1e4, calm)
+    assert billion.of_training(training) == pytest.approx(
+        billion.simulated_training(10**6, 100, 4, 1e4, calm, 0), rel=0.02
+    )
+    slow = replace(calm, slow_share=1.0, slowdown=3.0)
+    ratio = billion.simulated_encoding(10**6, 100, 1, 1e4, 4e5, slow, 0) - 10
+    assert ratio == pytest.approx(30, rel=0.02)
+    failing = replace(calm, between_failures=20.0, restart=5.0)
+    assert billion.simulated_encoding(10**6, 100, 1, 1e4, 4e5, failing, 0) > 20
 
 
 def test_dummies_say_which_categories_were_filled_whether_or_not_one_is_left_out(benchmark_named):
