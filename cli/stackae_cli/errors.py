@@ -5,7 +5,7 @@
 2    usage: options and parameters
 3    data
 4    model or checkpoint
-5    input/output
+5    input/output; of several processes: another has ended
 6    training diverged
 130  interrupted (SIGINT)
 143  terminated (SIGTERM)
@@ -30,6 +30,8 @@ from stackae_cli.streams import finish, prepare, tell
 
 #: The program, and the variable by which a shell asks what completes a command line.
 _NAME, _COMPLETE = "stackae", "_STACKAE_COMPLETE"
+#: Whether this is the first of the processes that torchrun started, or the only one.
+_IS_FIRST = os.environ.get("RANK", "0") == "0"
 _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (ModelFileError, 4),
     (DivergedError, 6),
@@ -89,27 +91,29 @@ def _exit_code(command: click.Command, args: list[str]) -> int:
         return 2
     except click.UsageError as error:
         hint = f" (see '{error.ctx.command_path} --help')" if error.ctx is not None else ""
-        return _report(f"{' '.join(error.format_message().split())}{hint}", 2)
+        return _report(error, f"{' '.join(error.format_message().split())}{hint}", 2)
     except (KeyboardInterrupt, click.Abort) as signal_:
-        return _report(str(signal_) or "interrupted; nothing was written", 130)
+        return _report(signal_, str(signal_) or "interrupted; nothing was written", 130)
     except Terminated as signal_:
-        return _report(str(signal_) or "terminated; nothing was written", 143)
+        return _report(signal_, str(signal_) or "terminated; nothing was written", 143)
     except BrokenPipeError:  # the reader of standard output has left, as `head` does: nothing is wrong
         return 0
     except Exception as error:
         if "--debug" in args:
             raise
         if isinstance(error, MemoryError) or "allocate memory" in str(error):  # torch's is a RuntimeError
-            return _report("out of memory; give fewer rows or narrower layers", 5)
+            return _report(error, "out of memory; give fewer rows or narrower layers", 5)
         for kind, code in _CODES:
             if isinstance(error, kind):
-                return _report(_one_line(error), code)
-        return _report(f"{type(error).__name__}: {_one_line(error)}; --debug shows where", 1)
+                return _report(error, _one_line(error), code)
+        return _report(error, f"{type(error).__name__}: {_one_line(error)}; --debug shows where", 1)
     return 0
 
 
-def _report(message: str, code: int) -> int:
-    tell(f"stackae: error: {message}")
+def _report(error: BaseException, message: str, code: int) -> int:
+    """Say what failed; of several processes one says it."""
+    if not getattr(error, "is_told", not _IS_FIRST):
+        tell(f"stackae: error: {message}")
     return code
 
 
@@ -125,4 +129,5 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    tell(f"stackae: warning: {' '.join(str(message).split())}")
+    if _IS_FIRST:
+        tell(f"stackae: warning: {' '.join(str(message).split())}")
