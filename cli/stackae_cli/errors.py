@@ -75,6 +75,7 @@ def run(command: click.Command, args: Sequence[str]) -> int:
     try:
         return _exit_code(command, list(args))
     finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # all is said: torchrun may send one as well
         finish()
 
 

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import shlex
+import signal
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -143,6 +144,7 @@ def saying_how_to_go_on(out: Path, command: str, *arguments: str) -> Iterator[No
         go_on = shlex.join([*_program(), command, "--resume", "--out", str(out), *arguments])
         if is_signal:
             raise type(error)(f"stopped; go on with: {go_on}") from None
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # which torchrun sends now, and would be told of
         raise ConnectionError(f"another process of this run has ended; go on with: {go_on}") from None
 
 

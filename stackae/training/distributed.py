@@ -78,6 +78,8 @@ def together(device: torch.device) -> Iterator[Processes]:
     if on_gpu:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     store, rank, size = next(rendezvous("env://"))
+    # Of a group that torchrun has started again the store may still hold where the one before listened.
+    store = torch_distributed.PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
     kind = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
     torch_distributed.init_process_group(kind, store=store, rank=rank, world_size=size)
     try:
