@@ -84,6 +84,7 @@ class BaseEncoder(
         draws = Draws(device)
         draws.manual_seed(int(rng.randint(2**31 - 1)))
         group = next((told for told in self._told if isinstance(told, Group)), ALONE)
+        layer_cache = self._layer_cache(group)
         progress = progress_bars(int(self.verbose))
         return FitContext(
             device,
@@ -91,7 +92,7 @@ class BaseEncoder(
             draws,
             group.least_memory(MemoryBudget.of(self.max_memory, self.cache_folder)),
             Callbacks([*self._told, *([] if progress is None else [progress])]),
-            self._layer_cache(group),
+            layer_cache,
             group=group,
         )
 

@@ -23,6 +23,7 @@ from torch import Generator
 from torch import distributed as torch_distributed
 from torch.distributed.rendezvous import rendezvous
 
+from stackae.exceptions import ParameterError
 from stackae.training.callbacks.base import Callback
 from stackae.training.processes import Group
 
@@ -54,6 +55,8 @@ def together(device: torch.device) -> Iterator[Processes]:
 
     Raises
     ------
+    ParameterError
+        The environment says that there are several processes, and not which this is.
     ConnectionError
         Another process has ended, or was killed. What a process raises has an attribute ``is_told``: whether
         another of them was first to fail.
@@ -77,7 +80,13 @@ def together(device: torch.device) -> Iterator[Processes]:
     on_gpu = device.type == "cuda"
     if on_gpu:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    store, rank, size = next(rendezvous("env://"))
+    try:
+        store, rank, size = next(rendezvous("env://"))
+    except ValueError as error:
+        what = str(error).rpartition(": ")[2]
+        raise ParameterError(
+            f"WORLD_SIZE is set, {what}; start it by torchrun, or unset WORLD_SIZE"
+        ) from None
     # Of a group that torchrun has started again the store may still hold where the one before listened.
     store = torch_distributed.PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
     kind = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"

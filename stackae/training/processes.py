@@ -62,7 +62,7 @@ class Group:
 
     def share(self, n_samples: int, device: torch.device) -> Share:
         """Every ``size``-th row of a batch of so many."""
-        return Share(n_samples, torch.arange(self.rank, n_samples, self.size, device=device))
+        return Share(n_samples, torch.arange(n_samples, device=device)[self.rank :: self.size])
 
     def own_of(self, starts: range) -> range:
         """Those of some blocks that fall to this process."""

@@ -179,9 +179,9 @@ class StreamedSamples(Samples):
         )
         rows_of = np.full(at_once * most, -1)
         n_samples = end = 0
-        for k, block in enumerate(blocks):
+        for block in blocks:
             first, last = block * most, min((block + 1) * most, len(self.source))
-            part = (group.rank + k) % group.size  # by turns, so that of a few rows each has as many
+            part = (group.rank + block) % group.size  # by turns: of a few rows the last part has most
             start, stop = (first + (last - first) * i // group.size for i in (part, part + 1))
             aside = np.searchsorted(self._held_out, [first, start, stop, last])
             self._read(start, pool[end : end + stop - start])
