@@ -88,7 +88,8 @@ def together(device: torch.device) -> Iterator[Processes]:
             f"WORLD_SIZE is set, {what}; start it by torchrun, or unset WORLD_SIZE"
         ) from None
     # Of a group that torchrun has started again the store may still hold where the one before listened.
-    store = torch_distributed.PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    store = torch_distributed.PrefixStore(attempt, store)  # type: ignore[attr-defined]
     kind = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
     torch_distributed.init_process_group(kind, store=store, rank=rank, world_size=size)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -12,9 +12,6 @@ from torch import distributed as torch_distributed
 from stackae._utils.draws import Share, is_by_rows
 from stackae._utils.memory import MemoryBudget
 from stackae.modules.autoencoder import DeepAutoencoder
-
-if TYPE_CHECKING:
-    from stackae.training.phase import PhaseRun
 
 
 class Draws(Generator):
@@ -44,6 +41,8 @@ class Group:
         self.device = device
         self.rank = rank
         self.size = size
+        #: Where gradients are summed, kept from batch to batch.
+        self._flat: Tensor | None = None
 
     @property
     def is_first(self) -> bool:
@@ -91,8 +90,8 @@ class Group:
         torch_distributed.broadcast(state, 0)
         generator.set_state(state.cpu())
 
-    def agree_on(self, run: PhaseRun) -> None:
-        """Let a phase stand where it stands in the first process, which may go on from a checkpoint."""
+    def agree_on(self, run: Any) -> None:
+        """Let a phase (a ``PhaseRun``) stand where it stands in the first process, which may have gone on."""
         if self.size == 1:
             return
         run.stand_at(*self.agreed(run.standing))
@@ -142,11 +141,19 @@ class Group:
         self, loss: Tensor, gradients: Sequence[Tensor], weight: float
     ) -> tuple[Tensor, Sequence[Tensor]]:
         """Loss and gradient of a batch, where each process gives those of its rows, such a share of it."""
-        flat = torch.cat([loss.detach().float().view(1), *(g.reshape(-1) for g in gradients)])
-        flat = flat.mul_(weight) if weight else flat.zero_()
-        torch_distributed.all_reduce(flat)
-        loss, *parts = torch.split(flat, [1, *(gradient.numel() for gradient in gradients)])
-        return loss.view(()), [part.view_as(g) for part, g in zip(parts, gradients, strict=True)]
+        each = [loss.detach(), *gradients]
+        sizes = [tensor.numel() for tensor in each]
+        if self._flat is None or self._flat.numel() != sum(sizes):
+            self._flat = torch.empty(sum(sizes), device=self.device, dtype=torch.float32)
+        parts = torch.split(self._flat, sizes)
+        for part, tensor in zip(parts, each, strict=True):
+            if weight:
+                torch.mul(tensor.reshape(-1), weight, out=part)
+            else:  # of no row; what was found may be no number
+                part.zero_()
+        torch_distributed.all_reduce(self._flat)
+        summed, *means = (part.view_as(tensor) for part, tensor in zip(parts, each, strict=True))
+        return summed.clone(), means
 
 
 #: The only process.
