@@ -75,15 +75,15 @@ class BaseEncoder(
 
     # Fitting -----------------------------------------------------------------------------------------
 
-    def _context(self, random_state: Any = None) -> FitContext:
-        """Where a fit computes, what it draws from, who is told."""
+    def _context(self, random_state: Any = None, *, alone: bool = False) -> FitContext:
+        """Where a fit computes, what it draws from, who is told; alone: without asking other processes."""
         if self.cache_folder is not None and not os.path.isdir(self.cache_folder):
             raise ParameterError(f"cache_folder must be a folder that exists, got {self.cache_folder!r}")
         device = resolve_device(self.device)
         rng = check_random_state(self.random_state if random_state is None else random_state)
+        group = ALONE if alone else next((told for told in self._told if isinstance(told, Group)), ALONE)
         draws = Draws(device)
-        draws.manual_seed(int(rng.randint(2**31 - 1)))
-        group = next((told for told in self._told if isinstance(told, Group)), ALONE)
+        draws.manual_seed(group.agreed(lambda: int(rng.randint(2**31 - 1))))
         layer_cache = self._layer_cache(group)
         progress = progress_bars(int(self.verbose))
         return FitContext(

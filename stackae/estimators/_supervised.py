@@ -119,7 +119,7 @@ class BaseSupervised(EncoderEstimator):
     def plan(self, X: Any, y: Any, sample_weight: Any = None) -> Plan:
         """What :meth:`fit` would do, without doing it; see :meth:`stackae.StackedAutoencoder.plan`."""
         _, data, named = self._read(X, y, sample_weight)
-        labelled, context = data.only_labelled(), self._context(0)
+        labelled, context = data.only_labelled(), self._context(0, alone=True)
         if self._semi_parts():  # as many, if each has a label in the end
             labelled = data
         visits = self._task(named).weights(labelled.targets, labelled.weights)

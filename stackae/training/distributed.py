@@ -3,12 +3,13 @@
 Every process knows which samples a batch has, gathers or reads its share of them, computes their gradient,
 and the gradients are averaged. What is drawn for a sample depends on its place in the batch and on the step.
 So the result does not depend on the number of processes, but for the order in which float32 sums are taken;
-and for penalties on means over a batch (KL sparsity), which are then taken over shares. Where corruption or
-code look at other rows of the batch (swap, salt-and-pepper, top-k, parts from outside), and with a head, each
-process has the whole batch before it takes its share, and what a step draws inside (hidden dropout, say) is
-each one's own. Codes and held-out losses are computed in shares too, and exchanged; means and ranges of
-columns, closed forms and the shortcut's PCA by every process. An amount of memory is for the machine: each of
-its processes takes an equal part.
+and for penalties on means over a batch (KL sparsity), which are then taken over shares.
+
+Where corruption or code look at other rows of the batch (swap, salt-and-pepper, top-k, parts from outside),
+and where rows without a target cost something, each process has the whole batch before it takes its share,
+and what a step draws inside (hidden dropout, say) is each one's own. Codes and held-out losses are found in
+shares too, and exchanged; means and ranges of columns, closed forms and the shortcut's PCA by every process.
+An amount of memory is for the machine: each of its processes takes an equal part.
 """
 
 from __future__ import annotations

@@ -100,6 +100,8 @@ def train(run: PhaseRun, callback: Callback | None = None) -> list[EpochRecord]:
                 record = epoch(run, told)
                 run.history.append(record)
                 told.end_epoch(record, run)
+                if run.samples.group.size > 1:  # whoever is told to stop by a callback of its own
+                    run.stop = run.samples.group.sum([float(run.stop)])[0] > 0
         told.end_phase(run)
     except BaseException as error:
         told.break_off(error)

@@ -11,7 +11,9 @@ from torch import distributed as torch_distributed
 
 from stackae._utils.draws import Share, is_by_rows
 from stackae._utils.memory import MemoryBudget
-from stackae.modules.autoencoder import DeepAutoencoder
+from stackae.exceptions import DataError
+from stackae.modules.autoencoder import DeepEncoder
+from stackae.modules.heads import Predictor
 
 
 class Draws(Generator):
@@ -54,7 +56,9 @@ class Group:
 
         If not, each is given the whole batch, and takes its rows when it is corrupted.
         """
-        if self.size == 1 or not isinstance(module, DeepAutoencoder):
+        if self.size == 1 or not isinstance(module, DeepEncoder):
+            return False
+        if isinstance(module, Predictor) and module.costs:
             return False
         parts = [part for layer in module for part in (layer.parts.code, *layer.parts.penalties)]
         return all(part is None or is_by_rows(part) for part in (*module.corruptions, *parts))
@@ -75,6 +79,19 @@ class Group:
         torch_distributed.all_reduce(total)
         found: list[float] = total.tolist()
         return found
+
+    def refuse_other_rows(self, shape: tuple[int, int]) -> None:
+        """Raise ``DataError`` in all processes where some have other rows than others, by their number."""
+        if self.size == 1:
+            return
+        low, high = (torch.tensor(shape, device=self.device) for _ in range(2))
+        torch_distributed.all_reduce(low, torch_distributed.ReduceOp.MIN)
+        torch_distributed.all_reduce(high, torch_distributed.ReduceOp.MAX)
+        if not torch.equal(low, high):
+            least, most = (f"{n:,} rows × {d:,} columns" for n, d in (low.tolist(), high.tolist()))
+            raise DataError(
+                f"the processes have other rows, from {least} to {most}; give all of them the same"
+            )
 
     def agreed(self, find: Callable[[], Any]) -> Any:
         """What the first process finds, which alone looks."""
