@@ -82,9 +82,9 @@ class BaseEncoder(
         device = resolve_device(self.device)
         rng = check_random_state(self.random_state if random_state is None else random_state)
         group = ALONE if alone else next((told for told in self._told if isinstance(told, Group)), ALONE)
+        layer_cache = self._layer_cache(group)
         draws = Draws(device)
         draws.manual_seed(group.agreed(lambda: int(rng.randint(2**31 - 1))))
-        layer_cache = self._layer_cache(group)
         progress = progress_bars(int(self.verbose))
         return FitContext(
             device,
