@@ -19,8 +19,10 @@ from stackae import (
     Training,
 )
 from stackae.data import load_data
-from stackae.training.callbacks import Checkpoints
+from stackae.exceptions import DataError
+from stackae.training.callbacks import Callback, Checkpoints
 from stackae.training.distributed import Processes, together
+from stackae.training.phase import EpochRecord, PhaseRun
 
 CPU = torch.device("cpu")
 #: A run of the command line, and the model that it fits.
@@ -69,10 +71,32 @@ def fit_as_run(processes: Processes, folder: Path) -> None:
     model.set_callbacks(Checkpoints(folder, "run"), processes).fit(load_data("digits").named_samples)
 
 
+class StopsAfterTwo(Callback):
+    """As early stopping of one's own, which the first process alone is given."""
+
+    def end_epoch(self, record: EpochRecord, run: PhaseRun | None) -> None:
+        if run is not None and record["epoch"] == 2:
+            run.stop = True
+
+
+def misfits(processes: Processes) -> tuple[int, str]:
+    """The epochs of a fit that one process stops, and what is said where they have other rows."""
+    rows = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
+    model = Autoencoder(2, training=Training(max_epochs=5), random_state=None)
+    own = [StopsAfterTwo()] if processes.is_first else []
+    n_epochs = model.set_callbacks(processes, *own).fit(rows).n_iter_
+    try:
+        model.fit(rows[processes.rank :])
+    except DataError as error:
+        return n_epochs, str(error)
+    return n_epochs, ""
+
+
 if __name__ == "__main__":
     with together(CPU) as processes:
         place = Path(sys.argv[1])
         found = fits(processes, place)
         fit_as_run(processes, place / "undisturbed")
+        said = misfits(processes)
         if processes.is_first:
-            torch.save(found, place / "found.pt")
+            torch.save({**found, "misfits": said}, place / "found.pt")

@@ -30,8 +30,6 @@ from stackae_cli.streams import finish, prepare, tell
 
 #: The program, and the variable by which a shell asks what completes a command line.
 _NAME, _COMPLETE = "stackae", "_STACKAE_COMPLETE"
-#: Whether this is the first of the processes that torchrun started, or the only one.
-_IS_FIRST = os.environ.get("RANK", "0") == "0"
 _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (ModelFileError, 4),
     (DivergedError, 6),
@@ -80,7 +78,14 @@ def run(command: click.Command, args: Sequence[str]) -> int:
 
 
 def _exit_code(command: click.Command, args: list[str]) -> int:
-    """Run, and report what fails."""
+    """Run, and report what fails; of several processes that pretrain together one does."""
+    is_other = args[:1] == ["pretrain"] and os.environ.get("RANK", "0") != "0"
+
+    def report(error: BaseException, message: str, code: int) -> int:
+        if not getattr(error, "is_told", is_other):
+            tell(f"stackae: error: {message}")
+        return code
+
     try:
         # Not through `command.main`, which answers a closed pipe with an exit of its own.
         with command.make_context(_NAME, args.copy()) as context:
@@ -92,30 +97,23 @@ def _exit_code(command: click.Command, args: list[str]) -> int:
         return 2
     except click.UsageError as error:
         hint = f" (see '{error.ctx.command_path} --help')" if error.ctx is not None else ""
-        return _report(error, f"{' '.join(error.format_message().split())}{hint}", 2)
+        return report(error, f"{' '.join(error.format_message().split())}{hint}", 2)
     except (KeyboardInterrupt, click.Abort) as signal_:
-        return _report(signal_, str(signal_) or "interrupted; nothing was written", 130)
+        return report(signal_, str(signal_) or "interrupted; nothing was written", 130)
     except Terminated as signal_:
-        return _report(signal_, str(signal_) or "terminated; nothing was written", 143)
+        return report(signal_, str(signal_) or "terminated; nothing was written", 143)
     except BrokenPipeError:  # the reader of standard output has left, as `head` does: nothing is wrong
         return 0
     except Exception as error:
         if "--debug" in args:
             raise
         if isinstance(error, MemoryError) or "allocate memory" in str(error):  # torch's is a RuntimeError
-            return _report(error, "out of memory; give fewer rows or narrower layers", 5)
+            return report(error, "out of memory; give fewer rows or narrower layers", 5)
         for kind, code in _CODES:
             if isinstance(error, kind):
-                return _report(error, _one_line(error), code)
-        return _report(error, f"{type(error).__name__}: {_one_line(error)}; --debug shows where", 1)
+                return report(error, _one_line(error), code)
+        return report(error, f"{type(error).__name__}: {_one_line(error)}; --debug shows where", 1)
     return 0
-
-
-def _report(error: BaseException, message: str, code: int) -> int:
-    """Say what failed; of several processes one says it."""
-    if not getattr(error, "is_told", not _IS_FIRST):
-        tell(f"stackae: error: {message}")
-    return code
 
 
 def _one_line(error: BaseException) -> str:
@@ -130,5 +128,4 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    if _IS_FIRST:
-        tell(f"stackae: warning: {' '.join(str(message).split())}")
+    tell(f"stackae: warning: {' '.join(str(message).split())}")

@@ -194,7 +194,8 @@ class StreamedSamples(Samples):
             rows_of[place : place + n_own] = np.arange(end, end + n_own)
             end += n_own
             n_samples += last - first - (aside[3] - aside[0])
-        return _Pool(int(n_samples), torch.from_numpy(pool), torch.from_numpy(rows_of))
+        of_places = None if group.size == 1 else torch.from_numpy(rows_of)
+        return _Pool(int(n_samples), torch.from_numpy(pool), of_places)
 
     def _read(self, start: int, out: npt.NDArray[np.float32]) -> None:
         """Fill ``out`` with the scaled rows from one on."""
@@ -223,14 +224,16 @@ class _Piece(NamedTuple):
 
 
 class _Pool(NamedTuple):
-    """So many rows, of which a process has its own; of each place its row there, -1 for another's."""
+    """So many rows, of which a process has its own; of each place its row, -1 for another's; None: all."""
 
     n_samples: int
     rows: Tensor
-    rows_of: Tensor
+    rows_of: Tensor | None
 
     def piece(self, index: Tensor) -> _Piece:
         """The rows at some places."""
+        if self.rows_of is None:
+            return _Piece(self.rows.index_select(0, index), Share(len(index), torch.arange(len(index))))
         rows = self.rows_of[index]
         places = (rows >= 0).nonzero().squeeze(1)
         return _Piece(self.rows.index_select(0, rows[places]), Share(len(index), places))

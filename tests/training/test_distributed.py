@@ -62,6 +62,13 @@ def test_the_result_agrees_with_one_process_on_the_same_batches(name, alone_and_
     assert losses_of_both == pytest.approx(losses, rel=1e-5)
 
 
+def test_processes_do_not_wait_for_one_that_stops_and_refuse_to_have_other_rows(alone_and_together):
+    n_epochs, said = alone_and_together[1]["misfits"]
+    assert n_epochs == 2
+    what = "from 59 rows × 5 columns to 60 rows × 5 columns"
+    assert said == f"the processes have other rows, {what}; give all of them the same"
+
+
 def workers_of(process: subprocess.Popen, but: set[int]) -> list[int]:
     """The processes that torchrun has started, by rank, but for those of before."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -167,6 +168,8 @@ def pretrain(
         return
     with together(resolve_device(options["device"])) as processes:
         loggers = logs.loggers(out, resume=resume) if processes.is_first else []
+        if not processes.is_first:
+            warnings.simplefilter("ignore")  # the first says them
         if resume:
             options = processes.agreed(lambda: own_options(context, out, options))
         options["random_state"] = processes.agreed(lambda: drawn(options["random_state"]))
