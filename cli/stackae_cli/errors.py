@@ -5,7 +5,7 @@
 2    usage: options and parameters
 3    data
 4    model or checkpoint
-5    input/output
+5    input/output; of several processes: another has ended
 6    training diverged
 130  interrupted (SIGINT)
 143  terminated (SIGTERM)
@@ -73,11 +73,19 @@ def run(command: click.Command, args: Sequence[str]) -> int:
     try:
         return _exit_code(command, list(args))
     finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # all is said: torchrun may send one as well
         finish()
 
 
 def _exit_code(command: click.Command, args: list[str]) -> int:
-    """Run, and report what fails."""
+    """Run, and report what fails; of several processes that pretrain together one does."""
+    is_other = args[:1] == ["pretrain"] and os.environ.get("RANK", "0") != "0"
+
+    def report(error: BaseException, message: str, code: int) -> int:
+        if not getattr(error, "is_told", is_other):
+            tell(f"stackae: error: {message}")
+        return code
+
     try:
         # Not through `command.main`, which answers a closed pipe with an exit of its own.
         with command.make_context(_NAME, args.copy()) as context:
@@ -89,28 +97,23 @@ def _exit_code(command: click.Command, args: list[str]) -> int:
         return 2
     except click.UsageError as error:
         hint = f" (see '{error.ctx.command_path} --help')" if error.ctx is not None else ""
-        return _report(f"{' '.join(error.format_message().split())}{hint}", 2)
+        return report(error, f"{' '.join(error.format_message().split())}{hint}", 2)
     except (KeyboardInterrupt, click.Abort) as signal_:
-        return _report(str(signal_) or "interrupted; nothing was written", 130)
+        return report(signal_, str(signal_) or "interrupted; nothing was written", 130)
     except Terminated as signal_:
-        return _report(str(signal_) or "terminated; nothing was written", 143)
+        return report(signal_, str(signal_) or "terminated; nothing was written", 143)
     except BrokenPipeError:  # the reader of standard output has left, as `head` does: nothing is wrong
         return 0
     except Exception as error:
         if "--debug" in args:
             raise
         if isinstance(error, MemoryError) or "allocate memory" in str(error):  # torch's is a RuntimeError
-            return _report("out of memory; give fewer rows or narrower layers", 5)
+            return report(error, "out of memory; give fewer rows or narrower layers", 5)
         for kind, code in _CODES:
             if isinstance(error, kind):
-                return _report(_one_line(error), code)
-        return _report(f"{type(error).__name__}: {_one_line(error)}; --debug shows where", 1)
+                return report(error, _one_line(error), code)
+        return report(error, f"{type(error).__name__}: {_one_line(error)}; --debug shows where", 1)
     return 0
-
-
-def _report(message: str, code: int) -> int:
-    tell(f"stackae: error: {message}")
-    return code
 
 
 def _one_line(error: BaseException) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shlex
+import signal
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -130,16 +132,34 @@ def own_options(context: click.Context, out: Path, given: dict[str, Any]) -> dic
 
 @contextmanager
 def saying_how_to_go_on(out: Path, command: str, *arguments: str) -> Iterator[None]:
-    """Let a signal that stops the run tell which command goes on with it."""
+    """Let a signal that stops the run, or the end of another of its processes, tell how to go on with it."""
     from stackae_cli.errors import Terminated
 
     try:
         yield
-    except (KeyboardInterrupt, Terminated) as signal:
-        if not has_checkpoint(out):
+    except (KeyboardInterrupt, Terminated, RuntimeError) as error:
+        is_signal = not isinstance(error, RuntimeError)
+        if not has_checkpoint(out) or not (is_signal or _is_loss(error)):
             raise
-        go_on = shlex.join(["stackae", command, "--resume", "--out", str(out), *arguments])
-        raise type(signal)(f"stopped; go on with: {go_on}") from None
+        go_on = shlex.join([*_program(), command, "--resume", "--out", str(out), *arguments])
+        if is_signal:
+            raise type(error)(f"stopped; go on with: {go_on}") from None
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # which torchrun sends now, and would be told of
+        raise ConnectionError(f"another process of this run has ended; go on with: {go_on}") from None
+
+
+def _program() -> list[str]:
+    """How the program was started: by itself, or by torchrun on one machine."""
+    n_processes = os.environ.get("WORLD_SIZE", "1")
+    if n_processes == "1":
+        return ["stackae"]
+    return ["torchrun", "--nproc-per-node", n_processes, "-m", "stackae_cli.main"]
+
+
+def _is_loss(error: BaseException) -> bool:
+    from stackae.training.distributed import is_loss
+
+    return is_loss(error)
 
 
 def write_config(folder: Path, command: str, options: Mapping[str, Any], made_from: Mapping[str, Any]) -> str:
@@ -171,7 +191,8 @@ def write_config(folder: Path, command: str, options: Mapping[str, Any], made_fr
 
     path, plain = folder / CONFIG, {name: _plain(options[name]) for name in sorted(options)}
     made_from = {"command": command, **made_from}
-    ran = {**made_from, "threads": torch.get_num_threads(), **versions()}
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    ran = {**made_from, "threads": torch.get_num_threads(), "processes": processes, **versions()}
     if path.exists():
         before = read_config(path).get("ran", {})
         differing = {

@@ -84,9 +84,29 @@ class MemoryBudget(NamedTuple):
     Parameters
     ----------
     n_bytes : int
+        In this process.
     folder : path-like or None
         Where codes are kept that are too many for it; None: the system's temporary folder.
+    shared : int or None, default=None
+        What all processes of the machine may take together; None: this is the only one.
     """
 
     n_bytes: int
     folder: str | os.PathLike[str] | None = None
+    shared: int | None = None
+
+    @classmethod
+    def of(cls, max_memory: int | str | None, folder: str | os.PathLike[str] | None = None) -> MemoryBudget:
+        """Of the amount that a machine may give (:func:`parse_memory`) each process takes an equal part."""
+        of_all = parse_memory(max_memory)
+        return cls(of_all // n_local_processes(), folder, of_all)
+
+    @property
+    def of_all(self) -> int:
+        """Bytes that the processes of this machine may take together."""
+        return self.n_bytes if self.shared is None else self.shared
+
+
+def n_local_processes() -> int:
+    """How many processes torchrun has started on this machine; 1 where it has not."""
+    return max(1, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))

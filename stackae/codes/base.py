@@ -61,6 +61,8 @@ class Code(Constrained):
     activations: ClassVar[tuple[str, ...] | None] = None
     #: Whether most units are zero, so that the next layer must not move the zero.
     sparse: ClassVar[bool] = False
+    #: See :func:`stackae._utils.draws.is_by_rows`.
+    by_rows: ClassVar[bool] = False
 
     def refuse(self, n_units: int) -> None:
         """Raise ``ParameterError`` where a code of so many units is impossible."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from stackae._utils.constraints import Interval, Real
+from stackae._utils.draws import normal_like
 from stackae.codes.base import Code, CodeModule
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class GaussianCode(Code):
     """
 
     heads = 2
+    by_rows = True
     activations = ("identity",)
     _parameter_constraints: ClassVar[dict[str, Any]] = {"weight": [Interval(Real, 0, None, closed="left")]}
 
@@ -77,8 +79,7 @@ class _GaussianCodeModule(CodeModule):
         mean, log_variance = _heads(activations)
         if generator is None:
             return mean
-        noise = torch.empty_like(mean).normal_(0.0, 1.0, generator=generator)
-        return torch.addcmul(mean, noise, torch.exp(0.5 * log_variance))
+        return torch.addcmul(mean, normal_like(mean, generator), torch.exp(0.5 * log_variance))
 
     def cost(self, activations: Tensor) -> Tensor:
         mean, log_variance = (head.float() for head in _heads(activations))

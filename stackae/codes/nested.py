@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from stackae._utils.constraints import Interval, Real
+from stackae._utils.draws import by_rows
 from stackae.codes.base import Code, CodeModule
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Nested(Code):
 
     # Any; zero is what a prefix has for a number that is not there, and "auto" is the linear code.
     activations = ("identity", "sigmoid", "tanh", "relu", "gelu", "silu", "softplus")
+    by_rows = True
     _parameter_constraints: ClassVar[dict[str, Any]] = {"whole": [Interval(Real, 0, 1, closed="both")]}
 
     def __init__(self, whole: float = 0.3) -> None:
@@ -78,9 +80,11 @@ class _NestedModule(CodeModule):
     def forward(self, activations: Tensor, generator: Generator | None) -> Tensor:
         if generator is None:
             return activations
-        drawn = torch.rand(
-            len(activations), 1, generator=generator, device=activations.device, dtype=torch.float32
-        )
+
+        def draw(n_rows: int) -> Tensor:
+            return torch.rand(n_rows, 1, generator=generator, device=activations.device, dtype=torch.float32)
+
+        drawn = by_rows(draw, len(activations), generator)
         self._kept = drawn >= self.dropped
         return activations * self._kept
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from stackae._utils.constraints import Constrained, Interval, Numbers, Real, StrOptions
+from stackae._utils.draws import by_rows
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -35,6 +36,8 @@ class Corruption(Constrained):
     on: str = "input"
     #: Whether it hides cells, and so may present them as missing where cells may be.
     hides: ClassVar[bool] = False
+    #: See :func:`stackae._utils.draws.is_by_rows`.
+    by_rows: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(
@@ -138,9 +141,13 @@ def choose_cells(x: Tensor, level: float, generator: Generator, columns: Tensor 
 
     bits = 8 if (level * 256).is_integer() else 16
     *leading, width = x.shape
-    words = torch.empty((*leading, -(-width * bits // 64)), dtype=torch.int64, device=x.device)
-    words.random_(-(2**63), None, generator=generator)
-    narrow = words.view(torch.int8 if bits == 8 else torch.int16)
+    n_words = -(-width * bits // 64)
+
+    def draw(n_rows: int) -> Tensor:
+        words = torch.empty((n_rows, *leading[1:], n_words), dtype=torch.int64, device=x.device)
+        return words.random_(-(2**63), None, generator=generator)
+
+    narrow = by_rows(draw, len(x), generator).view(torch.int8 if bits == 8 else torch.int16)
     if narrow.shape[-1] > width:
         narrow = narrow[..., :width]
     bound = round(level * 2**bits) - 2 ** (bits - 1)

@@ -37,6 +37,8 @@ class Dropout(CellwiseCorruption):
     ([0.0, 2.0], 1.0)
     """
 
+    by_rows = True
+
     def __init__(self, level: Level = 0.25, on: str = "hidden") -> None:
         super().__init__(level, on)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from stackae._utils.constraints import Interval, Numbers, Real
+from stackae._utils.draws import normal_like
 from stackae.corruption.base import ON, Corruption, Level, Moments, at
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class GaussianNoise(Corruption):
     0.5
     """
 
+    by_rows = True
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "scale": [Interval(Real, 0, None, closed="left"), Numbers(Interval(Real, 0, None, closed="left"), 2)],
         "on": ON,
@@ -50,8 +52,7 @@ class GaussianNoise(Corruption):
     ) -> Tensor:
         import torch
 
-        noise = torch.empty_like(x).normal_(0.0, 1.0, generator=generator)
-        return torch.add(x, noise, alpha=at(self.scale, fraction))
+        return torch.add(x, normal_like(x, generator), alpha=at(self.scale, fraction))
 
     def in_coordinates(self, n_features: int) -> Corruption:
         return self  # noise is as large along all axes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from stackae._utils.constraints import Integral, Interval
+from stackae._utils.draws import normal_like
 from stackae.corruption.base import CellwiseCorruption, Corruption, Level, Moments, at, choose_cells
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Masking(CellwiseCorruption):
     """
 
     hides = True
+    by_rows = True
 
     def __call__(
         self, x: Tensor, generator: Generator, fraction: float = 1.0, columns: Tensor | None = None
@@ -74,6 +76,7 @@ class _MaskedCoordinates(Corruption):
         Columns of the samples themselves.
     """
 
+    by_rows = True
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "level": CellwiseCorruption._parameter_constraints["level"],
         "n_features": [Interval(Integral, 1, None, closed="left")],
@@ -86,9 +89,6 @@ class _MaskedCoordinates(Corruption):
     def __call__(
         self, x: Tensor, generator: Generator, fraction: float = 1.0, columns: Tensor | None = None
     ) -> Tensor:
-        import torch
-
         hidden = at(self.level, fraction)
         spread = x.norm(dim=1, keepdim=True).mul_((hidden * (1 - hidden) / self.n_features) ** 0.5)
-        noise = torch.empty_like(x).normal_(0.0, 1.0, generator=generator)
-        return noise.mul_(spread).add_(x, alpha=1 - hidden)
+        return normal_like(x, generator).mul_(spread).add_(x, alpha=1 - hidden)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from stackae._utils.memory import MemoryBudget, parse_memory
+from stackae._utils.memory import MemoryBudget
 from stackae.data._arrays import part_of
 from stackae.data._endings import TEXT
 from stackae.data._images import images_in, read_images
@@ -137,7 +137,7 @@ def load_data(
     >>> data.X.shape, data.X.dtype, data.feature_names[:2]
     ((1437, 64), dtype('float32'), ['pixel_0_0', 'pixel_0_1'])
     """
-    memory = parse_memory(max_memory)
+    memory = MemoryBudget.of(max_memory).n_bytes
     # Labels are a file of their own, or a column.
     file = None if labels is None or not os.path.isfile(labels) else os.fspath(labels)
     column = None if labels is None or file is not None else os.fspath(labels)

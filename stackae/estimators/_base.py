@@ -18,7 +18,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from stackae._utils.memory import MemoryBudget, parse_memory
+from stackae._utils.memory import MemoryBudget
 from stackae.data.matrix import Matrix, full_block
 from stackae.estimators._attributing import Attributing
 from stackae.estimators._callbacks import Told
@@ -39,6 +39,7 @@ from stackae.serialization.onnx import write_onnx
 from stackae.training.callbacks import Callbacks, progress_bars
 from stackae.training.phase import EpochRecord
 from stackae.training.precision import computing, resolve_device, uses_bfloat16
+from stackae.training.processes import ALONE, Draws, Group
 
 Floats = npt.NDArray[np.floating]
 
@@ -74,26 +75,32 @@ class BaseEncoder(
 
     # Fitting -----------------------------------------------------------------------------------------
 
-    def _context(self, random_state: Any = None) -> FitContext:
-        """Where a fit computes, what it draws from, who is told."""
+    def _context(self, random_state: Any = None, *, alone: bool = False) -> FitContext:
+        """Where a fit computes, what it draws from, who is told; alone: without asking other processes."""
         if self.cache_folder is not None and not os.path.isdir(self.cache_folder):
             raise ParameterError(f"cache_folder must be a folder that exists, got {self.cache_folder!r}")
         device = resolve_device(self.device)
         rng = check_random_state(self.random_state if random_state is None else random_state)
-        seed = int(rng.randint(2**31 - 1))
+        group = ALONE if alone else next((told for told in self._told if isinstance(told, Group)), ALONE)
+        layer_cache = self._layer_cache(group)
+        draws = Draws(device)
+        draws.manual_seed(group.agreed(lambda: int(rng.randint(2**31 - 1))))
         progress = progress_bars(int(self.verbose))
         return FitContext(
             device,
             uses_bfloat16(self.precision, device),
-            torch.Generator(device).manual_seed(seed),
-            MemoryBudget(parse_memory(self.max_memory), self.cache_folder),
+            draws,
+            group.least_memory(MemoryBudget.of(self.max_memory, self.cache_folder)),
             Callbacks([*self._told, *([] if progress is None else [progress])]),
-            self._layer_cache(),
+            layer_cache,
+            group=group,
         )
 
-    def _layer_cache(self) -> Memory | None:
+    def _layer_cache(self, group: Group) -> Memory | None:
         """Where fitted layers are kept."""
         memory = self.memory
+        if memory is not None and group.size > 1:
+            raise ParameterError("memory= keeps the layers of one process; several train without it")
         if memory is not None and not hasattr(memory, "cache"):
             memory = Memory(memory, verbose=0)
         # One without a place keeps nothing.

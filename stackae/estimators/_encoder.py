@@ -171,7 +171,7 @@ class EncoderEstimator(BaseEncoder):
         """How the encoder will be fitted; of a frozen one no phase is left."""
         if not isinstance(self.encoder, FrozenEstimator):
             encoder = self._new_encoder()
-            return encoder._make_plan(X, weights, encoder._context(0))
+            return encoder._make_plan(X, weights, encoder._context(0, alone=True))
         module = self._given.module_
         return frozen_plan(module, summarise(X, weights), context)
 

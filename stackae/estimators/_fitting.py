@@ -136,7 +136,7 @@ class BaseAutoencoder(Ordering):
         self.check_parameters()
         matrix, _ = self._checked_for_fit(X)
         matrix, weights, _ = apply_sample_weight(matrix, sample_weight)
-        return self._make_plan(matrix, weights, self._context(0))
+        return self._make_plan(matrix, weights, self._context(0, alone=True))
 
     def _make_plan(self, X: Matrix, weights: Floats | None, context: FitContext, **going_on: Any) -> Plan:
         parameters = self._stack_parameters()

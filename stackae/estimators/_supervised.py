@@ -124,7 +124,7 @@ class BaseSupervised(EncoderEstimator):
     def plan(self, X: Any, y: Any, sample_weight: Any = None) -> Plan:
         """What :meth:`fit` would do, without doing it; see :meth:`stackae.StackedAutoencoder.plan`."""
         _, data, named = self._read(X, y, sample_weight)
-        labelled, context, parts = data.only_labelled(), self._context(0), self._semi_parts()
+        labelled, context, parts = data.only_labelled(), self._context(0, alone=True), self._semi_parts()
         if parts or self.semi == "auto":  # as many, if each has a label in the end
             labelled = data
         visits = self._task(named).weights(labelled.targets, labelled.weights)

@@ -176,7 +176,7 @@ class StackedAutoencoderDetector(OutlierMixin, EncoderEstimator, Reconstructing)
         self.check_parameters()
         checked = self._checked_for_fit(X)
         matrix, weights, _ = apply_sample_weight(checked.X, sample_weight)
-        return self._encoder_plan(matrix, weights, self._context(0))
+        return self._encoder_plan(matrix, weights, self._context(0, alone=True))
 
     def _kept(self) -> dict[str, Any]:
         return {"offset_": self.offset_}

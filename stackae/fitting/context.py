@@ -8,9 +8,10 @@ import joblib
 import torch
 from torch import Generator
 
-from stackae._utils.memory import MemoryBudget, parse_memory
+from stackae._utils.memory import MemoryBudget
 from stackae.training.callbacks.base import Callback
 from stackae.training.optimizers.base import Optimizer
+from stackae.training.processes import ALONE, Group
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class FitContext:
     #: On the device; the source of every random draw.
     generator: Generator
     #: What samples and codes may take, and where those go that take more.
-    memory: MemoryBudget = field(default_factory=lambda: MemoryBudget(parse_memory(None)))
+    memory: MemoryBudget = field(default_factory=lambda: MemoryBudget.of(None))
     callback: Callback = field(default_factory=Callback)
     #: Where fitted layers are kept, to be fitted once only.
     cache: joblib.Memory | None = None
@@ -31,3 +32,5 @@ class FitContext:
     optimizers: dict[tuple[str, int | None], Optimizer] = field(default_factory=dict)
     #: Whether what changes within a phase does so; if not, it is at its end throughout.
     anneals: bool = True
+    #: The processes that fit together.
+    group: Group = ALONE

@@ -60,7 +60,10 @@ def fit_stack(
     ------
     DivergedError
         The loss left the finite numbers.
+    DataError
+        Other processes that fit with this one have other rows.
     """
+    context.group.refuse_other_rows(X.shape)
     history = History(past)
     context = replace(context, callback=Callbacks([context.callback, history]))
     if started is not None:

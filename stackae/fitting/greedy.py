@@ -165,12 +165,13 @@ def _report_solved(
 @torch.no_grad()
 def _reconstruction_loss(layer: Layer, samples: Samples) -> float:
     """The mean loss of all samples, without corruption and penalties."""
-    total, n_samples = 0.0, 0
+    total = n_samples = 0.0
     with computing(samples.device):
-        for z in samples.blocks():
+        for z in samples.blocks(own=True):
             decoded = layer.decode_scaled(layer.encode_scaled(z))
             loss = layer.loss(*decoded, layer.network_input(z), layer.cell_weights(z, z))
             total, n_samples = total + float(loss) * len(z), n_samples + len(z)
+    total, n_samples = samples.group.sum([total, n_samples])
     return total / n_samples
 
 

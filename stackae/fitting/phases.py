@@ -43,12 +43,14 @@ def samples_of(
         The disk has no room for the codes.
     """
     if not streamed:
-        return SamplesInMemory.drawn(X, scaling, context.device, context.generator, weights)
+        held = SamplesInMemory.drawn(X, scaling, context.device, context.generator, weights)
+        return held.divided_among(context.group)
     # The codes on which a layer trains, and those that it makes.
     below = [0, *widths[:-1]]
     on_disk = max((a + b for a, b in pairwise(below)), default=0)
     refuse_too_little_room(4 * len(X) * on_disk, context.memory.folder)
-    return StreamedSamples.drawn(X, scaling, context.device, context.memory, context.generator)
+    read = StreamedSamples.drawn(X, scaling, context.device, context.memory, context.generator)
+    return read.divided_among(context.group)
 
 
 def train_phase(

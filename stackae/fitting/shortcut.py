@@ -71,7 +71,7 @@ def finetune_beside_pca(
 
 def _sample(samples: Samples, context: FitContext) -> Tensor:
     """All samples or, where they have too many values, some of them."""
-    most = max(1, min(_MOST_VALUES, context.memory.n_bytes // 32) // samples.n_features)
+    most = max(1, min(_MOST_VALUES, context.memory.of_all // 32) // samples.n_features)
     pieces: list[Tensor] = []
     for piece in samples.shuffled(BLOCK, context.generator):
         pieces.append(piece[: most - sum(map(len, pieces))])

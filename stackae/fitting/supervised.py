@@ -160,6 +160,7 @@ def fit_predictor(
     Targets are (n_samples, n_targets), NaN where one is missing; ``costs`` are for samples without any, too.
     Where there are such samples, or labels that were spread, none are held out.
     """
+    context.group.refuse_other_rows(X.shape)
     history = History(past)
     context = replace(context, callback=Callbacks([context.callback, history]))
     layers = [deepcopy(layer).to(context.device) for layer in encoder]

@@ -12,6 +12,7 @@ from torch import Generator, Tensor, nn
 from torch.nn.functional import linear, relu, softplus
 
 from stackae._utils.constraints import Integral, Interval, Real, StrOptions
+from stackae._utils.draws import by_rows
 from stackae.exceptions import ParameterError
 from stackae.networks.initialisation import draw_uniform
 from stackae.penalties.base import Penalty, PenaltyFunction
@@ -75,6 +76,7 @@ class Adversarial(Penalty):
     """
 
     is_rotation_invariant = True
+    by_rows = True
     activations = ("identity", "tanh")
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "weight": [Interval(Real, 0, None, closed="left")],
@@ -127,7 +129,8 @@ class _Discriminator(nn.Module):
         if generator is None:  # the same batch must have one answer
             drawn = self.penalty.sample(n_samples, n_units, torch.Generator(code.device).manual_seed(0))
             return weight * _energy_distance(code, drawn.to(code.dtype))
-        prior = self.penalty.sample(n_samples, n_units, generator).to(code.dtype)
+        prior = by_rows(lambda n: self.penalty.sample(n, n_units, generator), n_samples, generator)
+        prior = prior.to(code.dtype)
         # -log D for what is of the prior, -log(1 - D) for what is not, each half of the cases.
         entropy = 0.5 * (softplus(-self.judge(prior)).mean() + softplus(self.judge(_reverse(code))).mean())
         steepness = self.squared_slope(torch.cat([prior, code.detach()])).mean()

@@ -22,6 +22,8 @@ class Penalty(Constrained):
     activations: ClassVar[tuple[str, ...] | None] = None
     #: Whether it is the same of samples and of their coordinates along orthonormal axes.
     is_rotation_invariant: ClassVar[bool] = False
+    #: See :func:`stackae._utils.draws.is_by_rows`. A mean over the batch is then that of shares.
+    by_rows: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from stackae._utils.constraints import Interval, Real
+from stackae._utils.draws import by_rows
 from stackae.penalties.base import Penalty
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Contractive(Penalty):
     """
 
     is_rotation_invariant = True
+    by_rows = True
     _parameter_constraints: ClassVar[dict[str, Any]] = {"weight": [Interval(Real, 0, None, closed="left")]}
 
     def __init__(self, weight: float = 0.1) -> None:
@@ -73,7 +75,11 @@ def _estimate(module: nn.Module, corrupted: Tensor, generator: Generator | None)
     with torch.enable_grad():
         inputs = corrupted.detach().requires_grad_()
         code: Tensor = module.encode_scaled(inputs)  # type: ignore[operator]
-        signs = torch.randint(0, 2, code.shape, generator=generator, device=code.device)
+
+        def draw(n_rows: int) -> Tensor:
+            return torch.randint(0, 2, (n_rows, *code.shape[1:]), generator=generator, device=code.device)
+
+        signs = by_rows(draw, len(code), generator)
         projected = (code * (2 * signs - 1)).sum()
         (derivative,) = torch.autograd.grad(projected, inputs, create_graph=True)
     return derivative.square().sum(1)

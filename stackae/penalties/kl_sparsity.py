@@ -40,6 +40,7 @@ class KLSparsity(CodePenalty):
     True
     """
 
+    by_rows = True
     activations = ("sigmoid",)
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "target": [Interval(Real, 0, 1, closed="neither")],

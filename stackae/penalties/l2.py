@@ -30,6 +30,7 @@ class L2(CodePenalty):
     3.5
     """
 
+    by_rows = True
     _parameter_constraints: ClassVar[dict[str, Any]] = {"weight": [Interval(Real, 0, None, closed="left")]}
 
     def __init__(self, weight: float = 0.01) -> None:

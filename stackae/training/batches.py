@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from copy import copy
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Generator, Tensor
 
+from stackae._utils.draws import Share
 from stackae.data.matrix import Floats, Index, Matrix
 from stackae.modules.scaling import BlockScaling, Scaling, apply_scaling
+from stackae.training.processes import ALONE, Group
 
 #: Samples that pass through a function at once.
 BLOCK = 8192
@@ -29,6 +33,8 @@ class Samples(ABC):
 
     device: torch.device
     n_features: int
+    #: The processes among which they are divided.
+    group: Group = ALONE
 
     @abstractmethod
     def __len__(self) -> int:
@@ -46,16 +52,39 @@ class Samples(ABC):
         """
 
     @abstractmethod
-    def blocks(self) -> Iterator[Tensor]:
-        """All samples, those held out too, in their own order, in blocks."""
+    def shares(self, size: int, generator: Generator) -> Iterator[tuple[Tensor, Share]]:
+        """The same of which this process gathers, or reads, its own share only."""
+
+    @abstractmethod
+    def blocks(self, *, own: bool = False) -> Iterator[Tensor]:
+        """All samples, those held out too, in their own order, in blocks; own: every block that falls to this
+        process."""
 
     @abstractmethod
     def map(self, function: Callable[[Tensor], Tensor], width: int) -> Matrix:
-        """What a function makes of all samples, in their own order, as a matrix of that width."""
+        """What a function makes of all samples, in their own order, as a matrix of that width.
+
+        Several processes divide the work, and each has the whole of it.
+        """
 
     @abstractmethod
     def followed_by(self, codes: Matrix, scaling: Scaling) -> Samples:
         """A matrix that :meth:`map` made, scaled, in the place of these samples."""
+
+    def divided_among(self, group: Group) -> Self:
+        """The same samples, of which each of some processes has a share; those that come of them, too."""
+        same = copy(self)
+        same.group = group
+        return same
+
+    def _in_turn(
+        self, starts: range, function: Callable[[Tensor], Tensor], width: int
+    ) -> Iterator[tuple[int, Tensor]]:
+        """Where each block begins, and what the function makes of it, by whichever process."""
+        stops = [*starts[1:], starts.stop]
+        own = map(function, self.blocks(own=True))
+        made = self.group.in_turn(len(starts), own, lambda k: (stops[k] - starts[k], width))
+        yield from zip(starts, made, strict=True)
 
     def stratify(self, classes: Tensor) -> None:  # noqa: B027
         """Let those that are held out have a share of every class, and never all of one.
@@ -138,33 +167,42 @@ class SamplesInMemory(Samples):
         else:
             n_held_out = max(1, round(n_samples * len(self.order) / len(self)))
             held_out = self._by_weight(self.order[:n_held_out], n_samples, 0.5)
-        return self._gather(held_out), self._of(self.order[n_held_out:])
+        return self._gather(held_out), self._of(self.order[n_held_out:]).divided_among(self.group)
 
     def shuffled(self, size: int, generator: Generator) -> Iterator[Tensor]:
+        # Piece by piece, so that what is gathered is still in the processor's cache when it is used.
+        for index in self._epoch(size, generator):
+            yield self._gather(index)
+
+    def shares(self, size: int, generator: Generator) -> Iterator[tuple[Tensor, Share]]:
+        for index in self._epoch(size, generator):
+            share = self.group.share(len(index), self.device)
+            yield self._gather(index[share.places]), share
+
+    def _epoch(self, size: int, generator: Generator) -> Sequence[Tensor]:
+        """The numbers of the samples that an epoch visits, in pieces."""
         order = self.order
         if self.weights is not None:
             offset = float(torch.rand((), generator=generator, device=self.device, dtype=torch.float32))
             order = self._by_weight(order, len(self), offset)
         order = order[torch.randperm(len(order), generator=generator, device=self.device)]
-        # Piece by piece, so that what is gathered is still in the processor's cache when it is used.
-        for index in torch.split(order, size):
-            yield self._gather(index)
+        return torch.split(order, size)
 
-    def blocks(self) -> Iterator[Tensor]:
-        yield from torch.split(self.tensor, BLOCK)
+    def blocks(self, *, own: bool = False) -> Iterator[Tensor]:
+        for start in self.group.own_of(self._starts) if own else self._starts:
+            yield self._block(start)
 
     def map(self, function: Callable[[Tensor], Tensor], width: int) -> TensorMatrix:
         result = torch.empty(self.n_all, width, device=self.device, dtype=torch.float32)
-        start = 0
-        for block in self.blocks():
-            result[start : start + len(block)] = function(block)
-            start += len(block)
+        for start, block in self._in_turn(self._starts, function, width):
+            result[start : start + len(block)] = block
         return TensorMatrix(result)
 
     def followed_by(self, codes: Matrix, scaling: Scaling) -> SamplesInMemory:
         if not isinstance(codes, TensorMatrix):
             raise TypeError("samples in memory are followed by a tensor")
-        return SamplesInMemory(scaling.to(self.device)(codes.tensor), self.order, self.weights)
+        following = SamplesInMemory(scaling.to(self.device)(codes.tensor), self.order, self.weights)
+        return following.divided_among(self.group)
 
     def stratify(self, classes: Tensor) -> None:
         own = classes.to(self.device)[self.order]
@@ -178,6 +216,14 @@ class SamplesInMemory(Samples):
     def _of(self, order: Tensor) -> SamplesInMemory:
         """Some of the same samples."""
         return SamplesInMemory(self.tensor, order, self.weights)
+
+    @property
+    def _starts(self) -> range:
+        """Where blocks begin."""
+        return range(0, self.n_all, BLOCK)
+
+    def _block(self, start: int) -> Tensor:
+        return self.tensor[start : start + BLOCK]
 
     def _gather(self, index: Tensor) -> Tensor:
         return self.tensor.index_select(0, index)
@@ -216,10 +262,12 @@ class SparseSamples(SamplesInMemory):
         self.n_all, self.n_features = source.shape
         self._scale = BlockScaling(scaling, source.dtype)
 
-    def blocks(self) -> Iterator[Tensor]:
-        size = max(1, min(BLOCK, _DENSE_AT_ONCE // self.n_features))
-        for start in range(0, len(self.source), size):
-            yield self._dense(self.source[start : start + size])
+    @property
+    def _starts(self) -> range:
+        return range(0, self.n_all, max(1, min(BLOCK, _DENSE_AT_ONCE // self.n_features)))
+
+    def _block(self, start: int) -> Tensor:
+        return self._dense(self.source[start : start + self._starts.step])
 
     def hold_out(self, n_samples: int) -> tuple[Tensor, SamplesInMemory]:
         return super().hold_out(min(n_samples, most_held_out(self.n_features)))

@@ -1,88 +1,48 @@
 """Several processes, started by torchrun, train one model.
 
-Every process draws the same batches and the same corruption from the same seed, computes the gradient of its
-share of each batch, and the gradients are averaged. So the result does not depend on the number of processes,
-but for the order in which float32 sums are taken; and for penalties on means over a batch (KL sparsity),
-which are then taken over shares. Each process holds or reads all samples; memory limits are for each.
+Every process knows which samples a batch has, gathers or reads its share of them, computes their gradient,
+and the gradients are averaged. What is drawn for a sample depends on its place in the batch and on the step.
+So the result does not depend on the number of processes, but for the order in which float32 sums are taken;
+and for penalties on means over a batch (KL sparsity), which are then taken over shares.
+
+Where corruption or code look at other rows of the batch (swap, salt-and-pepper, top-k, parts from outside),
+and where rows without a target cost something, each process has the whole batch before it takes its share,
+and what a step draws inside (hidden dropout, say) is each one's own. Codes and held-out losses are found in
+shares too, and exchanged; means and ranges of columns, closed forms and the shortcut's PCA by every process.
+An amount of memory is for the machine: each of its processes takes an equal part.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator
 from torch import distributed as torch_distributed
+from torch.distributed.rendezvous import rendezvous
 
+from stackae.exceptions import ParameterError
 from stackae.training.callbacks.base import Callback
-from stackae.training.gradients import Gradient, trainable_parameters
-from stackae.training.phase import Phase, PhaseRun
+from stackae.training.processes import Group
+
+#: What errors say where another process is no longer there.
+_OF_LOSS = ("onnection closed", "onnection reset", "onnection refused", "roken pipe", "timed out", "imeout")
+_LOST = "another process of this run has ended"
 
 
-class Processes(Callback):
+class Processes(Group, Callback):
     """Lets the fits of all processes be one.
 
-    Parameters
-    ----------
-    device : torch.device
-    rank, size : int
-        Which process this is, of how many.
+    Of :class:`~stackae.training.callbacks.Checkpoints` and whatever else writes the first process alone has
+    need.
     """
-
-    def __init__(self, device: torch.device, rank: int, size: int) -> None:
-        self.device = device
-        self.rank = rank
-        self.size = size
-
-    @property
-    def is_first(self) -> bool:
-        """Whether this is the process that reports and writes."""
-        return self.rank == 0
 
     def begin_fit(self, n_phases: int, n_bytes: int, generator: Generator) -> None:
         if self.size > 1:  # where no seed was given, each has drawn its own
-            state = generator.get_state().to(self.device)
-            torch_distributed.broadcast(state, 0)
-            generator.set_state(state.cpu())
-
-    def begin_phase(self, phase: Phase, run: PhaseRun | None) -> None:
-        if self.size > 1 and run is not None:
-            run.gradient = self._averaged(run.gradient, trainable_parameters(run.module))
-            run.watch = self._first(run.watch)
-
-    def _first(self, watch: Callable[[Tensor], float]) -> Callable[[Tensor], float]:
-        """The first process's loss in all of them, so that they stop in the same epoch."""
-
-        def watched(z: Tensor) -> float:
-            loss = torch.tensor(watch(z), dtype=torch.float64, device=self.device)
-            torch_distributed.broadcast(loss, 0)
-            return float(loss)
-
-        return watched
-
-    def _averaged(self, gradient: Gradient, parameters: Sequence[Tensor]) -> Gradient:
-        """The gradient of a batch, of which every process computes its share."""
-        # What is drawn within a share must not move the generator that all processes have in common.
-        own = Generator(parameters[0].device).manual_seed(self.rank)
-        sizes = [parameter.numel() for parameter in parameters]
-        mine = slice(self.rank, None, self.size)
-
-        def averaged(
-            batch: Tensor, corrupted: Tensor, generator: Generator
-        ) -> tuple[Tensor, Sequence[Tensor]]:
-            n_samples = len(batch[mine])
-            flat = parameters[0].new_zeros(sum(sizes) + 1)
-            if n_samples:
-                loss, gradients = gradient(batch[mine], corrupted[mine], own)
-                torch.cat([loss.view(1), *(g.reshape(-1) for g in gradients)], out=flat)
-                flat *= n_samples / len(batch)
-            torch_distributed.all_reduce(flat)
-            loss, *parts = torch.split(flat, [1, *sizes])
-            return loss.view(()), [part.view_as(p) for part, p in zip(parts, parameters, strict=True)]
-
-        return averaged
+            self.agree_on_draws(generator)
 
 
 @contextmanager
@@ -93,6 +53,14 @@ def together(device: torch.device) -> Iterator[Processes]:
     ----------
     device : torch.device
         Gradients are averaged by NCCL between GPUs, each process using its own, and by gloo otherwise.
+
+    Raises
+    ------
+    ParameterError
+        The environment says that there are several processes, and not which this is.
+    ConnectionError
+        Another process has ended, or was killed. What a process raises has an attribute ``is_told``: whether
+        another of them was first to fail.
 
     Examples
     --------
@@ -108,13 +76,42 @@ def together(device: torch.device) -> Iterator[Processes]:
     ...         codes = model.transform(load_iris().data)
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield Processes(device, 0, 1)
+        yield Processes(device)
         return
     on_gpu = device.type == "cuda"
     if on_gpu:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    torch_distributed.init_process_group("nccl" if on_gpu else "gloo")
     try:
-        yield Processes(device, torch_distributed.get_rank(), torch_distributed.get_world_size())
+        store, rank, size = next(rendezvous("env://"))
+    except ValueError as error:
+        what = str(error).rpartition(": ")[2]
+        raise ParameterError(
+            f"WORLD_SIZE is set, {what}; start it by torchrun, or unset WORLD_SIZE"
+        ) from None
+    # Of a group that torchrun has started again the store may still hold where the one before listened.
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    store = torch_distributed.PrefixStore(attempt, store)  # type: ignore[attr-defined]
+    kind = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
+    torch_distributed.init_process_group(kind, store=store, rank=rank, world_size=size)
+    try:
+        yield Processes(device, rank, size)
+    except BaseException as error:
+        raised = ConnectionError(_LOST) if is_loss(error) else error
+        raised.is_told = _is_told(store)  # type: ignore[attr-defined]
+        if raised is error:
+            raise
+        raise raised from error
     finally:
         torch_distributed.destroy_process_group()
+
+
+def is_loss(error: BaseException) -> bool:
+    """Whether an error comes of another process's end."""
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _OF_LOSS)
+
+
+def _is_told(store: Any) -> bool:
+    """Whether another process has failed before this one."""
+    with suppress(RuntimeError):  # the store is gone with torchrun
+        return bool(store.add("stackae/failed", 1) > 1)
+    return False

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import isfinite
 from time import perf_counter
+from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
+from stackae._utils.draws import Share, drawing_for
 from stackae.exceptions import DivergedError
 from stackae.training.batches import Samples
 from stackae.training.callbacks.base import Callback, Callbacks
@@ -19,6 +21,7 @@ from stackae.training.optimizers.base import Optimizer
 from stackae.training.parameters import Budget
 from stackae.training.phase import EpochRecord, Phase, PhaseRun, Trainable
 from stackae.training.precision import computing
+from stackae.training.processes import ALONE, Group
 from stackae.training.schedules import SCHEDULES
 
 #: Steps between two looks at the running loss: each look waits for the device.
@@ -63,7 +66,7 @@ def begin(
         gradient or by_autograd(module),
         samples,
         held_out,
-        lambda z: evaluate(module, z),
+        lambda z: evaluate(module, z, samples.group),
         budget,
         generator,
         optimizer,
@@ -86,6 +89,7 @@ def train(run: PhaseRun, callback: Callback | None = None) -> list[EpochRecord]:
     stopping = run.stopping if isinstance(run.stopping, Callback) else Callback()
     told = Callbacks([stopping, others])
     told.begin_phase(run.phase, run)
+    run.samples.group.agree_on(run)
     for record in run.history:  # of a phase that goes on
         others.end_epoch(record, None)
     n_weights = sum(p.numel() for p in run.module.parameters())
@@ -96,6 +100,8 @@ def train(run: PhaseRun, callback: Callback | None = None) -> list[EpochRecord]:
                 record = epoch(run, told)
                 run.history.append(record)
                 told.end_epoch(record, run)
+                if run.samples.group.size > 1:  # whoever is told to stop by a callback of its own
+                    run.stop = run.samples.group.sum([float(run.stop)])[0] > 0
         told.end_phase(run)
     except BaseException as error:
         told.break_off(error)
@@ -109,9 +115,9 @@ def epoch(run: PhaseRun, callback: Callback) -> EpochRecord:
     number, total = len(run.history) + 1, 0.0
     losses: list[Tensor] = []
     sizes: list[int] = []
-    for batch, corrupted in batches(run):
-        losses.append(step(run, batch, corrupted))
-        sizes.append(len(batch))
+    for batch in batches(run):
+        losses.append(step(run, batch))
+        sizes.append(batch.n_samples)
         if len(losses) == _LOOK_EVERY:
             total += _look(run, number, losses, sizes, callback)
     total += _look(run, number, losses, sizes, callback)
@@ -135,33 +141,87 @@ def epoch(run: PhaseRun, callback: Callback) -> EpochRecord:
     )
 
 
-def batches(run: PhaseRun) -> Iterator[tuple[Tensor, Tensor]]:
-    """One epoch's batches, each with the corrupted copy that is encoded; the last may be smaller."""
+class Batch(NamedTuple):
+    """The samples of one update, with the corrupted copy that is encoded; of several processes one's own.
+
+    The generator is what draws within the step; ``share`` is None where there is one process.
+    """
+
+    z: Tensor
+    corrupted: Tensor
+    generator: Generator
+    share: Share | None = None
+
+    @property
+    def n_samples(self) -> int:
+        """Of all processes."""
+        return len(self.z) if self.share is None else self.share.n_samples
+
+
+def batches(run: PhaseRun) -> Iterator[Batch]:
+    """One epoch's batches; the last may be smaller."""
     size = run.budget.batch_size
     at_once = max(1, min(_CORRUPT_AT_ONCE // (size * run.samples.n_features), run.n_updates // _ADVANCES))
-    for z in run.samples.shuffled(size * at_once, run.generator):
+    group = run.samples.group
+    # What depends on other rows is done to whole batches, and what is then drawn in a step is each one's own.
+    is_divided, own = group.divides(run.module), Generator(run.samples.device)
+    for z, share in _pieces(run, size * at_once, is_divided=is_divided):
         run.module.advance(run.updates / run.n_updates if run.anneals else 1.0, z)
-        corrupted = run.module.corrupt(z, run.generator)
-        yield from zip(torch.split(z, size), torch.split(corrupted, size), strict=True)
+        with drawing_for(run.generator, share):
+            corrupted = run.module.corrupt(z, run.generator)
+        if share is not None:
+            for rows, of_batch in share.split(size):
+                yield Batch(z[rows], corrupted[rows], run.generator, of_batch)
+            continue
+        for batch, damaged in zip(torch.split(z, size), torch.split(corrupted, size), strict=True):
+            if group.size == 1:
+                yield Batch(batch, damaged, run.generator)
+            else:
+                of_batch = group.share(len(batch), batch.device)
+                own.manual_seed(run.updates * group.size + group.rank)
+                yield Batch(batch[of_batch.places], damaged[of_batch.places], own, of_batch)
 
 
-def step(run: PhaseRun, batch: Tensor, corrupted: Tensor) -> Tensor:
+def _pieces(run: PhaseRun, size: int, *, is_divided: bool) -> Iterator[tuple[Tensor, Share | None]]:
+    """One epoch in pieces of so many samples: whole ones or, divided, each with the process's share."""
+    if is_divided:
+        yield from run.samples.shares(size, run.generator)
+    else:
+        for z in run.samples.shuffled(size, run.generator):
+            yield z, None
+
+
+def step(run: PhaseRun, batch: Batch) -> Tensor:
     """One update; return the batch's loss, still on the device."""
     factor = SCHEDULES[run.budget.schedule](run.updates / run.n_updates)
     run.learning_rate = run.budget.learning_rate * factor
-    loss, gradients = run.gradient(batch, corrupted, run.generator)
+    loss, gradients = _gradient(run, batch)
     run.optimizer.step(gradients, run.learning_rate)
     run.updates += 1
     return loss
 
 
+def _gradient(run: PhaseRun, batch: Batch) -> tuple[Tensor, Sequence[Tensor]]:
+    """Loss and gradient of a batch, whichever processes have its samples."""
+    z, corrupted, generator, share = batch
+    if share is None:
+        return run.gradient(z, corrupted, generator)
+    if not len(z):  # what is drawn must be drawn: by a sample that counts nothing
+        z = corrupted = torch.zeros(1, run.samples.n_features, device=z.device)
+        share = share._replace(places=torch.zeros(1, dtype=torch.int64, device=z.device))
+    with drawing_for(generator, share if generator is run.generator else None):
+        loss, gradients = run.gradient(z, corrupted, generator)
+    return run.samples.group.mean_gradient(loss, gradients, len(batch.z) / share.n_samples)
+
+
 @torch.no_grad()
-def evaluate(module: Trainable, z: Tensor) -> float:
-    """The objective of samples without corruption."""
+def evaluate(module: Trainable, z: Tensor, group: Group = ALONE) -> float:
+    """The objective of samples without corruption; several processes judge some blocks each."""
     total = torch.zeros((), dtype=torch.float64, device=z.device)
-    for block in torch.split(z, _EVALUATION_BLOCK):
+    for start in group.own_of(range(0, len(z), _EVALUATION_BLOCK)):
+        block = z[start : start + _EVALUATION_BLOCK]
         total += module.objective(block) * len(block)
-    return total.item() / len(z)
+    return group.sum([total.item()])[0] / len(z)
 
 
 def _look(run: PhaseRun, number: int, losses: list[Tensor], sizes: list[int], callback: Callback) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import ceil
-from typing import NotRequired, Protocol, TypedDict
+from typing import Any, NotRequired, Protocol, TypedDict
 
 from torch import Generator, Tensor, nn
 
@@ -120,6 +120,28 @@ class PhaseRun:
     def __post_init__(self) -> None:
         #: Updates in the whole budget.
         self.n_updates = self.budget.max_epochs * ceil(self.phase.n_samples / self.budget.batch_size)
+
+    def tensors(self, *, whole: bool = False) -> dict[str, Tensor]:
+        """What a phase changes, by name; the whole: also what only the phase itself needs."""
+        tensors: dict[str, Tensor] = {
+            f"parameter.{name}": tensor for name, tensor in self.module.named_parameters()
+        }
+        tensors |= {f"buffer.{name}": tensor for name, tensor in self.module.named_buffers()}
+        if whole:
+            tensors |= {f"best.{k}": tensor for k, tensor in enumerate(self.stopping.best)}
+            tensors |= {f"optimizer.{k}": tensor for k, tensor in enumerate(self.optimizer.remembered())}
+        return tensors
+
+    def standing(self) -> tuple[Any, ...]:
+        """Where it stands, but for its tensors: what :meth:`stand_at` takes."""
+        own = (self.updates, self.learning_rate, self.stop, self.was_done)
+        return (list(self.history), self.stopping.counters(), *own)
+
+    def stand_at(self, history: list[EpochRecord], counters: list[float | None], *own: Any) -> None:
+        """Stand where another run of the phase stands."""
+        self.history[:] = history
+        self.stopping.set_counters(counters)
+        self.updates, self.learning_rate, self.stop, self.was_done = own
 
 
 def each_by_itself(history: Sequence[EpochRecord], n_layers: int) -> bool:

@@ -12,18 +12,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Generator, Tensor
 
+from stackae._utils.draws import Share
 from stackae._utils.memory import MemoryBudget
 from stackae.data.mapped import MappedMatrix, release, scratch_array
 from stackae.data.matrix import Matrix
 from stackae.modules.scaling import BlockScaling, Scaling
 from stackae.training.batches import BLOCK, Samples
+from stackae.training.processes import ALONE, Group
 
 _POOL_SHARE = 8
 _HELD_OUT_SHARE = 16
@@ -38,7 +40,7 @@ U = TypeVar("U")
 
 def most_held_out_of_stream(memory: MemoryBudget, n_features: int) -> int:
     """How many samples, at most, are held out of those on the disk."""
-    return max(1, memory.n_bytes // _HELD_OUT_SHARE // (4 * n_features))
+    return max(1, memory.of_all // _HELD_OUT_SHARE // (4 * n_features))
 
 
 class StreamedSamples(Samples):
@@ -75,7 +77,7 @@ class StreamedSamples(Samples):
         self._held_out = np.empty(0, np.int64) if held_out is None else held_out
         self._scale = BlockScaling(scaling, source.dtype)
         row_bytes = 4 * self.n_features
-        self._pool_rows = max(1, memory.n_bytes // _POOL_SHARE // row_bytes)
+        self._pool_rows = max(1, memory.of_all // _POOL_SHARE // row_bytes)
         self._block_rows = max(1, self._pool_rows // _BLOCKS_IN_A_POOL, _LEAST_BLOCK // row_bytes)
         self._blocks_in_a_pool = max(1, self._pool_rows // self._block_rows)
 
@@ -102,37 +104,44 @@ class StreamedSamples(Samples):
         rows = np.empty((len(held_out), self.n_features), np.float32)
         self._scale(self.source.gather(held_out), rows)
         others = StreamedSamples(self.source, self.scaling, self.device, self.memory, self._sample, held_out)
-        return torch.from_numpy(rows).to(self.device), others
+        return torch.from_numpy(rows).to(self.device), others.divided_among(self.group)
 
     def shuffled(self, size: int, generator: Generator) -> Iterator[Tensor]:
+        for z, _ in self._epoch(size, generator, ALONE):
+            yield z
+
+    def shares(self, size: int, generator: Generator) -> Iterator[tuple[Tensor, Share]]:
+        yield from self._epoch(size, generator, self.group)
+
+    def _epoch(self, size: int, generator: Generator, group: Group) -> Iterator[tuple[Tensor, Share]]:
+        """Pieces, of which this process reads its share: a part of each block, as the shuffling has it."""
         n_blocks = -(-len(self.source) // self._block_rows)
         order = torch.randperm(n_blocks, generator=generator, device=self.device).tolist()
         at_once = self._blocks_in_a_pool
         pools = [order[start : start + at_once] for start in range(0, n_blocks, at_once)]
         free: list[npt.NDArray[np.float32]] = []  # pools whose rows were used, to be filled again
-        rest = torch.empty(0, self.n_features, dtype=torch.float32)
-        for n_samples, pool in _read_ahead(partial(self._pool, free), pools):
-            mixed = torch.randperm(n_samples, generator=generator, device=self.device).cpu()
-            start = 0
-            if len(rest):  # the last piece of the pool before was not full
-                start = size - len(rest)
-                rest = torch.cat([rest, pool.index_select(0, mixed[:start])])
-                if len(rest) < size:
-                    continue
-                yield rest.to(self.device)
-            for index in torch.split(mixed[start:], size):
-                rest = pool.index_select(0, index)
-                if len(rest) == size:
-                    yield rest.to(self.device)
-            rest = rest if len(rest) < size else torch.empty(0, self.n_features, dtype=torch.float32)
-            free.append(pool.numpy())
+        rest: _Piece | None = None
+        for pool in _read_ahead(partial(self._pool, free, group), pools):
+            mixed = torch.randperm(pool.n_samples, generator=generator, device=self.device).cpu()
+            missing = 0 if rest is None else size - rest.share.n_samples
+            for index in (mixed[:missing], *torch.split(mixed[missing:], size)):
+                if len(index):
+                    piece = pool.piece(index) if rest is None else rest.followed_by(pool.piece(index))
+                    rest = piece if piece.share.n_samples < size else None
+                    if rest is None:
+                        yield piece.on(self.device)
+            free.append(pool.rows.numpy())
             del pool
-        if len(rest):
-            yield rest.to(self.device)
+        if rest is not None:
+            yield rest.on(self.device)
 
-    def blocks(self) -> Iterator[Tensor]:
-        starts = range(0, len(self.source), min(BLOCK, self._pool_rows))
-        for block in _read_ahead(self._block, starts):
+    @property
+    def _starts(self) -> range:
+        """Where blocks begin that are read in order."""
+        return range(0, len(self.source), min(BLOCK, self._pool_rows))
+
+    def blocks(self, *, own: bool = False) -> Iterator[Tensor]:
+        for block in _read_ahead(self._block, self.group.own_of(self._starts) if own else self._starts):
             yield block.to(self.device)
 
     def map(self, function: Callable[[Tensor], Tensor], width: int) -> MappedMatrix:
@@ -142,43 +151,51 @@ class StreamedSamples(Samples):
         result = (
             np.empty(shape, np.float32) if small else scratch_array(shape, np.float32, self.memory.folder)
         )
-        start = 0
-        for block in self.blocks():
+        for start, block in self._in_turn(self._starts, function, width):
             part = result[start : start + len(block)]
-            part[:] = function(block).cpu().numpy()
+            part[:] = block.cpu().numpy()
             release(part)
-            start += len(block)
         return MappedMatrix([result])
 
     def followed_by(self, codes: Matrix, scaling: Scaling) -> StreamedSamples:
         if not isinstance(codes, MappedMatrix):
             raise TypeError("samples on the disk are followed by codes on the disk")
-        return StreamedSamples(codes, scaling, self.device, self.memory, self._sample)
+        following = StreamedSamples(codes, scaling, self.device, self.memory, self._sample)
+        return following.divided_among(self.group)
 
     # Reading, in the background: NumPy only, since torch would bring threads of its own ----------------
 
     def _block(self, start: int) -> Tensor:
         """The rows from one on, for :meth:`map`."""
-        rows = np.empty((min(BLOCK, self._pool_rows, len(self.source) - start), self.n_features), np.float32)
+        rows = np.empty((min(self._starts.step, len(self.source) - start), self.n_features), np.float32)
         self._read(start, rows)
         return torch.from_numpy(rows)
 
-    def _pool(self, free: list[npt.NDArray[np.float32]], blocks: Sequence[int]) -> tuple[int, Tensor]:
-        """A pool with the rows of some blocks, without those set aside, and how many rows they are."""
-        shape = (self._blocks_in_a_pool * self._block_rows, self.n_features)
-        pool = free.pop() if free else np.empty(shape, np.float32)
-        end = 0
+    def _pool(self, free: list[npt.NDArray[np.float32]], group: Group, blocks: Sequence[int]) -> _Pool:
+        """A pool with the rows of some blocks, without those set aside; of each block the process's part."""
+        at_once, most = self._blocks_in_a_pool, self._block_rows
+        pool = (
+            free.pop() if free else np.empty((at_once * -(-most // group.size), self.n_features), np.float32)
+        )
+        rows_of = np.full(at_once * most, -1)
+        n_samples = end = 0
         for block in blocks:
-            start = block * self._block_rows
-            n_samples = min(self._block_rows, len(self.source) - start)
-            self._read(start, pool[end : end + n_samples])
-            first, last = np.searchsorted(self._held_out, [start, start + n_samples])
-            if first < last:
-                kept = np.delete(pool[end : end + n_samples], self._held_out[first:last] - start, axis=0)
-                n_samples = len(kept)
-                pool[end : end + n_samples] = kept
-            end += n_samples
-        return end, torch.from_numpy(pool)
+            first, last = block * most, min((block + 1) * most, len(self.source))
+            part = (group.rank + block) % group.size  # by turns: of a few rows the last part has most
+            start, stop = (first + (last - first) * i // group.size for i in (part, part + 1))
+            aside = np.searchsorted(self._held_out, [first, start, stop, last])
+            self._read(start, pool[end : end + stop - start])
+            if aside[1] < aside[2]:
+                left_out = self._held_out[aside[1] : aside[2]] - start
+                kept = np.delete(pool[end : end + stop - start], left_out, axis=0)
+                pool[end : end + len(kept)] = kept
+            n_own = stop - start - (aside[2] - aside[1])
+            place = n_samples + start - first - (aside[1] - aside[0])
+            rows_of[place : place + n_own] = np.arange(end, end + n_own)
+            end += n_own
+            n_samples += last - first - (aside[3] - aside[0])
+        of_places = None if group.size == 1 else torch.from_numpy(rows_of)
+        return _Pool(int(n_samples), torch.from_numpy(pool), of_places)
 
     def _read(self, start: int, out: npt.NDArray[np.float32]) -> None:
         """Fill ``out`` with the scaled rows from one on."""
@@ -189,8 +206,43 @@ class StreamedSamples(Samples):
             self._scale(self.source[start : start + len(out)], out)
 
 
+class _Piece(NamedTuple):
+    """The own rows of a piece, and which they are."""
+
+    rows: Tensor
+    share: Share
+
+    def followed_by(self, other: _Piece) -> _Piece:
+        """Both as one."""
+        n_samples = self.share.n_samples
+        places = torch.cat([self.share.places, other.share.places + n_samples])
+        return _Piece(torch.cat([self.rows, other.rows]), Share(n_samples + other.share.n_samples, places))
+
+    def on(self, device: torch.device) -> _Piece:
+        """The same on a device."""
+        return _Piece(self.rows.to(device), self.share._replace(places=self.share.places.to(device)))
+
+
+class _Pool(NamedTuple):
+    """So many rows, of which a process has its own; of each place its row, -1 for another's; None: all."""
+
+    n_samples: int
+    rows: Tensor
+    rows_of: Tensor | None
+
+    def piece(self, index: Tensor) -> _Piece:
+        """The rows at some places."""
+        if self.rows_of is None:
+            return _Piece(self.rows.index_select(0, index), Share(len(index), torch.arange(len(index))))
+        rows = self.rows_of[index]
+        places = (rows >= 0).nonzero().squeeze(1)
+        return _Piece(self.rows.index_select(0, rows[places]), Share(len(index), places))
+
+
 def _read_ahead(read: Callable[[T], U], what: Sequence[T]) -> Iterator[U]:
     """Read one thing after the other, always the next one while the last one is used."""
+    if not what:
+        return
     with ThreadPoolExecutor(1, thread_name_prefix="stackae-read-ahead") as executor:
         coming = executor.submit(read, what[0])
         for following in what[1:]:

@@ -312,3 +312,13 @@ def test_a_bare_command_shows_its_help_and_begins_no_work(name, stackae, tmp_pat
     assert (done.code, done.out) == (USAGE, "")
     assert done.err.startswith(f"Usage: stackae {name} [OPTIONS]")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_of_several_processes_that_pretrain_the_first_says_what_is_wrong(stackae, monkeypatch):
+    wrong = {name: (name, "nowhere.csv", "--decimal", "x") for name in ("pretrain", "evaluate")}
+    said = {name: stackae(*args).err for name, args in wrong.items()}
+    monkeypatch.setenv("RANK", "1")
+    quiet, other = (stackae(*args) for args in wrong.values())
+    assert (quiet.code, quiet.err) == (2, "")
+    assert (other.code, other.err) == (2, said["evaluate"])
+    assert said["pretrain"].startswith("stackae: error: Invalid value for '--decimal'")

@@ -262,11 +262,15 @@ def test_a_rate_of_checkpoints_that_is_none_exits_2(stackae, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_several_processes_keep_no_checkpoints_and_say_so(stackae, monkeypatch, tmp_path):
+def test_several_processes_that_torchrun_has_not_started_exit_2(stackae, monkeypatch, tmp_path):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    done = stackae("pretrain", "digits", "--out", tmp_path / "run", "--resume")
+    done = stackae("pretrain", "digits", "--out", tmp_path / "run")
     assert done.code == 2
-    assert "runs of several processes keep no checkpoints" in done.err
+    what = "environment variable RANK expected, but not set"
+    assert done.err == (
+        f"stackae: error: WORLD_SIZE is set, {what}; start it by torchrun, or unset WORLD_SIZE\n"
+    )
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_that_has_no_checkpoint_yet_is_left_as_it_is_where_it_cannot_go_on(stackae, broken_off):

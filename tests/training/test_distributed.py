@@ -1,69 +1,119 @@
-"""Two processes train the model that one would."""
+"""Two processes train the model that one would; one that is killed ends the run, which then goes on."""
 
 from __future__ import annotations
 
 import os
+import random
+import signal
 import subprocess
 import sys
+import warnings
+from pathlib import Path
+from time import monotonic, sleep
 
+import numpy as np
 import pytest
 import torch
-from helpers import Mean, run_of
+from fits_together import CPU, RUN, estimators, fits
+from helpers import Mean, call_stackae, run_of
 
 from stackae import load
-from stackae.training import distributed
+from stackae.serialization.model_file import read_model
 from stackae.training.distributed import Processes, together
-from stackae.training.gradients import by_autograd
 
 pytestmark = pytest.mark.slow
 
-CPU = torch.device("cpu")
-OPTIONS = ("--layer", "32", "--layer", "8:masking=0.2", "--epochs", "2", "--finetune-epochs", "2",
-           "--random-state", "0", "--precision", "float32")  # fmt: skip
+TESTS = Path(__file__).parents[1]
+
+
+def torchrun(*args: object) -> subprocess.Popen:
+    """Two processes on this machine."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", *args]
+    paths = [str(TESTS), os.environ.get("PYTHONPATH", "")]
+    own = {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        [*map(str, command)], stdout=pipe, stderr=pipe, text=True, env={**os.environ, **own}
+    )
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """The same command by one process and by two."""
-    folder = tmp_path_factory.mktemp("runs")
-    done = []
-    for n_processes in (1, 2):
-        run = folder / str(n_processes)
-        launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={n_processes}"]
-        command = ["-m", "stackae_cli.main", "pretrain", "digits", "--out", str(run), *OPTIONS]
-        process = subprocess.run(
-            [sys.executable, *(launcher if n_processes > 1 else []), *command],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
-        assert process.returncode == 0, process.stderr
-        done.append((run, process))
-    return done
+def together_in(tmp_path_factory) -> Path:
+    """Where two processes have left their fits, and the rows on the disk."""
+    folder = tmp_path_factory.mktemp("together")
+    draws = np.random.default_rng(1)
+    np.save(folder / "many.npy", (draws.normal(size=(15_001, 5)) @ draws.normal(size=(5, 300))).astype("f"))
+    process = torchrun(TESTS / "fits_together.py", folder)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    return folder
 
 
-def test_the_result_agrees_with_one_process_on_the_same_batches(runs):
-    alone, both = (load(run / "model.safetensors") for run, _ in runs)
-    for a, b in zip(alone.module_.parameters(), both.module_.parameters(), strict=True):
+@pytest.fixture(scope="module")
+def alone_and_together(together_in):
+    return fits(Processes(CPU), together_in), torch.load(together_in / "found.pt")
+
+
+@pytest.mark.parametrize("name", estimators())
+def test_the_result_agrees_with_one_process_on_the_same_batches(name, alone_and_together):
+    (alone, losses), (both, losses_of_both) = (found[name] for found in alone_and_together)
+    for a, b in zip(alone, both, strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
-    for a, b in zip(alone.history_, both.history_, strict=True):
-        assert a["loss"] == pytest.approx(b["loss"], rel=1e-5)
-        assert a["validation_loss"] == pytest.approx(b["validation_loss"], rel=1e-5)
+    assert losses_of_both == pytest.approx(losses, rel=1e-5)
 
 
-def test_the_first_process_alone_reports_and_writes(runs):
-    for run, process in runs:
-        assert sorted(path.name for path in run.iterdir()) == [
-            "README.md",
-            "config.toml",
-            "history.jsonl",
-            "manifest.json",
-            "model.safetensors",
-            "report.html",
-        ]
-        assert process.stdout.count("fitted on") == 1
-        assert process.stderr.count("layer 1  epoch 1/2") == 1
+def test_processes_do_not_wait_for_one_that_stops_and_refuse_to_have_other_rows(alone_and_together):
+    n_epochs, said = alone_and_together[1]["misfits"]
+    assert n_epochs == 2
+    what = "from 59 rows × 5 columns to 60 rows × 5 columns"
+    assert said == f"the processes have other rows, {what}; give all of them the same"
+
+
+def workers_of(process: subprocess.Popen, but: set[int]) -> list[int]:
+    """The processes that torchrun has started, by rank, but for those of before."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return [int(child) for child in children if int(child) not in but]
+
+
+def wait_for(run: Path, name: str, process: subprocess.Popen) -> None:
+    until = monotonic() + 60
+    while not (run / "checkpoints" / name).exists():
+        assert process.poll() is None, process.communicate()
+        assert monotonic() < until
+        sleep(0.002)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the processes in /proc")
+def test_a_run_of_which_a_process_is_killed_starts_again_by_itself_or_goes_on_with_another_number(
+    together_in, tmp_path, monkeypatch, capfd
+):
+    """Killed in layer 1 it starts again, and comes to the same bits; killed in fine-tuning it ends."""
+    run, draws = tmp_path / "run", random.Random(7)
+    options = ("pretrain", "digits", "--out", run, *RUN, "--resume", "--checkpoint-every", 0, "--no-report")
+    process = torchrun("--max-restarts=1", "-m", "stackae_cli.main", *options)
+    killed: set[int] = set()
+    for phase, epoch in ((1, draws.randint(1, 3)), (3, draws.randint(1, 6))):
+        wait_for(run, f"{phase:03d}-{epoch:06d}.safetensors", process)
+        workers = workers_of(process, killed)
+        os.kill(draws.choice(workers), signal.SIGKILL)
+        killed.update(workers)
+    out, err = process.communicate(timeout=60)
+    go_on = f"torchrun --nproc-per-node 2 -m stackae_cli.main pretrain --resume --out {run} digits"
+    said = [line for line in err.splitlines() if line.startswith("stackae: ")]
+    assert said == 2 * [f"stackae: error: another process of this run has ended; go on with: {go_on}"]
+    assert (process.returncode, out) == (1, "")
+    assert "stackae_cli/errors.py" not in err  # no traceback of ours
+    undisturbed = together_in / "undisturbed"
+    for name in ("001.safetensors", "002.safetensors"):
+        same, other = (read_model(folder / name)[1] for folder in (run / "checkpoints", undisturbed))
+        assert all(torch.equal(tensor, other[name]) for name, tensor in same.items())
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        assert call_stackae(monkeypatch, "pretrain", "digits", "--out", run, "--resume", "--quiet") == 0
+    assert "the run may not end in the same bits: processes was 2, is 1" in capfd.readouterr().err
+    ends = read_model(undisturbed / "003.safetensors")[1]
+    for name, value in load(run / "model.safetensors").module_.named_parameters():
+        torch.testing.assert_close(value, ends[f"parameter.{name}"], atol=1e-4, rtol=1e-3)
 
 
 def test_alone_nothing_is_shared():
@@ -73,37 +123,5 @@ def test_alone_nothing_is_shared():
         gradient, watch = run.gradient, run.watch
         processes.begin_phase(run.phase, run)
         assert (run.gradient, run.watch) == (gradient, watch)
-
-
-@pytest.mark.parametrize(("rank", "share"), [(0, 1.0), (1, 0.0)])
-def test_a_batch_smaller_than_the_processes_counts_once(rank, share, monkeypatch):
-    """The second of two processes has no sample of a batch of one: its share weighs nothing."""
-    monkeypatch.setattr(distributed.torch_distributed, "all_reduce", lambda flat: None)
-    run = run_of(Mean(), torch.full((1, 2), 2.0))
-    Processes(CPU, rank, 2).begin_phase(run.phase, run)
-    batch = torch.full((1, 2), 2.0)
-    loss, (gradient,) = run.gradient(batch, batch, torch.Generator())
-    known, (expected,) = by_autograd(run.module)(batch, batch, torch.Generator())
-    assert loss == share * known
-    assert torch.equal(gradient, share * expected)
-
-
-def test_all_processes_take_the_first_ones_draws_and_held_out_loss(monkeypatch):
-    sent = []
-
-    def broadcast(tensor, source):
-        sent.append(tensor.clone())
-        if tensor.dtype == torch.float64:
-            tensor.fill_(0.5)  # that of the first process
-        else:
-            tensor.copy_(torch.Generator().manual_seed(9).get_state())
-
-    monkeypatch.setattr(distributed.torch_distributed, "broadcast", broadcast)
-    processes = Processes(CPU, 1, 2)
-    generator = torch.Generator().manual_seed(1)
-    processes.begin_fit(1, 100, generator)
-    assert torch.equal(generator.get_state(), torch.Generator().manual_seed(9).get_state())
-    run = run_of(Mean(), torch.ones(4, 2), torch.ones(3, 2))
-    processes.begin_phase(run.phase, run)
-    assert run.watch(run.held_out) == 0.5
-    assert sent[-1] == 2.0  # its own
+        assert processes.agreed(lambda: 3) == 3
+        assert processes.sum([1.0, 2.0]) == [1.0, 2.0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import warnings
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -35,6 +35,7 @@ from stackae_cli.streams import result
 if TYPE_CHECKING:
     from stackae import StackedAutoencoder, Training
     from stackae.data import DataSet
+    from stackae.training.distributed import Processes
 
 
 @click.command(
@@ -152,65 +153,71 @@ def pretrain(
 
     A run that is interrupted or killed goes on with --resume, and ends in the same bits. Started by torchrun
     (torchrun --nproc-per-node 2 -m stackae_cli.main pretrain ...), all processes train one model, each on its
-    share of every batch; such a run keeps no checkpoints.
+    share of every batch, with its part of --max-memory; --resume goes on with any number of them.
     """
-    from stackae.exceptions import ParameterError
+    from stackae.training.distributed import together
+    from stackae.training.precision import resolve_device
 
     is_own_folder = out is None
     if out is None:
         out = Path("runs") / Path(options["data"]).name.partition(".")[0].replace(":", "-")
-    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
     logs = Logs(tensorboard, mlflow)
-    loggers = logs.loggers(out, resume=resume)
-    if resume and several:
-        raise ParameterError("--resume: runs of several processes keep no checkpoints; start it anew")
-    if resume:
-        options = own_options(context, out, options)
-    options["random_state"] = drawn(options["random_state"])
     if dry_run:
-        model = _model(options)
-        if not is_own_folder:
-            refuse_existing(out, resume=resume)
-        data = _data(options, None)
-        model.set_params(missing_values=missing_values_of(Source.of(options), data))
-        with about(options["data"]):
-            result(repr(model.plan(data.named_samples)))
+        options = own_options(context, out, options) if resume else options
+        _show_plan(out, {**options, "random_state": drawn(options["random_state"])}, resume, is_own_folder)
         return
-    with saying_how_to_go_on(out, "pretrain", options["data"], *logs.arguments):
-        _run(out, options, resume, None if several else checkpoint_every, loggers, report=report)
+    with together(resolve_device(options["device"])) as processes:
+        loggers = logs.loggers(out, resume=resume) if processes.is_first else []
+        if not processes.is_first:
+            warnings.simplefilter("ignore")  # the first says them
+        if resume:
+            options = processes.agreed(lambda: own_options(context, out, options))
+        options["random_state"] = processes.agreed(lambda: drawn(options["random_state"]))
+        with saying_how_to_go_on(out, "pretrain", options["data"], *logs.arguments):
+            _run(out, options, resume, checkpoint_every, loggers, processes, report=report)
+
+
+def _show_plan(out: Path, options: dict[str, Any], resume: bool, is_own_folder: bool) -> None:
+    """What the run would do."""
+    model = _model(options)
+    if not is_own_folder:
+        refuse_existing(out, resume=resume)
+    data = _data(options, None)
+    model.set_params(missing_values=missing_values_of(Source.of(options), data))
+    with about(options["data"]):
+        result(repr(model.plan(data.named_samples)))
 
 
 def _run(
     out: Path,
     options: dict[str, Any],
     resume: bool,
-    checkpoint_every: float | None,
+    checkpoint_every: float,
     loggers: list[Any],
+    processes: Processes,
     *,
     report: bool,
 ) -> None:
-    """Make the run, with checkpoints or, None, without."""
+    """Make the run; of several processes the first keeps its folder."""
     from stackae.data import fingerprint
-    from stackae.training.distributed import together
-    from stackae.training.precision import resolve_device
 
     model = _model(options)
     with ExitStack() as held:
-        processes = held.enter_context(together(resolve_device(options["device"])))
         folder = held.enter_context(run_folder(out, resume=resume)) if processes.is_first else None
-        if resume and is_done(out):
-            say(f"{out / MODEL} is there already")
+        if processes.agreed(lambda: resume and is_done(out)):
+            if folder is not None:
+                say(f"{out / MODEL} is there already")
             return
-        # Beside the run: where there is room for what it leaves.
-        model.set_params(cache_folder=folder, verbose=int(folder is not None and not is_quiet()))
-        data = _data(options, folder, labels=report and folder is not None)
+        # Beside the run: where there is room for what it leaves. On other machines it may not be there.
+        beside = out if out.is_dir() else None
+        model.set_params(cache_folder=beside, verbose=int(folder is not None and not is_quiet()))
+        data = _data(options, beside, labels=report and folder is not None)
         model.set_params(missing_values=missing_values_of(Source.of(options), data))
         callbacks: list[Any] = [processes]
         if folder is not None:
             made_from = {**_shape(data), "fingerprint": fingerprint(data.X)}
             key = write_config(folder, "pretrain", options, made_from)
-            if checkpoint_every is not None:
-                callbacks.append(checkpoints_in(folder, key, checkpoint_every))
+            callbacks.append(checkpoints_in(folder, key, checkpoint_every))
             for logger in loggers:
                 logger.image_shape = image_shape(options["data"], data.X.shape[1])
             callbacks += loggers

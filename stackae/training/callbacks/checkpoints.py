@@ -51,7 +51,7 @@ _KEPT = 2
 class Checkpoints(Callback):
     """Keeps in a folder where training stands, and lets a fit go on from there.
 
-    One object is for one fit: it counts the phases from its first.
+    One object is for one fit: it counts the phases from its first. Of several processes the first keeps them.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class Checkpoints(Callback):
 
     def begin_phase(self, phase: Phase, run: PhaseRun | None) -> None:
         self._phase += 1
-        if run is None:  # a layer that is solved, or that a cache has kept
+        if run is None or not run.samples.group.is_first:  # solved, kept by a cache, or another's to keep
             return
         self._refuse_too_little_room(sum(t.numel() * t.element_size() for t in _tensors(run).values()))
         self._written, self._unwritten, self._begun = monotonic(), None, _beginning(run)
@@ -113,7 +113,9 @@ class Checkpoints(Callback):
         self._goes_on = False  # what lies there of later phases comes again
 
     def end_epoch(self, record: EpochRecord, run: PhaseRun | None) -> None:
-        if run is None or run.stop or len(run.history) == run.budget.max_epochs:
+        if run is None or not run.samples.group.is_first:
+            return
+        if run.stop or len(run.history) == run.budget.max_epochs:
             return
         header = self._header(run) | {
             "updates": run.updates,
@@ -127,7 +129,7 @@ class Checkpoints(Callback):
             self._write()
 
     def end_phase(self, run: PhaseRun | None) -> None:
-        if run is not None and not run.was_done:
+        if run is not None and run.samples.group.is_first and not run.was_done:
             path = self.folder / f"{self._phase:03d}.safetensors"
             self._unwritten = path, self._header(run, ended=True), _tensors(run)
             self._write()
@@ -225,7 +227,7 @@ def _put(header: dict[str, Any], tensors: dict[str, Tensor], run: PhaseRun) -> N
         raise ValueError(f"it is one of {header['phase']}, layer {header['layer']}")
     run.history[:] = [as_record(record) for record in header["history"]]
     run.generator.set_state(tensors.pop("generator"))
-    own = _tensors(run, whole=True)
+    own = run.tensors(whole=True)
     for name, tensor in tensors.items():
         own[name].copy_(tensor)
     run.stop = run.was_done = header["ended"]
@@ -235,12 +237,5 @@ def _put(header: dict[str, Any], tensors: dict[str, Tensor], run: PhaseRun) -> N
 
 
 def _tensors(run: PhaseRun, *, whole: bool = False) -> dict[str, Tensor]:
-    """What a phase changes, by name; the whole: also what only the phase itself needs."""
-    module = run.module
-    tensors: dict[str, Tensor] = {f"parameter.{name}": tensor for name, tensor in module.named_parameters()}
-    tensors |= {f"buffer.{name}": tensor for name, tensor in module.named_buffers()}
-    tensors["generator"] = run.generator.get_state()
-    if whole:
-        tensors |= {f"best.{k}": tensor for k, tensor in enumerate(run.stopping.best)}
-        tensors |= {f"optimizer.{k}": tensor for k, tensor in enumerate(run.optimizer.remembered())}
-    return tensors
+    """What a checkpoint keeps."""
+    return run.tensors(whole=whole) | {"generator": run.generator.get_state()}

@@ -1,0 +1,175 @@
+"""Training by several processes: what two with a core each gain on one with one, and what a kill costs.
+
+    python benchmarks/torchrun.py [--quick] [--turns N] [--kills N] [--json FILE]
+
+One layer, 784-1000 with masking noise, is trained on rows that are read from a .npy file on the disk in
+blocks (60,000 rows and 64 MB of memory; --quick 6,000 and 16 MiB), by one process and by two, in turns. Each
+process is held to a core of its own and has one thread. Of each turn the median time of an epoch but the
+first is taken; what is told is the median over the turns of the first one's time over the other's, for each
+number of rows in a batch: the gradients of all weights are exchanged once a batch, whatever its size. Then a
+run of the command line by two processes is killed (SIGKILL of one, drawn) at drawn moments, each time gone on
+with by --resume, and its weights compared with those of a run that was left alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import click
+import numpy as np
+from common import conclude
+
+BATCHES = (256, 1024, 4096)
+TARGET = 1.8
+_TORCHRUN = ("-m", "torch.distributed.run", "--standalone")
+_RUN = ("--layer", "64", "--layer", "16:masking=0.2", "--epochs", "20", "--finetune-epochs", "20",
+        "--random-state", "0", "--checkpoint-every", "0", "--no-report")  # fmt: skip
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="Fewer rows and turns: whether it works, not how fast it is.")
+@click.option("--turns", type=click.IntRange(1), default=5, show_default=True)
+@click.option("--kills", type=click.IntRange(0), default=10, show_default=True)
+@click.option("--json", "json_", type=click.Path(path_type=Path), help="Write the figures there.")
+@click.option("--worker", nargs=3, type=(Path, int, str), hidden=True, help="File, batch, memory.")
+def main(
+    quick: bool, turns: int, kills: int, json_: Path | None, worker: tuple[Path, int, str] | None
+) -> None:
+    """Measure, kill, compare."""
+    if worker is not None:
+        seconds = seconds_of_an_epoch(*worker)
+        if os.environ["RANK"] == "0":  # they end an epoch together
+            print(seconds)
+        return
+    turns, kills, n_rows = (1, min(kills, 2), 6_000) if quick else (turns, kills, 60_000)
+    failures: list[str] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        np.save(folder / "rows.npy", np.random.default_rng(0).random((n_rows, 784), np.float32))
+        ratios = {}
+        for size in BATCHES:
+            arguments = (folder / "rows.npy", size, "16MiB" if quick else "64MB")
+            ratios[size] = measured(arguments, turns)
+            print(
+                f"batches of {size:,}: two processes {ratios[size]['ratio']:.2f} times as fast as one",
+                flush=True,
+            )
+        if not quick and max(found["ratio"] for found in ratios.values()) < TARGET:
+            failures.append(f"two processes are nowhere {TARGET} times as fast as one")
+        n_same = survived(folder, kills, failures) if kills else 0
+    conclude(json_, {"epochs": ratios, "kills": kills, "same_bits": n_same}, failures)
+
+
+def measured(arguments: tuple[Path, int, str], turns: int) -> dict[str, Any]:
+    """Seconds of an epoch by one process and by two, in turns, and their ratio."""
+    seconds: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(turns):
+        for n_processes, own in seconds.items():
+            command = [
+                *_TORCHRUN,
+                f"--nproc-per-node={n_processes}",
+                __file__,
+                "--worker",
+                *map(str, arguments),
+            ]
+            done = subprocess.run(
+                [sys.executable, *command],
+                capture_output=True,
+                text=True,
+                check=True,
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
+            )
+            own.append(float(done.stdout))
+    ratio = median(one / two for one, two in zip(seconds[1], seconds[2], strict=True))
+    return {"seconds": {str(n): own for n, own in seconds.items()}, "ratio": ratio}
+
+
+def seconds_of_an_epoch(path: Path, size: int, memory: str) -> float:
+    """One process's part: the median time of an epoch but the first, on one core."""
+    import torch
+
+    from stackae import Autoencoder, Masking, Training
+    from stackae.training.distributed import together
+
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[int(os.environ["LOCAL_RANK"]) % len(cores)]})
+    torch.set_num_threads(1)
+    training = Training(max_epochs=4, batch_size=size, validation_fraction=0)
+    layer = Autoencoder(
+        1000, corruption=Masking(0.25), training=training, device="cpu", max_memory=memory, random_state=0
+    )
+    with together(torch.device("cpu")) as processes:
+        layer.set_callbacks(processes).fit(np.load(path, mmap_mode="r"))
+    return median(record["seconds"] for record in layer.history_[1:])
+
+
+def survived(folder: Path, kills: int, failures: list[str]) -> int:
+    """How many runs, killed at a drawn moment and gone on with, end in the bits of one left alone."""
+    draws, n_same = random.Random(0), 0
+    began = time.monotonic()
+    whole = run(folder / "whole")
+    seconds = time.monotonic() - began
+    for number in range(kills):
+        out = folder / str(number)
+        moment = draws.uniform(0.2, 0.95) * seconds
+        process = start(out)
+        try:
+            process.wait(moment)
+        except subprocess.TimeoutExpired:
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            if children:
+                os.kill(int(draws.choice(children)), signal.SIGKILL)
+        process.wait()
+        same = run(out) == whole
+        n_same += same
+        print(
+            f"killed after {moment:.1f} of {seconds:.1f} s: {'same bits' if same else 'OTHER BITS'}",
+            flush=True,
+        )
+        if not same:
+            failures.append(f"killed after {moment:.2f} s, a run ended in other bits")
+    return n_same
+
+
+def run(out: Path) -> str:
+    """Start a run, or go on with it, and return the digest of its model."""
+    process = start(out)
+    if process.wait() != 0:
+        return "failed"
+    return hashlib.sha256((out / "model.safetensors").read_bytes()).hexdigest()
+
+
+def start(out: Path) -> subprocess.Popen[bytes]:
+    """Two processes."""
+    command = [
+        "-m",
+        "stackae_cli.main",
+        "pretrain",
+        "digits",
+        "--out",
+        str(out),
+        "--resume",
+        "--quiet",
+        *_RUN,
+    ]
+    nothing = subprocess.DEVNULL
+    return subprocess.Popen(
+        [sys.executable, *_TORCHRUN, "--nproc-per-node=2", *command],
+        stdout=nothing,
+        stderr=nothing,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+if __name__ == "__main__":
+    main()
