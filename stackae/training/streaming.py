@@ -10,9 +10,8 @@ most, samples held out (a sixteenth) and, where they are small, codes (an eighth
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +20,8 @@ from torch import Generator, Tensor
 
 from stackae._utils.draws import Share
 from stackae._utils.memory import MemoryBudget
-from stackae.data.mapped import MappedMatrix, release, scratch_array
+from stackae._utils.threads import ahead
+from stackae.data.mapped import MappedMatrix, ScratchRows
 from stackae.data.matrix import Matrix
 from stackae.modules.scaling import BlockScaling, Scaling
 from stackae.training.batches import BLOCK, Samples
@@ -33,9 +33,6 @@ _CODES_SHARE = 8
 #: Places of the data that a pool mixes, and the least bytes of a block for which the disk is visited.
 _BLOCKS_IN_A_POOL = 128
 _LEAST_BLOCK = 2**15
-
-T = TypeVar("T")
-U = TypeVar("U")
 
 
 def most_held_out_of_stream(memory: MemoryBudget, n_features: int) -> int:
@@ -121,7 +118,7 @@ class StreamedSamples(Samples):
         pools = [order[start : start + at_once] for start in range(0, n_blocks, at_once)]
         free: list[npt.NDArray[np.float32]] = []  # pools whose rows were used, to be filled again
         rest: _Piece | None = None
-        for pool in _read_ahead(partial(self._pool, free, group), pools):
+        for pool in ahead(map(partial(self._pool, free, group), pools)):
             mixed = torch.randperm(pool.n_samples, generator=generator, device=self.device).cpu()
             missing = 0 if rest is None else size - rest.share.n_samples
             for index in (mixed[:missing], *torch.split(mixed[missing:], size)):
@@ -141,21 +138,21 @@ class StreamedSamples(Samples):
         return range(0, len(self.source), min(BLOCK, self._pool_rows))
 
     def blocks(self, *, own: bool = False) -> Iterator[Tensor]:
-        for block in _read_ahead(self._block, self.group.own_of(self._starts) if own else self._starts):
+        for block in ahead(map(self._block, self.group.own_of(self._starts) if own else self._starts)):
             yield block.to(self.device)
 
     def map(self, function: Callable[[Tensor], Tensor], width: int) -> MappedMatrix:
         n_samples = len(self.source)
-        shape = (n_samples, width)
-        small = 4 * n_samples * width <= self.memory.n_bytes // _CODES_SHARE
-        result = (
-            np.empty(shape, np.float32) if small else scratch_array(shape, np.float32, self.memory.folder)
-        )
-        for start, block in self._in_turn(self._starts, function, width):
-            part = result[start : start + len(block)]
-            part[:] = block.cpu().numpy()
-            release(part)
-        return MappedMatrix([result])
+        made = self._in_turn(self._starts, function, width)
+        if 4 * n_samples * width <= self.memory.n_bytes // _CODES_SHARE:
+            codes = np.empty((n_samples, width), np.float32)
+            for start, block in made:
+                codes[start : start + len(block)] = block.cpu().numpy()
+            return MappedMatrix([codes])
+        rows = ScratchRows((n_samples, width), np.float32, self.memory.folder)
+        for _, block in made:
+            rows.append(block.cpu().numpy())
+        return rows.matrix()
 
     def followed_by(self, codes: Matrix, scaling: Scaling) -> StreamedSamples:
         if not isinstance(codes, MappedMatrix):
@@ -237,17 +234,3 @@ class _Pool(NamedTuple):
         rows = self.rows_of[index]
         places = (rows >= 0).nonzero().squeeze(1)
         return _Piece(self.rows.index_select(0, rows[places]), Share(len(index), places))
-
-
-def _read_ahead(read: Callable[[T], U], what: Sequence[T]) -> Iterator[U]:
-    """Read one thing after the other, always the next one while the last one is used."""
-    if not what:
-        return
-    with ThreadPoolExecutor(1, thread_name_prefix="stackae-read-ahead") as executor:
-        coming = executor.submit(read, what[0])
-        for following in what[1:]:
-            ready = coming.result()
-            coming = executor.submit(read, following)
-            yield ready
-            del ready
-        yield coming.result()
