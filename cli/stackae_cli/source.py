@@ -114,14 +114,15 @@ class Source:
         from stackae.exceptions import DataFileError, ParameterError
 
         try:
-            return self._read(model, labels=labels, ids=ids, **memory)
+            return self.read_as_named(model, labels=labels, ids=ids, **memory)
         except (DataFileError, ParameterError):
             if not self.is_told:
                 raise
         without = replace(self, id=None, is_told=False)  # rows may have no such column
-        return without._read(model, labels=labels, ids=ids, **memory)
+        return without.read_as_named(model, labels=labels, ids=ids, **memory)
 
-    def _read(self, model: BaseEncoder | None, *, labels: bool, ids: bool, **memory: Any) -> DataSet:
+    def read_as_named(self, model: BaseEncoder | None, *, labels: bool, ids: bool, **memory: Any) -> DataSet:
+        """The same, of rows that have all columns that are named."""
         from stackae.data import load_data
         from stackae.data.dialects import TableStream
 
@@ -145,7 +146,7 @@ class Source:
         )
         if model is not None and self.may_be_there and data.X.shape[1] < model.n_features_in_:
             without = replace(self, may_be_there=(), id=None if self.is_told else self.id)
-            return without._read(model, labels=labels, ids=ids, **memory)
+            return without.read_as_named(model, labels=labels, ids=ids, **memory)
         return _encoded(self, data, model, **memory) if isinstance(data.X, TableStream) else data
 
     @property

@@ -155,7 +155,7 @@ def _words(constraint: Any) -> list[str]:
     """What one constraint allows."""
     match constraint:
         case str():
-            return _PLAIN[constraint]
+            return _PLAIN.get(constraint, [constraint])
         case type():
             module = f"{constraint.__module__}." * (constraint.__module__ == "torch")
             return [f"a{'n' * (constraint.__name__[0] in 'AEIOU')} {module}{constraint.__name__}"]
