@@ -82,16 +82,17 @@ class SemiSpec(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Check the names; the methods are made later, by :func:`parse_semi`."""
-        if value == AUTO:
+        given = str(value).replace(" ", "")
+        if given == AUTO:
             return AUTO
-        for name in (part.partition("=")[0] for part in semi_specs(str(value))):
-            if name.partition(",")[0] not in SEMI:
-                self.fail(
-                    f"must be auto or one of {', '.join(SEMI)}, got {name!r}; write propagation,vat",
-                    param,
-                    ctx,
-                )
-        return str(value)
+        for name in (part.partition("=")[0].partition(",")[0] for part in semi_specs(given)):
+            if name == AUTO:
+                self.fail("auto stands alone, and takes no parameter", param, ctx)
+            if name not in SEMI:
+                self.fail(f"must be auto or one of {', '.join(SEMI)}, got {name!r}", param, ctx)
+        if given.endswith("="):
+            self.fail(f"{given!r} lacks its number; write vat or vat=0.5", param, ctx)
+        return given
 
 
 def semi_specs(text: str) -> list[str]:
@@ -103,7 +104,7 @@ def parse_semi(specs: Sequence[str]) -> list[SemiSupervised] | str | None:
     """What specifications mean: methods, as of ``propagation,vat`` or ``vat=0.5,weight=2``, or ``auto``."""
     if AUTO in specs:
         if set(specs) != {AUTO}:
-            raise ParameterError("--semi auto stands alone; leave it out, or the others")
+            raise ParameterError("--semi auto stands alone: leave it out, or the others")
         return AUTO
     return [_parse_part(part, spec, "--semi")[1] for spec in specs for part in semi_specs(spec)] or None
 
@@ -168,7 +169,7 @@ def _parse_part(part: str, spec: str, option: str = "--layer") -> tuple[str, Any
     for setting in settings:
         key, _, text = setting.partition("=")
         if key not in known:
-            repeat = f"; give {key} an {option} of its own" if key in SEMI else ""
+            repeat = f"; give {key} its own {option}" if key in SEMI else ""
             raise click.BadParameter(
                 f"{name!r} in {spec!r} takes {', '.join(known) or 'no parameter'}, got {key!r}{repeat}",
                 param_hint=option,

@@ -104,6 +104,8 @@ def judged(
         train, test = (learned.data.take(labelled[half]) for half in halves)
         y_train, y_test = (y[half] for half in halves)
         first = clone(model)
+        if "calibration" in first.get_params(deep=False):  # which changes no prediction
+            first.set_params(calibration=None)
         keeper = checkpoints_in(folder, f"held out: {key}", every, "held-out")
         rows, own = train, y_train
         if first.semi is not None:  # which learns from rows without a label, too
@@ -119,6 +121,22 @@ def judged(
         atomic_write_text(path, json.dumps(found, indent=2) + "\n")
         shutil.rmtree(folder / CHECKPOINTS / "held-out", ignore_errors=True)
     return held_out_in_words(folder)
+
+
+def chosen_in_words(model: Any, learned: Learned) -> str:
+    """What became of ``--semi auto``, and why."""
+    from stackae.fitting.semi_choice import MOST_ROWS
+
+    if model.semi_:
+        return f"labels were spread ({' and '.join(model.semi_)}), which predicts held-out labels better"
+    if learned.known.all():
+        return "every row has a label, there is nothing to spread"
+    classes, counts = np.unique(learned.targets[learned.known].astype(str), return_counts=True)
+    if counts.min() < 2:
+        return f"not tried, class {str(classes[counts.argmin()])!r} has 1 label and 2 are needed"
+    if len(learned.known) > MOST_ROWS:
+        return f"not tried, there are more than {MOST_ROWS:,} rows"
+    return "labels were not spread, which predicts held-out labels no better"
 
 
 def curve_of(model: Any, learned: Learned, folder: Path) -> str:

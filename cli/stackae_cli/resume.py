@@ -126,7 +126,9 @@ def own_options(context: click.Context, out: Path, given: dict[str, Any]) -> dic
     said = [name for name in own if context.get_parameter_source(name) == line]
     if differing := [name for name in said if _plain(given[name]) != _plain(own[name])]:
         what = ", ".join(f"{name} was {_plain(own[name])}, is {_plain(given[name])}" for name in differing)
-        raise ModelFileError(f"{out}: is another run ({what}); leave that out, or give another --out")
+        raise ModelFileError(
+            f"{out} is another run ({what}); leave these options as they were, or give another --out"
+        )
     return given | own
 
 
@@ -205,7 +207,11 @@ def write_config(folder: Path, command: str, options: Mapping[str, Any], made_fr
                 f"{folder}: is a run on other input ({what}); give its own, or another --out"
             )
         if what := ", ".join(differing.values()):
-            warnings.warn(f"the run may not end in the same bits: {what}", StackaeWarning, stacklevel=2)
+            warnings.warn(
+                f"the run may end in a model that differs in the last digits: {what}",
+                StackaeWarning,
+                stacklevel=2,
+            )
     try:
         atomic_write_text(path, to_toml({**plain, "ran": ran}))
     except UnicodeEncodeError as error:

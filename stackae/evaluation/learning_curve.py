@@ -71,11 +71,11 @@ class LabelCurve:
             lines.append(f"{n:>9,}   {factor * mean:.{digits}f} ± {factor * error:.{digits}f}")
         gain, error = self.gain
         fewer, all_of_them = self.n_labels[-2:]
-        verdict = "more labels are likely to help" if gain > _SURE * error else "more labels may not help"
+        verdict = "more labels are likely to help" if gain > _SURE * error else "no clear gain"
         points = " points" if is_share else ""
         lines.append(
             f"from {fewer:,} to {all_of_them:,} labels: {factor * gain:+.{digits}f} ±"
-            f" {factor * error:.{digits}f}{points}; {verdict}"
+            f" {factor * error:.{digits}f}{points} (standard error): {verdict}"
         )
         return "\n".join(lines)
 
@@ -190,7 +190,8 @@ class _Labels:
         fewest = min(n_folds, int(min(counts, default=0)))
         if fewest < 2 or (self.are_classes and len(counts) < 2):
             what = "labels of each of two classes or more" if self.are_classes else "numbers"
-            raise DataError(f"a curve needs at least 2 {what}, got {len(self.values)} labels; give more")
+            rarest = f"{min(counts, default=0)} of one class" if len(counts) > 1 else len(self.values)
+            raise DataError(f"a curve needs at least 2 {what}, got {rarest}; give more")
         kind = StratifiedKFold if self.are_classes else KFold
         return list(kind(fewest, shuffle=True, random_state=seed).split(self.values, self.values))
 

@@ -24,7 +24,7 @@ _N_FOLDS = 5
 #: Which score is the largest needs no more of them.
 _RTOL = 1e-3
 #: Of more rows, whose neighbours take long to be found, nothing is asked.
-_MOST_ROWS = 100_000
+MOST_ROWS = 100_000
 
 
 def chosen_by_evidence(data: Labelled, codes: Callable[[], Any], n_classes: int) -> list[str]:
@@ -45,7 +45,7 @@ def chosen_by_evidence(data: Labelled, codes: Callable[[], Any], n_classes: int)
     known = np.flatnonzero(data.known)
     labels = data.targets[known, 0]
     n_folds = min(_N_FOLDS, int(np.unique(labels, return_counts=True)[1].min()))
-    if len(known) == len(data.X) or len(data.X) > _MOST_ROWS or n_folds < 2:
+    if len(known) == len(data.X) or len(data.X) > MOST_ROWS or n_folds < 2:
         return []
     Z = np.asarray(codes(), np.float64)
     few = torch.from_numpy(Z[known])

@@ -95,6 +95,8 @@ def _described(header: dict[str, Any], table: dict[str, dict[str, Any]]) -> dict
     for name in ("semi", "calibration"):
         if (given := header["params"].get(name)) is not None:
             found[name] = given if isinstance(given, (str, int)) else _written(given)
+    if "semi_" in fitted:
+        found["semi"] = f"auto: {' and '.join(map(str, fitted['semi_'])) or 'none'}"
     if "offset_" in fitted:
         found["threshold"] = -float(fitted["offset_"])
     return found | {

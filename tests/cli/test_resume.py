@@ -162,7 +162,9 @@ def test_other_versions_are_warned_of(stackae, broken_off, finished_run):
         warnings.simplefilter("default")
         done = stackae("pretrain", "digits", "--out", broken_off, "--resume", "--quiet")
     assert done.code == 0
-    assert done.err.startswith("stackae: warning: the run may not end in the same bits: numpy was 0.")
+    assert done.err.startswith(
+        "stackae: warning: the run may end in a model that differs in the last digits: numpy was 0."
+    )
     assert content(broken_off) == content(finished_run)
 
 

@@ -82,11 +82,12 @@ def test_it_says_what_the_last_labels_brought_and_whether_that_is_sure():
         "   labels   accuracy in %",
         "       10   55.0 ± 2.9",
         "       20   75.0 ± 2.9",
-        "from 10 to 20 labels: +20.0 ± 2.9 points; more labels are likely to help",
+        "from 10 to 20 labels: +20.0 ± 2.9 points (standard error): more labels are likely to help",
     ]
     flat = LabelCurve("r2", (1000, 2000), np.array([[0.5, 0.6, 0.55], [0.6, 0.5, 0.55]]))
     assert (
-        str(flat).splitlines()[-1] == "from 1,000 to 2,000 labels: +0.000 ± 0.058; more labels may not help"
+        str(flat).splitlines()[-1]
+        == "from 1,000 to 2,000 labels: +0.000 ± 0.058 (standard error): no clear gain"
     )
     assert flat.to_dict()["labels"] == [1000, 2000]
 
@@ -101,9 +102,11 @@ def test_too_few_labels_are_refused(blobs):
     X, few = blobs
     one_of_a_class = np.where(np.arange(120) < 3, few, None)
     one_of_a_class[:3] = ["a", "a", "b"]
-    with pytest.raises(DataError, match="at least 2 labels of each of two classes or more, got 3 labels"):
+    with pytest.raises(
+        DataError, match="at least 2 labels of each of two classes or more, got 1 of one class"
+    ):
         label_curve(StackedAutoencoderClassifier((2,)), X, one_of_a_class)
-    with pytest.raises(DataError, match="at least 2 numbers, got 1 labels"):
+    with pytest.raises(DataError, match="at least 2 numbers, got 1; give more"):
         label_curve(StackedAutoencoderRegressor((2,)), X, np.where(np.arange(120) == 5, 1.0, np.nan))
     with pytest.raises(DataError, match="one number a row"):
         label_curve(StackedAutoencoderRegressor((2,)), X, X)

@@ -110,7 +110,7 @@ def test_a_run_of_which_a_process_is_killed_starts_again_by_itself_or_goes_on_wi
     with warnings.catch_warnings():
         warnings.simplefilter("default")
         assert call_stackae(monkeypatch, "pretrain", "digits", "--out", run, "--resume", "--quiet") == 0
-    assert "the run may not end in the same bits: processes was 2, is 1" in capfd.readouterr().err
+    assert "differs in the last digits: processes was 2, is 1" in capfd.readouterr().err
     ends = read_model(undisturbed / "003.safetensors")[1]
     for name, value in load(run / "model.safetensors").module_.named_parameters():
         torch.testing.assert_close(value, ends[f"parameter.{name}"], atol=1e-4, rtol=1e-3)

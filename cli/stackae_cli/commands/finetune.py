@@ -71,8 +71,8 @@ _OF_CLASSES = ("label_smoothing", "balanced", "calibration")
 @click.option(
     "--label-curve",
     is_flag=True,
-    help="Say how much more labels would help: before the fit, 20 others learn from an eighth to all of the"
-    " labels, and are judged on those that each leaves out.",
+    help="Say how much more labels would help: before the fit, 20 others learn from growing shares of the"
+    " labels, up to four fifths, and are judged on the fifth that each leaves out.",
 )
 @click.option("--epochs", type=click.IntRange(1), help="Epochs [default: chosen by the number of labels].")
 @click.option(
@@ -103,14 +103,14 @@ _OF_CLASSES = ("label_smoothing", "balanced", "calibration")
     help="Learn from rows without a label, too: propagation (labels spread to rows with similar codes), vat"
     " (predictions stay where a row moves a little), consistency (they stay under another corruption), ladder"
     " (layers go on denoising); several as propagation,vat, with a parameter as vat=0.5, how far a row moves"
-    " (repeatable). auto: propagation, if labels that are held out speak for it [default: none].",
+    " (repeatable). auto: propagation, if it predicts held-out labels better [default: none].",
 )
 @click.option(
     "--calibration",
     type=click.IntRange(2),
     metavar="FOLDS",
-    help="Make a classifier's probabilities true: of rows given 80 %, 80 % are right. Each label is predicted"
-    " from the others, in so many folds, by a fit each; at least two labels a class [default: not done].",
+    help="Calibrate a classifier's probabilities, so that of rows given 80 % about 80 % are right: each label is"
+    " predicted from the others, one more fit a fold; at least two labels a class [default: not done].",
 )
 @click.option("--label-smoothing", type=float, help="Of a classifier's targets [default: 0].")
 @click.option("--balanced", is_flag=True, help="Let a classifier see all classes equally often.")
@@ -157,7 +157,7 @@ def _run(
 ) -> None:
     """Make the run."""
     from stackae.data import fingerprint
-    from stackae_cli.learning import curve_of, judged, read_learned
+    from stackae_cli.learning import chosen_in_words, curve_of, judged, read_learned
 
     given = _given(options)
     encoder = load_stack(options["run"], options["device"])
@@ -192,11 +192,12 @@ def _run(
     kind, last = "classifier" if learned.are_classes else "regressor", model.history_[-1]
     of_all = "" if learned.known.all() else f" of {len(learned.known):,}"
     if model.semi == AUTO:
-        say(f"--semi auto chose {' and '.join(model.semi_) or 'none'}")
+        say(f"--semi auto: {chosen_in_words(model, learned)}")
     if getattr(model, "semi_", model.semi) and not learned.known.all():
         of_all += ", and on the others without a label,"
     if hasattr(model, "temperature_"):
-        say(f"calibrated: logits were divided by {model.temperature_:.2f}")
+        was = "too sure" if model.temperature_ > 1 else "not sure enough"
+        say(f"calibrated: probabilities were {was} (temperature {model.temperature_:.2f})")
     say_written(
         out / MODEL,
         f"{kind} fine-tuned on {learned.known.sum():,} labelled rows{of_all} in {last['epoch']} epochs",
@@ -259,7 +260,7 @@ def _predictor(
             "--label-smoothing, --balanced, --calibration and --unlabelled are for classes, got a regression"
         )
     elif common["semi"] == AUTO:
-        raise ParameterError("--semi auto chooses for classes, got a regression; name the methods, as vat")
+        raise ParameterError("--semi auto is for classes; for numbers choose vat, consistency or ladder")
     else:
         model = StackedAutoencoderRegressor(FrozenEstimator(encoder), **common)
     model.check_parameters()

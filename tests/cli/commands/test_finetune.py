@@ -291,10 +291,13 @@ def test_rows_without_a_label_are_learned_from_too(given, expected, stackae, pre
     [
         (
             "vats",
-            "must be auto or one of propagation, vat, consistency, ladder, got 'vats'; write propagation,vat",
+            "must be auto or one of propagation, vat, consistency, ladder, got 'vats'",
         ),
         ("vat=no", "eps must be a number above 0 or 'auto', got 'no'"),
-        ("propagation,vat=0.3", "got 'vat'; give vat an --semi of its own"),
+        ("auto,vat", "auto stands alone, and takes no parameter"),
+        ("auto=3", "auto stands alone, and takes no parameter"),
+        ("vat=", "lacks its number; write vat or vat=0.5"),
+        ("propagation,vat=0.3", "got 'vat'; give vat its own --semi"),
         ("propagation=5,reach=2", "takes n_neighbors, alpha, weight, got 'reach'"),
     ],
 )
@@ -329,12 +332,16 @@ def test_auto_says_what_it_chose_and_stands_alone(stackae, pretrained, tmp_path)
     assert done.code == 0, done.err
     model = load(run / "model.safetensors")
     assert model.semi == "auto"
-    assert f"--semi auto chose {' and '.join(model.semi_) or 'none'}\n" in done.out
+    assert (
+        f"--semi auto: labels were {'spread (propagation)' if model.semi_ else 'not spread'}, which"
+        in done.out
+    )
     assert ("on the others without a label" in done.out) == bool(model.semi_)
+    assert f"auto: {' and '.join(model.semi_) or 'none'}" in stackae("info", run).out
     rows.write_text(rows.read_text().replace("digit ", "0.5"))
     numbers = stackae(*command[:-1], tmp_path / "other")
     assert numbers.code == 2
-    assert "--semi auto chooses for classes, got a regression; name the methods, as vat" in numbers.err
+    assert "--semi auto is for classes; for numbers choose vat, consistency or ladder" in numbers.err
 
 
 def test_how_much_more_labels_would_help_is_said_and_kept(stackae, pretrained, tmp_path):
