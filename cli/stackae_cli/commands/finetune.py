@@ -109,8 +109,8 @@ _OF_CLASSES = ("label_smoothing", "balanced", "calibration")
     "--calibration",
     type=click.IntRange(2),
     metavar="FOLDS",
-    help="Calibrate a classifier's probabilities, so that of rows given 80 % about 80 % are right: each label is"
-    " predicted from the others, one more fit a fold; at least two labels a class [default: not done].",
+    help="Calibrate a classifier's probabilities, so that of rows given 80 % about 80 % are right: each label"
+    " is predicted from the others, one more fit a fold; at least two labels a class [default: not done].",
 )
 @click.option("--label-smoothing", type=float, help="Of a classifier's targets [default: 0].")
 @click.option("--balanced", is_flag=True, help="Let a classifier see all classes equally often.")
