@@ -169,3 +169,21 @@ def test_a_client_that_leaves_takes_nothing_from_those_it_was_to_be_run_with(bat
         return await own.outputs(np.array([[3.0]]))
 
     assert asyncio.run(ask())["codes"].tolist() == [[6.0]]
+
+
+def test_what_the_page_says_of_batching_is_what_was_measured():
+    root = APP.parents[2]
+    page = (root / "docs" / "guide" / "serving.md").read_text(encoding="utf-8")
+    results = json.loads((root / "benchmarks" / "results" / "serving.json").read_text(encoding="utf-8"))
+    found, cores = results["results"], results["machine"]["cores"]
+    gains = [
+        own["batches"]["requests a second"] > own["each alone"]["requests a second"]
+        for own in found["stacks"].values()
+    ]
+    assert ("Here batching gained nothing" in page) == (not any(gains))
+    assert f"machine of {cores} cores" in page
+    assert f"{found['clients']} clients, one row a request" in page
+    for name, ways in found["stacks"].items():
+        for way, own in ways.items():
+            figures = [f"{own[key]:.0f}" for key in ("requests a second", "p50 ms", "p99 ms")]
+            assert f"| {name} | {way} | {' | '.join(figures)} | {own['rows a run']:.1f} |" in page
