@@ -4,7 +4,7 @@
 
 Stacks of the digits' 64 pixels are fitted and exported, one of 256-32 units and one of 2048-2048-32. The app
 is started with uvicorn on loopback; C clients, in this process, send a row at a time, N requests in all. The
-two ways take turns; the figures are medians of the turns. Answers are compared with the model's own codes. How
+two ways take turns; figures are medians of the turns. Answers are compared with the model's own codes. How
 well a stack is trained makes no difference here.
 """
 
