@@ -18,7 +18,7 @@ from typing import Any
 from data_sets import DATA_SETS
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ("README.md", "docs/against_pca.md", "docs/guide/billion_rows.md")
+PAGES = ("README.md", "docs/against_pca.md", "docs/guide/billion_rows.md", "docs/guide/serving.md")
 _MARKED = re.compile(r"(?<=<!-- table: )([a-z-]+) -->\n.*?(?=<!-- end -->)", re.DOTALL)
 
 
@@ -114,11 +114,25 @@ def billion_rows() -> list[str]:
     return lines
 
 
+def serving() -> list[str]:
+    """Requests a second and milliseconds of each stack, in batches and each alone."""
+    lines = [
+        "| network | runs | requests a second | p50, ms | p99, ms | rows a run |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, ways in results_of("serving")["stacks"].items():
+        for way, own in ways.items():
+            times = f"{own['requests a second']:.0f} | {own['p50 ms']:.0f} | {own['p99 ms']:.0f}"
+            lines.append(f"| {name} | {way} | {times} | {own['rows a run']:.1f} |")
+    return lines
+
+
 TABLES: dict[str, Callable[[], list[str]]] = {
     "against-pca": against_pca,
     "groups-against-pca": groups_against_pca,
     "kinds-against-pca": kinds_against_pca,
     "billion-rows": billion_rows,
+    "serving": serving,
 }
 
 
