@@ -128,11 +128,23 @@ def encode_stream(
         raise DataError("the stream has no rows; give at least one")
     told = _Told(learned)
     rows = ScratchRows((n_rows, encoder._fitted.n_encoded), encoder._fitted.precision, cache_folder)
-    for block in _blocks(ahead(batches), encoder._fitted.n_encoded, memory // _FOR_A_BLOCK):
-        with told.gathering():
-            rows.append(encoder.encode(pa.Table.from_batches([block]), first_row=rows.n_written))
+    blocks = _blocks(ahead(batches), encoder._fitted.n_encoded, memory // _FOR_A_BLOCK)
+    for encoded in ahead(_encoded(encoder, blocks, told)):
+        rows.append(encoded)
     told.tell()
     return rows.matrix().of_table(encoder)
+
+
+def _encoded(encoder: TableEncoder, blocks: Iterable[Any], told: _Told) -> Iterator[Any]:
+    """What each block becomes."""
+    import pyarrow as pa
+
+    first_row = 0
+    for block in blocks:
+        with told.gathering():
+            encoded = encoder.encode(pa.Table.from_batches([block]), first_row=first_row)
+        yield encoded
+        first_row += len(block)
 
 
 def _blocks(batches: Iterable[Any], n_encoded: int, room: int) -> Iterator[Any]:
