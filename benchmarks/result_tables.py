@@ -18,7 +18,13 @@ from typing import Any
 from data_sets import DATA_SETS
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ("README.md", "docs/against_pca.md", "docs/guide/billion_rows.md", "docs/guide/serving.md")
+PAGES = (
+    "README.md",
+    "docs/against_pca.md",
+    "docs/guide/billion_rows.md",
+    "docs/guide/engines.md",
+    "docs/guide/serving.md",
+)
 _MARKED = re.compile(r"(?<=<!-- table: )([a-z-]+) -->\n.*?(?=<!-- end -->)", re.DOTALL)
 
 
@@ -127,11 +133,24 @@ def serving() -> list[str]:
     return lines
 
 
+def engines() -> list[str]:
+    """Each engine's rate beside transform in memory, its memory, and what became of killed workers."""
+    lines = [
+        "| engine | rows a second and worker | of `transform` in memory | memory of a worker |",
+        "|---|---|---|---|",
+    ]
+    for name, found in results_of("engines")["engines"].items():
+        rate, memory = found["rows a second and worker"], found["bytes of memory of a worker"] / 1e6
+        lines.append(f"| `{name}` | {rate:,.0f} | {found['share']:.2f} | {memory:,.0f} MB |")
+    return lines
+
+
 TABLES: dict[str, Callable[[], list[str]]] = {
     "against-pca": against_pca,
     "groups-against-pca": groups_against_pca,
     "kinds-against-pca": kinds_against_pca,
     "billion-rows": billion_rows,
+    "engines": engines,
     "serving": serving,
 }
 
