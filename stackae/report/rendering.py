@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 
 import stackae
 from stackae.exceptions import ParameterError
@@ -171,16 +172,28 @@ def _in_python(model: Any) -> list[tuple[str, str]]:
     """How a model is made again, and loaded, in Python."""
     own = {"cache_folder": None, "verbose": 0}
     known = {name: value for name, value in own.items() if name in model.get_params()}
-    bare = clone(model).set_params(**known)
-    made = re.sub(r"\bnan\b", "np.nan", bare.__repr__(N_CHAR_MAX=10_000))
-    names = ", ".join(sorted(set(re.findall(r"\b([A-Z]\w+)\(", made)) & {*dir(stackae)}))
+    bare, frozen = clone(model).set_params(**known), getattr(model, "encoder", None)
+    before = imports = ""
+    if isinstance(frozen, FrozenEstimator):  # whose encoder is fitted first
+        before = f"encoder = {_spelled(clone(frozen.estimator))}.fit(X)\n"
+        imports = "from sklearn.frozen import FrozenEstimator\n"
+        bare.set_params(encoder=None)
+        made = _spelled(bare).replace("(", "(FrozenEstimator(encoder), ", 1).replace(", )", ")")
+    else:
+        made = _spelled(bare)
+    names = ", ".join(sorted(set(re.findall(r"\b([A-Z]\w+)\(", before + made)) & {*dir(stackae)}))
     fit = "fit(X, y)" if hasattr(model, "predict") and hasattr(model, "finetune") else "fit(X)"
-    imports = "import numpy as np\n" if "np.nan" in made else ""
+    imports = "import numpy as np\n" * ("np.nan" in before + made) + imports
     rows = "# X: the rows, a frame or an array, without labels"
-    made = f"{imports}from stackae import {names}\n\n{rows}\nmodel = {made}.{fit}"
+    made = f"{imports}from stackae import {names}\n\n{rows}\n{before}model = {made}.{fit}"
     saved = 'model = stackae.load("model.safetensors")  # which model.save, or a run, has written'
     loaded = f"import stackae\n\n{saved}\ncodes = model.transform(X)"
     return [("Fit it again in Python:", made), ("Use the model that was saved:", loaded)]
+
+
+def _spelled(model: Any) -> str:
+    """How Python makes an estimator."""
+    return re.sub(r"\bnan\b", "np.nan", model.__repr__(N_CHAR_MAX=10_000))
 
 
 def _rendered(template: str, values: Mapping[str, Any]) -> str:

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+import pytest
+from helpers import SHORT, small_stack
+from sklearn.datasets import load_iris
+from sklearn.frozen import FrozenEstimator
+
+from stackae import StackedAutoencoderClassifier
+from stackae.report.rendering import _in_python
+
 
 def front_matter(card):
     """The fields of the simple YAML that a card begins with."""
@@ -53,3 +62,15 @@ def test_lines_to_be_copied_run(of_digits):
     compile(loaded, "loaded", "exec")
     assert "Training(batch_size=32, max_epochs=3)" in made
     assert made.startswith("from stackae import StackedAutoencoder, Training\n")
+
+
+@pytest.mark.parametrize("semi", [None, "auto"])
+def test_lines_that_make_a_predictor_on_a_frozen_encoder_run_and_make_the_same(semi):
+    X, y = load_iris(return_X_y=True)
+    encoder = FrozenEstimator(small_stack((4, 2), random_state=0).fit(X))
+    model = StackedAutoencoderClassifier(encoder, finetune=SHORT, semi=semi, random_state=0).fit(X, y)
+    made = _in_python(model)[0][1]
+    own = {"X": X, "y": y}
+    exec(made, own)
+    np.testing.assert_array_equal(own["model"].predict_proba(X), model.predict_proba(X))
+    assert made.startswith("from sklearn.frozen import FrozenEstimator\nfrom stackae import ")
