@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,41 +108,43 @@ def kinds_against_pca() -> list[str]:
 
 def billion_rows() -> list[str]:
     """Minutes of encoding and training on some numbers of machines, by the model and simulated."""
-    lines = [
-        "| work | machines | model, minutes | simulated (worst of ten) | scarcest |",
-        "|---|---|---|---|---|",
-    ]
+    lines = []
     for name, found in results_of("billion_rows")["seconds"].items():
-        work, machines = name.split(", ")
         model, median, worst = (found[key] / 60 for key in ("model", "simulated", "worst"))
-        simulated = f"{median:.1f} ({worst:.1f})"
-        lines.append(f"| {work} | {machines} | {model:.1f} | {simulated} | {found['scarcest']} |")
-    return lines
+        times = f"{model:.1f}", f"{median:.1f} ({worst:.1f})"
+        lines.append((*name.split(", "), *times, found["scarcest"]))
+    return _lines(("work", "machines", "model, minutes", "simulated (worst of ten)", "scarcest"), lines)
 
 
 def serving() -> list[str]:
     """Requests a second and milliseconds of each stack, in batches and each alone."""
     lines = [
-        "| network | runs | requests a second | p50, ms | p99, ms | rows a run |",
-        "|---|---|---|---|---|---|",
+        (
+            name,
+            way,
+            *(f"{own[key]:.0f}" for key in ("requests a second", "p50 ms", "p99 ms")),
+            f"{own['rows a run']:.1f}",
+        )
+        for name, ways in results_of("serving")["stacks"].items()
+        for way, own in ways.items()
     ]
-    for name, ways in results_of("serving")["stacks"].items():
-        for way, own in ways.items():
-            times = f"{own['requests a second']:.0f} | {own['p50 ms']:.0f} | {own['p99 ms']:.0f}"
-            lines.append(f"| {name} | {way} | {times} | {own['rows a run']:.1f} |")
-    return lines
+    return _lines(("network", "runs", "requests a second", "p50, ms", "p99, ms", "rows a run"), lines)
 
 
 def engines() -> list[str]:
-    """Each engine's rate beside transform in memory, its memory, and what became of killed workers."""
-    lines = [
-        "| engine | rows a second and worker | of `transform` in memory | memory of a worker |",
-        "|---|---|---|---|",
-    ]
+    """Each engine's rate, also as a share of transform's in memory, and the memory of a worker."""
+    lines = []
     for name, found in results_of("engines")["engines"].items():
         rate, memory = found["rows a second and worker"], found["bytes of memory of a worker"] / 1e6
-        lines.append(f"| `{name}` | {rate:,.0f} | {found['share']:.2f} | {memory:,.0f} MB |")
-    return lines
+        lines.append((f"`{name}`", f"{rate:,.0f}", f"{found['share']:.2f}", f"{memory:,.0f} MB"))
+    head = "engine", "rows a second and worker", "of `transform` in memory", "memory of a worker"
+    return _lines(head, lines)
+
+
+def _lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """A table in Markdown."""
+    first, *others = (f"| {' | '.join(cells)} |" for cells in (head, *rows))
+    return [first, "|---" * len(head) + "|", *others]
 
 
 TABLES: dict[str, Callable[[], list[str]]] = {

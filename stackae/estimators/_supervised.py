@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any, ClassVar, Self
@@ -89,7 +89,11 @@ class BaseSupervised(EncoderEstimator):
         encoder = self._fitted_encoder(names, *data, classes=is_classifier(self))
         task = self._task(named)
         codes = cache(lambda: encoder._codes_of(data.X))
-        parts = self._chosen_parts(data, codes, task)
+        parts, chosen = self._semi_parts(), None
+        if self.semi == "auto":
+            assert task.n_labels is not None
+            chosen = chosen_by_evidence(data, codes, task.n_labels)
+            parts = [SEMI[name]() for name in chosen]
         labelled = learned_from(data, parts, codes, task.n_labels)
         rng = check_random_state(self.random_state)
         rng.randint(2**31 - 1)  # is the encoder's
@@ -114,6 +118,9 @@ class BaseSupervised(EncoderEstimator):
         )
         self._calibrate(module, encoder, data, named)
         set_fitted(self, module, history)
+        self.__dict__.pop("semi_", None)
+        if chosen is not None:
+            self.semi_ = chosen
         return self
 
     def _calibrate(
@@ -164,15 +171,6 @@ class BaseSupervised(EncoderEstimator):
         if asked and training.corruption == "auto":
             own["corruption"] = asked[0]
         return clone(training).set_params(**own) if own else training
-
-    def _chosen_parts(self, data: Labelled, codes: Callable[[], Any], task: Task) -> list[SemiSupervised]:
-        """What samples without a target do, by evidence where that is asked for."""
-        self.__dict__.pop("semi_", None)
-        if self.semi != "auto":
-            return self._semi_parts()
-        assert task.n_labels is not None
-        self.semi_ = chosen_by_evidence(data, codes, task.n_labels)
-        return [SEMI[name]() for name in self.semi_]
 
     def _semi_parts(self) -> list[SemiSupervised]:
         """What samples without a target do, as far as it was said."""

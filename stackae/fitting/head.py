@@ -64,7 +64,7 @@ def scalings(standard: Scaling, n_samples: int) -> Sequence[Scaling]:
     return (common, evened) if n_samples <= _MOST_SAMPLES else (evened,)
 
 
-def begun(
+def best_start(
     fit: Callable[[Floats], Linear | None], codes: Tensor, choices: Sequence[Scaling]
 ) -> tuple[Scaling, Linear | None]:
     """The best scaling of codes (samples × units), and the linear model that is fitted to them."""

@@ -12,7 +12,7 @@ import torch
 from sklearn.model_selection import StratifiedKFold
 
 from stackae.data.matrix import DenseMatrix
-from stackae.fitting.head import begun, fit_logistic, scalings
+from stackae.fitting.head import best_start, fit_logistic, scalings
 from stackae.fitting.unlabelled import Labelled
 from stackae.modules.scaling import fit_scaling
 from stackae.semi.propagation import Propagation
@@ -60,7 +60,7 @@ def chosen_by_evidence(data: Labelled, codes: Callable[[], Any], n_classes: int)
         by_neighbours = spread.scores(graph, given, _RTOL)[known[hidden]].argmax(1)
         own = None if weights is None else weights[fitted]
         fit = partial(fit_logistic, labels=labels[fitted], weights=own)
-        scaling, model = begun(fit, few[fitted], scalings(standard, len(fitted)))
+        scaling, model = best_start(fit, few[fitted], scalings(standard, len(fitted)))
         assert model is not None
         by_head = model.predict(scaling(few[hidden]).numpy())
         right = by_neighbours == labels[hidden], by_head == labels[hidden]

@@ -14,7 +14,7 @@ import torch
 
 from stackae.data.matrix import DenseMatrix, Matrix
 from stackae.fitting.context import FitContext
-from stackae.fitting.head import Linear, begun, fit_logistic, fit_ridge, scalings
+from stackae.fitting.head import Linear, best_start, fit_logistic, fit_ridge, scalings
 from stackae.fitting.phases import samples_of, train_phase
 from stackae.fitting.planner import supervised_plan
 from stackae.fitting.summary import counted
@@ -213,7 +213,9 @@ def _initialise_head(
     own = None if weights is None else weights[chosen]
     few, wanted = torch.from_numpy(codes.gather(chosen)), targets[chosen]
     choices = scalings(fit_scaling("standard", codes, weights=weights), len(chosen))
-    module.code_scaling, model = begun(partial(task.fit_linear, targets=wanted, weights=own), few, choices)
+    module.code_scaling, model = best_start(
+        partial(task.fit_linear, targets=wanted, weights=own), few, choices
+    )
     if model is not None:
         task.initialise_head(module, model)
     module.code_scaling.to(device)

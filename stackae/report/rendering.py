@@ -175,7 +175,7 @@ def _in_python(model: Any) -> list[tuple[str, str]]:
     bare, frozen = clone(model).set_params(**known), getattr(model, "encoder", None)
     before = imports = ""
     if isinstance(frozen, FrozenEstimator):  # whose encoder is fitted first
-        before = f"encoder = {_spelled(clone(frozen.estimator))}.fit(X)\n"
+        before = f"encoder = {_spelled(clone(frozen.estimator).set_params(**own))}.fit(X)\n"
         imports = "from sklearn.frozen import FrozenEstimator\n"
         bare.set_params(encoder=None)
         made = _spelled(bare).replace("(", "(FrozenEstimator(encoder), ", 1).replace(", )", ")")

@@ -241,3 +241,17 @@ def test_the_plan_says_how_many_updates_there_are_at_most(blobs):
     assert planned.n_held_out == 0
     model.fit(X, few)
     assert model.history_[-1]["validation_loss"] is None
+
+
+def test_a_fit_that_fails_leaves_what_auto_chose_before(moons, monkeypatch):
+    X, few, y = moons
+    model = small(semi="auto").fit(X, few)
+    before = model.semi_
+
+    def fail(*args, **kwargs):
+        raise MemoryError
+
+    monkeypatch.setattr("stackae.estimators._supervised.fit_predictor", fail)
+    with pytest.raises(MemoryError):
+        model.set_params(semi=None).fit(X, y)
+    assert model.semi_ == before
