@@ -58,7 +58,8 @@ def compare(
     Parameters
     ----------
     stack : StackedAutoencoder
-        Unfitted; its last layer takes the widths, and ``random_state`` the number of the split.
+        Unfitted; its last layer takes the widths, and ``random_state`` the number of the split. With
+        ``ordered=True`` the widest is fitted, once a split, and cut to the others.
     split : callable
         From a seed to a :class:`Split`; see :func:`resplit`. Where its labels are targets, the probes are
         regressions, judged by R². All splits are taken as that of seed 0, unless they say.
@@ -90,7 +91,9 @@ def compare(
     """
     _check(stack, widths, methods, n_splits)
     task = checked(split(0)).task
-    progress = ComparisonProgress(n_splits * len(widths), "splits and widths") if verbose else None
+    groups = [tuple(widths)] if stack.ordered else [(width,) for width in widths]
+    what = "splits" if stack.ordered else "splits and widths"
+    progress = ComparisonProgress(n_splits * len(groups), what) if verbose else None
     is_heard = progress is not None and joblib.effective_n_jobs(n_jobs) == 1
     told = [progress.of_training] if progress is not None and is_heard else []
     at = progress.at if progress is not None and is_heard else None
@@ -100,19 +103,18 @@ def compare(
             split,
             task,
             seed,
-            with_width(stack, width, seed).set_callbacks(*told),
-            width,
-            [method for method in methods if method != RAW or width == widths[0]],
+            {width: with_width(stack, width, seed).set_callbacks(*told) for width in together},
+            [method for method in methods if method != RAW or together[0] == widths[0]],
             judged_by,
             at,
         )
         for seed in range(n_splits)
-        for width in widths
+        for together in groups
     ]
     done = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
     found = list(done if progress is None else progress.over(done))
     records = [record for of_split, *_ in found for record in of_split]
-    commonest = tuple(share for *_, share in found[:: len(widths)] if share is not None)
+    commonest = tuple(share for *_, share in found[:: len(groups)] if share is not None)
     return Comparison(records, 0.0 if fresh else found[0][1], tuple(few_labels), task, commonest)
 
 
@@ -197,8 +199,9 @@ def compare_fitted(
             own = [judge(OURS, model, seconds, width, trial), *judge_predictions(model, width, split)]
         yield own
         for method in others:
-            record = _fit_and_judge(method, task, trial)
-            yield [] if record is None else [record]
+            features, seconds_of_fit = _timed(method, task)
+            asked = None if method == RAW else width
+            yield [] if features is None else [judge(method, features, seconds_of_fit, asked, trial)]
 
     progress = ComparisonProgress(1 + len(others), "methods", [OURS, *others]) if verbose else None
     found = judged() if progress is None else progress.over(judged())
@@ -215,33 +218,44 @@ def _on_split(
     split: Callable[[int], Split],
     task: str,
     seed: int,
-    stack: StackedAutoencoder,
-    width: int,
+    stacks: dict[int, StackedAutoencoder],
     methods: Sequence[str],
     judged_by: Callable[..., Trial],
     at: Callable[[str], None] | None,
 ) -> tuple[list[Record], float, float | None]:
-    """Methods at one width on one split; its test rows by its training rows; and its ``commonest_class``."""
+    """Methods on one split, with a stack a width; its test rows by its training rows; ``commonest_class``.
+
+    Of several stacks, whose codes are ordered, the widest alone is fitted.
+    """
     drawn = checked(split(seed), task)
-    wanted = Task(drawn.all_training_rows, width, stack, seed, has_gaps(drawn))
-    if encoder_of(drawn.X) is not None and wanted.has_gaps:  # perhaps in the test rows alone
-        stack.set_params(missing_values=np.nan)
-    trial = judged_by(drawn, seed, wanted.kept)
+    gaps = has_gaps(drawn)
+    if encoder_of(drawn.X) is not None and gaps:  # perhaps in the test rows alone
+        for stack in stacks.values():
+            stack.set_params(missing_values=np.nan)
+    tasks = [Task(drawn.all_training_rows, width, stack, seed, gaps) for width, stack in stacks.items()]
+    widest = max(tasks, key=lambda wanted: wanted.width)
+    whole: tuple[Any, float] | None = None
     found: list[Record] = []
-    for method in methods:
-        if at is not None:
-            at(method)
-        record = _fit_and_judge(method, wanted, trial)
-        found += [] if record is None else [record]
+    for wanted in tasks:
+        trial = judged_by(drawn, seed, wanted.kept)
+        for method in methods:
+            if method == RAW and wanted is not tasks[0]:
+                continue
+            if at is not None:
+                at(method)
+            if method == OURS and len(tasks) > 1:
+                whole = _timed(method, widest) if whole is None else whole
+                features, seconds = whole[0].truncated(wanted.width), whole[1]
+            else:
+                features, seconds = _timed(method, wanted)
+            if features is not None:
+                found.append(judge(method, features, seconds, None if method == RAW else wanted.width, trial))
     return found, len(drawn.X_test) / len(drawn.X), drawn.commonest_class
 
 
-def _fit_and_judge(method: str, task: Task, trial: Trial) -> Record | None:
+def _timed(method: str, task: Task) -> tuple[Any, float]:
+    """A method's fitted transformer, None where rows do not suit it, and the seconds of its fit."""
     start = perf_counter()
     with quiet():
         features = fitted(method, task)
-    seconds = perf_counter() - start
-    width = None if method == RAW else task.width
-    if features is None:
-        return None
-    return judge(method, features, seconds, width, trial)
+    return features, perf_counter() - start

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 _WITHOUT_RUN = {
     "layers": "--layer",
     "widths": "--width",
+    "ordered": "--ordered",
     "splits": "--splits",
     "jobs": "--jobs",
     "dask": "--dask",
@@ -93,6 +94,12 @@ _WITHOUT_RUN = {
     multiple=True,
     type=click.IntRange(1),
     help="Without RUN: a width of the code (repeatable) [default: 2, 8, 32].",
+)
+@click.option(
+    "--ordered",
+    is_flag=True,
+    default=None,
+    help="Without RUN: train the widest code alone, ordered, and cut it to the other widths; sooner done.",
 )
 @click.option(
     "--splits",
@@ -272,6 +279,7 @@ def _of_data(source: Source, options: dict[str, Any], *, verbose: int) -> tuple[
                 [*below, 1] if below else 1,
                 missing_values=missing,
                 columns=source.kinds,
+                ordered=bool(options["ordered"]),
                 device=options["device"],
             ),
             split,

@@ -110,6 +110,16 @@ def test_evaluate_without_a_run_trains_a_stack_at_each_width_on_each_split(stack
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+def test_an_ordered_evaluation_trains_one_stack_a_split(stackae, csv, tmp_path):
+    options = ("--layer", 4, "--width", 1, "--width", 2, "--splits", 1, "--method", "PCA", "--few-labels", 9)
+    figures = tmp_path / "figures.json"
+    done = stackae("evaluate", csv, "--labels", "kind", "--ordered", "--json", figures, *options)
+    assert done.code == 0, done.err
+    ours = [r for r in json.loads(figures.read_text())["records"] if r["method"] == "stackae"]
+    assert [r["width"] for r in ours] == [1, 2]
+    assert ours[0]["fit_seconds"] == ours[1]["fit_seconds"]
+
+
 def test_evaluate_lets_the_workers_of_a_dask_cluster_train(stackae, csv):
     from distributed import LocalCluster
 
@@ -129,10 +139,10 @@ def test_evaluate_takes_data_for_a_run_only_where_a_run_lies(stackae, finished_r
     on_digits = stackae("evaluate", finished_run, "--method", "PCA", "--few-labels", 10).out
     assert "360 test rows" in on_digits
     assert "whitened" not in on_digits
-    for option in ("--width", "--splits", "--jobs"):
-        done = stackae("evaluate", finished_run, "digits", option, 3)
+    for option in (("--width", 3), ("--splits", 3), ("--jobs", 3), ("--ordered",)):
+        done = stackae("evaluate", finished_run, "digits", *option)
         assert done.code == 2
-        assert f"{option} is for DATA alone" in done.err
+        assert f"{option[0]} is for DATA alone" in done.err
     assert stackae("evaluate", finished_run, "digits", "digits").code == 2
     assert "known are all, stackae, PCA" in stackae("evaluate", "digits", "--method", "pca").err
     assert "no-such" in stackae("evaluate", "no-such.csv", "--labels", "y").err
