@@ -254,9 +254,16 @@ def test_the_figures_beside_the_literatures_are_those_of_the_results():
     assert (
         f"| {percent('probe', 'stackae')} | the same layer untrained {percent('probe', 'untrained')} |" in row
     )
-    accuracy = {name: f"{100 * share:.1f} %" for name, share in tables["clusters"]["accuracy"].items()}
+    accuracy = {
+        name: f"{100 * share:.1f} %" for name, share in results_of("clusters")["clusters"]["accuracy"].items()
+    }
     row = rows["k-means on 10-number codes (784-500-500-250-250-250-10)"]
     assert f"| {accuracy['stackae']} | on pixels {accuracy['pixels']} |" in row
+    mixture = accuracy["stackae, UMAP, Gaussian mixture"]
+    assert f"| {mixture} |" in rows["a Gaussian mixture on UMAP of the same codes"]
+    guide = page("guide/labels.md")
+    assert f"{mixture} come to lie" in guide
+    assert f"{accuracy['stackae']} with k-means" in guide
     for name, table in (
         ("digits, 10,000 labels", "basic"),
         ("digits on noise, 10,000 labels", "bg-rand"),
