@@ -74,11 +74,13 @@ class _NestedModule(CodeModule):
         dropped = (1 - whole) * before / shares.sum()
         # No part of a model file: the width and ``whole`` say it.
         self.register_buffer("dropped", dropped.float(), persistent=False)
-        #: Which numbers the last forward pass in training has kept (samples × units).
-        self._kept = torch.ones((), dtype=torch.bool, device="cpu")
+        self._all = torch.ones((), dtype=torch.bool, device="cpu")
+        #: Which numbers the last forward pass has kept (samples × units).
+        self._kept = self._all
 
     def forward(self, activations: Tensor, generator: Generator | None) -> Tensor:
         if generator is None:
+            self._kept = self._all
             return activations
 
         def draw(n_rows: int) -> Tensor:

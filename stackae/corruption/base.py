@@ -76,6 +76,13 @@ class Corruption(Constrained):
         """
         return None
 
+    def with_slope(self, x: Tensor, generator: Generator, fraction: float) -> tuple[Tensor, Tensor | None]:
+        """The corrupted copy by the same draws, and the derivative of each of its cells (None: 1).
+
+        A corruption that does not override this is left to autograd where it damages the code.
+        """
+        raise NotImplementedError
+
     def moments(self, mean: Tensor, covariance: Tensor) -> Moments:
         """The moments of corrupted rows, where the clean ones' are given, at the level of the end.
 

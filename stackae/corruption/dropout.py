@@ -48,6 +48,11 @@ class Dropout(CellwiseCorruption):
         kept = 1 - at(self.level, fraction)
         return x * choose_cells(x, kept, generator, columns) / kept
 
+    def with_slope(self, x: Tensor, generator: Generator, fraction: float) -> tuple[Tensor, Tensor | None]:
+        kept = 1 - at(self.level, fraction)
+        slope = choose_cells(x, kept, generator) / kept
+        return x * slope, slope
+
     def moments(self, mean: Tensor, covariance: Tensor) -> Moments:
         kept = 1 - at(self.level, 1.0)
         corrupted = covariance.clone()

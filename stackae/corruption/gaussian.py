@@ -54,6 +54,9 @@ class GaussianNoise(Corruption):
 
         return torch.add(x, normal_like(x, generator), alpha=at(self.scale, fraction))
 
+    def with_slope(self, x: Tensor, generator: Generator, fraction: float) -> tuple[Tensor, Tensor | None]:
+        return self(x, generator, fraction), None
+
     def in_coordinates(self, n_features: int) -> Corruption:
         return self  # noise is as large along all axes
 

@@ -50,6 +50,10 @@ class Masking(CellwiseCorruption):
     ) -> Tensor:
         return x * choose_cells(x, 1 - at(self.level, fraction), generator, columns)
 
+    def with_slope(self, x: Tensor, generator: Generator, fraction: float) -> tuple[Tensor, Tensor | None]:
+        kept = choose_cells(x, 1 - at(self.level, fraction), generator)
+        return x * kept, kept
+
     def in_coordinates(self, n_features: int) -> Corruption | None:
         return _MaskedCoordinates(self.level, n_features) if self.on == "input" else None
 

@@ -24,7 +24,7 @@ from stackae.estimators._parameters import TRAININGS
 from stackae.estimators._validation import Floats, Names, apply_sample_weight, check_weights
 from stackae.exceptions import DataError, ParameterError
 from stackae.fitting.plan import Plan
-from stackae.fitting.planner import supervised_plan
+from stackae.fitting.planner import A_SWITCH, supervised_plan
 from stackae.fitting.semi_choice import chosen_by_evidence
 from stackae.fitting.summary import counted
 from stackae.fitting.supervised import Task, fit_predictor
@@ -33,7 +33,7 @@ from stackae.modules.heads import Predictor
 from stackae.modules.layer import Layer
 from stackae.modules.shortcut import Shortcut
 from stackae.semi import SEMI
-from stackae.semi.base import LabelSpread, SemiSupervised
+from stackae.semi.base import LabelSpread, SemiSupervised, UnlabelledCost
 from stackae.training.parameters import Training
 from stackae.training.phase import EpochRecord
 
@@ -115,6 +115,7 @@ class BaseSupervised(EncoderEstimator):
             adversarial=float(self.adversarial),
             costs=costs_of(parts),
             past=[] if encoder is self._given else encoder.history_,
+            why_autograd=self._why_autograd(parts),
         )
         self._calibrate(module, encoder, data, named)
         set_fitted(self, module, history)
@@ -135,13 +136,16 @@ class BaseSupervised(EncoderEstimator):
         if parts or self.semi == "auto":  # as many, if each has a label in the end
             labelled = data
         visits = self._task(named).weights(labelled.targets, labelled.weights)
+        encoder = self._encoder_plan(data.X, data.weights, context)
         head = supervised_plan(
             self._training_on(labelled, data, parts),
             counted(labelled.X, visits),
             labelled.targets.shape[1],
             context,
+            [Layer.without_memory(layer.parts, layer.n_inputs) for layer in encoder.layers],
+            self._why_autograd(parts),
         )
-        return replace(self._encoder_plan(data.X, data.weights, context), supervised=head)
+        return replace(encoder, supervised=head)
 
     def check_parameters(self) -> None:
         """Raise for the first parameter that breaks its rule."""
@@ -171,6 +175,14 @@ class BaseSupervised(EncoderEstimator):
         if asked and training.corruption == "auto":
             own["corruption"] = asked[0]
         return clone(training).set_params(**own) if own else training
+
+    def _why_autograd(self, parts: Sequence[SemiSupervised]) -> str | None:
+        """What fine-tuning needs autograd for, whatever the layers are."""
+        if not self._analytic:
+            return A_SWITCH
+        if self.adversarial:
+            return "adversarial steps"
+        return next((type(part).__name__ for part in parts if isinstance(part, UnlabelledCost)), None)
 
     def _semi_parts(self) -> list[SemiSupervised]:
         """What samples without a target do, as far as it was said."""

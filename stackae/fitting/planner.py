@@ -13,7 +13,7 @@ from stackae._utils.groups import columns_in
 from stackae._utils.memory import machine_memory
 from stackae.corruption.masking import Masking
 from stackae.exceptions import DataError, ParameterError
-from stackae.fitting.analytic import why_autograd
+from stackae.fitting.analytic import why_autograd, why_autograd_of_head
 from stackae.fitting.context import FitContext
 from stackae.fitting.defaults.parts import Inputs, default_layer, resolve_all
 from stackae.fitting.defaults.trainings import HIDDEN_SHARE, budget, settled
@@ -35,6 +35,8 @@ from stackae.training.streaming import most_held_out_of_stream
 _TWO_VALUED = 0.6
 #: Weights, gradients, two moments, the best weights so far.
 _COPIES = 5
+#: Why autograd gives a gradient that could be analytic.
+A_SWITCH = "a switch"
 
 
 def make_plan(
@@ -96,10 +98,21 @@ def frozen_plan(module: DeepAutoencoder, summary: Summary, context: FitContext) 
     return planner.plan([None] * len(module), None, None if module.shortcut is None else "pca", None)
 
 
-def supervised_plan(training: Training, summary: Summary, n_targets: int, context: FitContext) -> PhasePlan:
-    """How encoders with a head are trained on labelled samples, which have so many targets behind."""
+def supervised_plan(
+    training: Training,
+    summary: Summary,
+    n_targets: int,
+    context: FitContext,
+    layers: Sequence[Layer],
+    why: str | None,
+) -> PhasePlan:
+    """How layers with a head are trained on labelled samples, which have so many targets behind.
+
+    ``why``: what needs autograd whatever the layers are.
+    """
     planner = _Planner(summary, context, [], n_more=n_targets)
-    return planner.phase(training, "supervised", [], summary.n_features + n_targets)
+    plan = planner.phase(training, "supervised", [], summary.n_features + n_targets)
+    return replace(plan, autograd=why or why_autograd_of_head(layers, plan.budget.corruptions))
 
 
 class _Planner:
@@ -193,11 +206,10 @@ class _Planner:
         own = budget(
             training, name, n_visits - n_held_out, n_features, n_held_out=n_held_out, missing=missing
         )
-        if name == "supervised":
-            why: str | None = "the head"
-        elif not self.analytic:
-            why = "a switch"
-        else:
+        why: str | None = None
+        if not self.analytic:
+            why = A_SWITCH
+        elif layers:
             of_layer = [layers[0].parts.corruption] if layers[0].parts.corruption is not None else []
             why = why_autograd(layers, of_layer if name == "pretrain" else own.corruptions)
         return PhasePlan(own, why, self.is_streamed)

@@ -154,11 +154,13 @@ def fit_predictor(
     adversarial: float = 0.0,
     costs: Sequence[UnlabelledCost] = (),
     past: Sequence[EpochRecord] = (),
+    why_autograd: str | None = None,
 ) -> tuple[Predictor, list[EpochRecord]]:
     """Put a head on an encoder, which is copied, and train all of it; ``past`` is the encoder's history.
 
     Targets are (n_samples, n_targets), NaN where one is missing; ``costs`` are for samples without any, too.
-    Where there are such samples, or labels that were spread, none are held out.
+    Where there are such samples, or labels that were spread, none are held out. ``why_autograd``: what needs
+    it, beside what a layer lacks.
     """
     context.group.refuse_other_rows(X.shape)
     history = History(past)
@@ -168,7 +170,7 @@ def fit_predictor(
     target_scaling = task.scaling(targets, weights)
     scaled = target_scaling(torch.tensor(targets)).numpy()  # a copy: targets are the user's own memory
     weights = task.weights(targets, weights)
-    plan = supervised_plan(training, counted(X, weights), targets.shape[1], context)
+    plan = supervised_plan(training, counted(X, weights), targets.shape[1], context, layers, why_autograd)
     n_bytes = sum(p.numel() * p.element_size() for p in module.parameters())
     try:
         context.callback.begin_fit(1, n_bytes, context.generator)

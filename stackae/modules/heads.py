@@ -66,6 +66,10 @@ class Predictor(DeepEncoder):
         target there is none."""
 
     @abstractmethod
+    def cost_with_gradient(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, and its gradient with respect to the outputs, worked by hand."""
+
+    @abstractmethod
     def divergence(self, meant: Tensor, outputs: Tensor) -> Tensor:
         """How far outputs are from those that were meant, a number of at least 0 for each sample."""
 
@@ -182,6 +186,16 @@ class ClassPredictor(Predictor):
             reduction="sum",
         ).div((~unknown).sum().clamp(min=1))
 
+    def cost_with_gradient(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        labels = targets[:, :1]
+        known = ~labels.isnan()
+        share = known / known.sum().clamp(min=1)
+        meant = torch.full_like(outputs, self.label_smoothing / self.n_outputs, dtype=torch.float32)
+        own = torch.full_like(labels, 1 - self.label_smoothing, dtype=torch.float32)
+        meant.scatter_add_(1, labels.nan_to_num().long(), own)
+        logs = outputs.float().log_softmax(1)
+        return -(logs * meant * share).sum(), (logs.exp() - meant) * share
+
     def divergence(self, meant: Tensor, outputs: Tensor) -> Tensor:
         expected = meant.log_softmax(1)
         return (expected.exp() * (expected - outputs.log_softmax(1))).sum(1)
@@ -219,6 +233,11 @@ class ValuePredictor(Predictor):
     def cost(self, outputs: Tensor, targets: Tensor) -> Tensor:
         error = torch.where(targets.isnan(), 0.0, outputs - targets)
         return error.square().sum().div((~targets.isnan().all(1)).sum().clamp(min=1))
+
+    def cost_with_gradient(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        error = torch.where(targets.isnan(), 0.0, outputs - targets)
+        n_known = (~targets.isnan().all(1)).sum().clamp(min=1)
+        return error.square().sum() / n_known, 2 * error / n_known
 
     def divergence(self, meant: Tensor, outputs: Tensor) -> Tensor:
         return (outputs - meant).square().sum(1) / 2

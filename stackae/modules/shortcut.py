@@ -123,14 +123,17 @@ class AnalyticShortcut:
     ----------
     module : Shortcut
     into : mapping
-        From each parameter to the tensor that its gradient is written to.
+        From each parameter to the tensor that its gradient is written to; the way back to the columns may be
+        left out.
     """
 
     def __init__(self, module: Shortcut, into: Mapping[Tensor, Tensor]) -> None:
         self._n_kept, self._mean, self._kept = module.n_kept, module.mean, module.kept
         weights = (module.encoder_weight, module.decoder_weight, module.decoder_bias)
         self._p, self._q, self._b = (weight.detach() for weight in weights)
-        self._grad_p, self._grad_q, self._grad_b = (into[weight] for weight in weights)
+        self._grad_p = into[module.encoder_weight]
+        if module.decoder_weight in into:
+            self._grad_q, self._grad_b = into[module.decoder_weight], into[module.decoder_bias]
 
     def code(self, z: Tensor, own: Tensor) -> Tensor:
         """As the module does."""

@@ -104,12 +104,14 @@ class AnalyticDense:
     ----------
     module : DenseModule
     into : mapping
-        From each parameter to the tensor that its gradient is written to.
+        From each parameter to the tensor that its gradient is written to. Where it lacks the decoder's, the
+        encoder alone is asked for.
     """
 
     def __init__(self, module: DenseModule, into: Mapping[Tensor, Tensor]) -> None:
         self.activation = module.activation
         self._tied = module.decoder_weight is None
+        self._decodes = module.decoder_bias in into
         decoder = module.encoder_weight if module.decoder_weight is None else module.decoder_weight
         self._w, self._b = module.encoder_weight.detach(), module.encoder_bias.detach()
         self._v, self._c = decoder.detach(), module.decoder_bias.detach()
@@ -117,7 +119,8 @@ class AnalyticDense:
             self._v = self._v.t()
         self._wt, self._vt = self._w.t(), self._v.t()
         self._grad_w, self._grad_b = into[module.encoder_weight], into[module.encoder_bias]
-        self._grad_v, self._grad_c = into[decoder], into[module.decoder_bias]
+        if self._decodes:
+            self._grad_v, self._grad_c = into[decoder], into[module.decoder_bias]
 
     def encode(self, x: Tensor) -> Tensor:
         """As the module does."""
@@ -159,7 +162,8 @@ class AnalyticDense:
         x : Tensor of shape (samples, features)
             What ``encode`` was given.
         """
-        product(delta.t(), x, self._grad_w, add=self._tied)  # decode_backward has begun a tied one
+        # Of a tied one decode_backward has begun.
+        product(delta.t(), x, self._grad_w, add=self._tied and self._decodes)
         torch.sum(delta, 0, out=self._grad_b)
 
     def input_gradient(self, delta: Tensor) -> Tensor:
