@@ -25,7 +25,7 @@ def full_block(n_features: int) -> int:
 
 
 class Matrix(ABC):
-    """Floats, samples × features, wherever they lie: read in blocks, never written."""
+    """The base of matrices in memory, sparse or on disk: floats, read in blocks, never written to."""
 
     ndim = 2
     #: Whether only some of the values are stored, and a block is made dense when it is read.
@@ -125,7 +125,9 @@ class DenseMatrix(Matrix):
 
 
 class SparseMatrix(Matrix):
-    """A sparse matrix; only the block that is read is dense.
+    """A sparse matrix, as data files give it; blocks become dense when they are read.
+
+    Estimators take scipy's own sparse matrices as well.
 
     Parameters
     ----------
