@@ -99,6 +99,14 @@ class Reconstructing(BaseEncoder):
             The last layer has no prior: it needs ``code="variational"`` or ``penalty="adversarial"``.
         NotFittedError
             Before ``fit``.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from stackae import Autoencoder
+        >>> model = Autoencoder(2, code="variational", random_state=0).fit(load_iris().data)
+        >>> model.sample(5, random_state=0).shape
+        (5, 4)
         """
         check_is_fitted(self)
         if isinstance(n_samples, bool) or not isinstance(n_samples, Integral) or n_samples < 1:
@@ -133,6 +141,17 @@ class Reconstructing(BaseEncoder):
         ------
         ParameterError
             The model was fitted with ``missing_values=None``, on an array.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import load_iris
+        >>> from stackae import StackedAutoencoder
+        >>> X = load_iris().data
+        >>> X[0, 2] = np.nan
+        >>> model = StackedAutoencoder((16, 3), missing_values=np.nan, random_state=0).fit(X)
+        >>> bool(np.isnan(model.impute(X)).any())
+        False
         """
         matrix = self._checked(X)
         if not self.module_[0].parts.missing:

@@ -186,6 +186,17 @@ def compare_fitted(
         Rows are a table with non-numeric columns, and the model was not fitted on one by stackae.
     DataError
         Rows or labels cannot be used.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from stackae import Autoencoder
+    >>> from stackae.evaluation import compare_fitted, resplit
+    >>> split = resplit(*load_iris(return_X_y=True))(0)
+    >>> model = Autoencoder(2, random_state=0).fit(split.X)
+    >>> comparison = compare_fitted(model, split.X, split, methods=("PCA",), few_labels=())
+    >>> comparison.methods
+    ['stackae', 'PCA']
     """
     _refuse(methods)
     encoder = getattr(model, "_table", None)

@@ -93,6 +93,14 @@ def resplit(
         the training rows of a split; or nearly every row has its own class.
     ParameterError
         ``task`` is unknown, or ``"auto"`` and labels are texts that nearly all differ.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from stackae.evaluation import resplit
+    >>> split = resplit(*load_iris(return_X_y=True))(0)  # of seed 0
+    >>> split.X.shape, split.X_test.shape
+    ((112, 4), (38, 4))
     """
     rows, task = as_rows(X), settled(task, y)
     labels, known = _known(y, task, unlabelled)

@@ -17,7 +17,8 @@ from stackae.networks.initialisation import draw_uniform
 class Dense(Network):
     """A fully connected layer: encoder h = a(W·x + b), decoder V·h + c, with V = Wᵀ if weights are tied.
 
-    A batch of n rows, with d features and k units, costs 4·n·d·k floating-point operations forward and twice that backward.
+    A batch of n rows, with d features and k units, costs 4·n·d·k floating-point operations forward and twice
+    that backward.
 
     Examples
     --------
