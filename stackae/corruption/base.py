@@ -30,7 +30,7 @@ class Moments(NamedTuple):
 
 
 class Corruption(Constrained):
-    """A random map from a batch to a damaged copy of it, applied in training only."""
+    """The base of all corruptions: a random map from a batch to a corrupted copy, used in training only."""
 
     #: What is damaged: ``"input"``, ``"hidden"`` (the code, before it is decoded) or ``"both"``.
     on: str = "input"

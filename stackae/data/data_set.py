@@ -64,7 +64,7 @@ class DataSet:
 
     @cached_property
     def gaps(self) -> npt.NDArray[np.intp]:
-        """How many cells of each column are missing (n_features,)."""
+        """Number of missing cells in each column, of shape (n_features,)."""
         X: Any = self.X
         if hasattr(X, "dialect"):
             return np.array([X.dialect.gaps.get(name, 0) for name in X.schema.names])
@@ -85,7 +85,7 @@ class DataSet:
 
     @property
     def numbered(self) -> list[str]:
-        """The named columns of an array that hold whole numbers in equal steps, as identifiers are."""
+        """Named columns of whole numbers in equal steps, which are probably identifiers."""
         X: Any = self.X
         if self.feature_names is None or is_typed(X) or isinstance(X, SparseMatrix) or is_encoded(X):
             return []
@@ -101,7 +101,7 @@ class DataSet:
         return [name for name, values in wholes.items() if are_numbered(values)]
 
     def take(self, index: npt.NDArray[np.intp]) -> DataSet:
-        """Some of the samples, by their numbers, in memory."""
+        """The samples with these indices, in memory."""
         X: Any = self.X
         if is_typed(X) or isinstance(X, SparseMatrix) or is_encoded(X):
             X = X.take(index)

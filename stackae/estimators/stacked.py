@@ -64,8 +64,8 @@ class StackedAutoencoder(ChoosingWidths):
           of the full width's.
     pretrain : Training, "auto" or None, default="auto"
         How each layer without a ``training`` of its own is pretrained. ``"auto"``: ``Training()``. None: such
-        layers keep their random initial weights, as a baseline to compare pretraining with. Where fine-tuning
-        has a recipe (see ``finetune``), ``updates`` is 500 by default.
+        layers keep their initial weights, as a baseline to compare pretraining with. Where fine-tuning has a
+        recipe (see ``finetune``), ``updates`` is 500 by default.
     finetune : Training, "auto" or None, default="auto"
         How the whole stack is trained. ``"auto"``: ``Training()`` for two layers or more; none for one, which
         pretraining has trained already. None: no fine-tuning. If all layers are widths, there are recipes
@@ -80,10 +80,10 @@ class StackedAutoencoder(ChoosingWidths):
         layers start at a tenth of their pretrained contribution. The loss is the squared error. After
         training, if rows are held out, the first layer's decoder is solved by ridge regression. It needs two
         layers or more, all of them widths, fine-tuning, a code narrower than columns and rows, and no missing
-        values or mixed columns. ``"auto"``: ``"pca"`` if these hold, unless the data lie in [0, 1] and are
-        nearly two-valued: then the layers alone, with cross-entropy. None: the layers alone; fine-tuning
-        starts from exactly what they computed. ``partial_fit`` keeps the shortcut that ``fit`` made, and
-        makes none itself.
+        values or mixed columns. ``"auto"``: ``"pca"`` if these hold, unless 200 rows or more in [0, 1] are
+        nearly two-valued (close to 0 or 1): then the layers alone, with cross-entropy. None: the layers
+        alone; fine-tuning starts from exactly what they computed. ``partial_fit`` keeps the shortcut that
+        ``fit`` made, and makes none itself.
     ordered : bool, default=False
         Whether to learn an ordered code: the first k numbers are a good code of width k, for every k. In
         fine-tuning the last numbers are dropped at random (see :class:`~stackae.Nested`). Choose the width

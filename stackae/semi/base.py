@@ -53,7 +53,7 @@ Cost = Callable[[Any, Pass], "Tensor"]
 
 
 class SemiSupervised(Constrained):
-    """A way to learn from samples without a target: labels that are spread, or a cost that needs none."""
+    """The base of all ways to learn from samples without a target: spread labels, or a further cost."""
 
     #: What ``corruption="auto"`` of the fine-tuning means beside it; empty: what it always means.
     corruption: ClassVar[tuple[Corruption, ...]] = ()

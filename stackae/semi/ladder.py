@@ -25,7 +25,7 @@ class Ladder(UnlabelledCost):
     ``Dropout(0.1)``) is decoded again by the layers' own pretrained decoders. At each level a lateral
     connection combines a unit's corrupted value h with the decoded value u to ĥ = m + (h - m)·v, where m and
     v are learned functions of u, so that higher levels need not carry the details of lower ones. At the top,
-    u is a linear map of the predictions. The cost is Σₖ ``weight`` · ``decay``^k · mean((ĥ - clean)² /
+    u is a linear map of the predictions. The cost is Σₖ weight · decay^k · mean((ĥ - clean)² /
     variance), over levels k from 0 (the input), the mean over units; variances are those of the clean batch.
 
     Parameters
