@@ -9,7 +9,7 @@
         │   └── DataFileError                 a data file is malformed or unreadable as data
         ├── ParameterError (ValueError)       parameters that are impossible, alone or together
         ├── ModelFileError (ValueError)       a model file is damaged, foreign or too new
-        └── DivergedError (ArithmeticError)   training left the finite numbers
+        └── DivergedError (ArithmeticError)   the loss became infinite or NaN
 
     UserWarning
     └── StackaeWarning

@@ -53,7 +53,7 @@ class CodeModule(nn.Module):
 
 
 class Code(Constrained):
-    """What happens to the encoder's output."""
+    """The base of all codes: what turns the encoder's output into the code."""
 
     #: How many activations the encoder gives for each unit of the code.
     heads: ClassVar[int] = 1

@@ -22,24 +22,25 @@ _FIRST_LOG_VARIANCE = -2.0
 
 
 class GaussianCode(Code):
-    """A variational code: the encoder gives the mean and the log-variance of a Gaussian for each unit.
+    """The code of a variational autoencoder: a Gaussian per unit, from which new rows can be drawn.
 
-    In training the code is drawn from it (reparameterised: mean + standard deviation · normal draw); outside
-    of training it is the mean. ``weight`` times the Kullback-Leibler divergence from the standard normal
-    distribution, ½·Σⱼ μⱼ² + σⱼ² - log σⱼ² - 1, is added to the loss, so that codes of new rows can be drawn
-    from that distribution: ``sample``. At the start the standard deviation is exp(-1) = 0.37 for every unit
-    and row, so that draws do not drown the means from which the decoder learns.
+    The encoder gives mean μ and log-variance log σ² of each unit. In training the code is drawn from that
+    Gaussian (reparameterised as μ + σ·ε, with ε standard normal); otherwise it is the mean. ``weight`` times
+    the Kullback-Leibler divergence from the standard normal distribution, ½·Σⱼ (μⱼ² + σⱼ² - log σⱼ² - 1), is
+    added to the loss, so that ``sample`` can draw codes from that distribution and decode them. σ starts at
+    exp(-1) = 0.37 for every unit and row, so that the decoder can learn from the means at first.
 
     Parameters
     ----------
     weight : float, default=1.0
-        Factor of the divergence (the β of Higgins et al. 2017), at least 0, in loss units per nat. With
-        cross-entropy 1.0 gives the evidence lower bound; with squared error it takes the features' noise to
-        have the variance ½, in the units in which the layer works.
+        Weight of the divergence (β of the β-VAE), at least 0, in loss units per nat. 1.0 gives the evidence
+        lower bound with cross-entropy; with squared error too, if the features' noise has variance ½ in
+        scaled units.
 
     References
     ----------
-    Kingma & Welling (2014), Auto-encoding variational Bayes, ICLR.
+    Kingma & Welling (2014), Auto-encoding variational Bayes, ICLR; Higgins et al. (2017), beta-VAE: learning
+    basic visual concepts with a constrained variational framework, ICLR.
 
     Examples
     --------

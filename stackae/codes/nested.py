@@ -18,21 +18,17 @@ if TYPE_CHECKING:
 class Nested(Code):
     """An ordered code, by nested dropout: the first k numbers are a good code of width k, for every k.
 
-    In training each sample keeps its first b numbers, and the others are set to zero,
-
-        code_j = a_j where j ≤ b, else 0,
-
-    so that the decoder must do with the first numbers, and these with what matters most. b is the whole width
-    for a share ``whole`` of the samples; for the others it is drawn from 1 to the width, with a probability
-    proportional to 1/√b, so that short prefixes, which leave the greatest errors, have their share. Outside
-    of training nothing is set to zero; the loss of held-out samples is that of one fixed draw for each, so
-    that the epoch is kept that serves all prefixes. A linear autoencoder with such a code learns the
-    principal axes, in their order. ``truncated`` of the fitted model cuts the code.
+    In training each sample keeps its first b numbers, and the others are set to zero. b is the full width for
+    a fraction ``whole`` of the samples; for the others it is drawn from 1 to the width with probability
+    proportional to 1/√b, which favours short prefixes, whose errors are largest. Otherwise nothing is
+    dropped, except in the loss of held-out samples, where each has one fixed draw, so that the epoch kept is
+    one that suits all prefixes. A linear autoencoder with this code learns the principal axes, in order.
+    ``truncated`` of the fitted model cuts the code; ``prefix_r2_`` says how good each width is.
 
     Parameters
     ----------
     whole : float, default=0.3
-        Share of the samples whose code is left whole, from 0 to 1.
+        Fraction of the samples whose code is left whole, in [0, 1].
 
     References
     ----------

@@ -28,21 +28,21 @@ _ROWS_LOOKED_AT = 64
 
 
 class TopK(Code):
-    """A k-sparse code: the k largest of the units stay, the others are set to zero.
+    """A k-sparse code: in each row the k largest units are kept, the others are set to zero.
 
-    In training k falls linearly, over the first half of the phase, from ``start`` to its last value, so that
-    few units die. A unit that was never among the k for a fortieth of the phase is revived: its bias is
-    raised until it is among them for the row that it suits best.
+    In training k falls linearly from ``start`` to its final value over the first half of the phase, so that
+    few units die. A dead unit (never among the k for a fortieth of the phase) is revived: its bias is raised
+    until it is among them for the row that it suits best.
 
     Parameters
     ----------
     k : int or float, default=0.1
-        Active units of each row; a float below 1 is a share of the units, of which there is at least one.
+        Active units per row; a float in (0, 1) is a fraction of the units, at least one of them.
     start : int, float or "auto", default="auto"
-        The same at the beginning of training; ``"auto"``: four times ``k``, at most all.
+        The value of ``k`` when training starts. ``"auto"``: four times ``k``, at most all units.
     alpha : float, default=1.0
-        Outside of training ``alpha`` times ``k`` units stay (rounded, at least 1): slightly more than in
-        training, at most 3 or so, gave better features in the reference.
+        After training ``alpha`` times ``k`` units are kept (rounded, at least 1). Makhzani & Frey found
+        better features with slightly more than in training, up to about 3.
 
     References
     ----------

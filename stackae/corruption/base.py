@@ -30,7 +30,7 @@ class Moments(NamedTuple):
 
 
 class Corruption(Constrained):
-    """A random map from a batch to a damaged copy of it, applied in training only."""
+    """The base of all corruptions: a random map from a batch to a corrupted copy, used in training only."""
 
     #: What is damaged: ``"input"``, ``"hidden"`` (the code, before it is decoded) or ``"both"``.
     on: str = "input"
@@ -97,10 +97,10 @@ class CellwiseCorruption(Corruption):
     Parameters
     ----------
     level : float or pair of float, default=0.25
-        Share of cells replaced, in [0, 1). A pair: from the first at the phase's start to the second at its
-        end, linearly (Geras & Sutton 2014).
+        Fraction of cells replaced, in [0, 1). A pair: linearly from the first at the start of the phase to
+        the second at its end (Geras & Sutton 2014).
     on : {"input", "hidden", "both"}, default="input"
-        What is damaged: the encoder's input, or the code before it is decoded.
+        What is corrupted: the encoder's input, or the code before it is decoded.
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {

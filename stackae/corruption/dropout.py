@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 class Dropout(CellwiseCorruption):
     """Dropout: each cell is set to zero with probability ``level``, the others are divided by 1 - ``level``.
 
-    So every cell keeps its mean. It damages the code by default, which makes a dropout autoencoder; on the
-    input it is masking noise, rescaled.
+    So every cell keeps its expected value. By default it acts on the code, against overfitting; on the input
+    it is rescaled masking noise.
 
     Parameters
     ----------
     level : float or pair of float, default=0.25
-        Share of cells set to zero, in [0, 1). A pair: from the first at the phase's start to the second at
-        its end, linearly.
+        Fraction of cells set to zero, in [0, 1). A pair: linearly from the first at the start of the phase to
+        the second at its end.
     on : {"input", "hidden", "both"}, default="hidden"
-        What is damaged: the encoder's input, or the code before it is decoded.
+        What is corrupted: the encoder's input, or the code before it is decoded.
 
     References
     ----------

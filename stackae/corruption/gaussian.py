@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 
 class GaussianNoise(Corruption):
-    """Gaussian noise: every cell has ``scale`` times a standard normal draw added, those of one category too.
+    """Gaussian noise: an independent normal draw is added to every cell, those of categories too.
 
     Parameters
     ----------
     scale : float or pair of float, default=0.2
-        Standard deviation, in the units in which the layer works (see ``scale`` of
-        :class:`~stackae.Autoencoder`: standard deviations of the column, or the [0, 1] range), at least 0.
-        A pair: from the first at the phase's start to the second at its end, linearly.
+        Standard deviation of the noise, at least 0, in scaled units (see ``scale`` of
+        :class:`~stackae.Autoencoder`): standard deviations of the column, or its [0, 1] range. A pair:
+        linearly from the first at the start of the phase to the second at its end.
     on : {"input", "hidden", "both"}, default="input"
-        What is damaged: the encoder's input, or the code before it is decoded.
+        What is corrupted: the encoder's input, or the code before it is decoded.
 
     References
     ----------

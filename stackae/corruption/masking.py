@@ -15,22 +15,23 @@ if TYPE_CHECKING:
 class Masking(CellwiseCorruption):
     """Masking noise: each cell is set to zero with probability ``level``, the others are left as they are.
 
-    The survivors are not rescaled: that would be dropout. For standardised columns zero is the mean. Where an
-    estimator takes missing values, hidden cells look to its encoder like missing ones. A category in several
-    columns (``groups`` of :class:`~stackae.PerFeature`) is hidden as a whole,
-    and counts as one of them.
+    Unlike :class:`~stackae.Dropout` it does not rescale the others. For standardised columns zero is the
+    mean. If the estimator takes missing values, masked cells look like missing ones to its encoder, which so
+    learns to impute. A category in several columns (``groups`` of :class:`~stackae.PerFeature`) is masked as
+    a whole, as one cell.
 
     Parameters
     ----------
     level : float or pair of float, default=0.25
-        Share of cells set to zero, in [0, 1). A pair: from the first at the phase's start to the second at
-        its end, linearly (Geras & Sutton 2014).
+        Fraction of cells set to zero, in [0, 1). A pair: linearly from the first at the start of the phase to
+        the second at its end (Geras & Sutton 2014).
     on : {"input", "hidden", "both"}, default="input"
-        What is damaged: the encoder's input, or the code before it is decoded.
+        What is corrupted: the encoder's input, or the code before it is decoded.
 
     References
     ----------
-    Vincent et al. (2010), Stacked denoising autoencoders, JMLR 11, section 3.2.
+    Vincent et al. (2010), Stacked denoising autoencoders, JMLR 11, section 3.2; Geras & Sutton (2014),
+    Scheduled denoising autoencoders.
 
     Examples
     --------

@@ -11,19 +11,19 @@ if TYPE_CHECKING:
 
 
 class SaltAndPepper(CellwiseCorruption):
-    """Salt-and-pepper noise: a cell is set, with probability ``level``, to its least or greatest value.
+    """Salt-and-pepper noise: with probability ``level`` a cell is set to the minimum or maximum, at random.
 
-    Which of the two is a fair coin. Where the batch lies within [0, 1] the two are 0 and 1; otherwise they
-    are the smallest and the largest value of the cell's column in the batch. A category in several columns
-    (``groups`` of :class:`~stackae.PerFeature`) becomes, as a whole, any of its values with equal chances.
+    Both are equally likely. They are 0 and 1 if the batch lies in [0, 1], otherwise the minimum and maximum
+    of the cell's column in the batch. A category in several columns (``groups`` of
+    :class:`~stackae.PerFeature`) is replaced as a whole, by any of its values with equal probability.
 
     Parameters
     ----------
     level : float or pair of float, default=0.25
-        Share of cells replaced, in [0, 1). A pair: from the first at the phase's start to the second at its
-        end, linearly (Geras & Sutton 2014).
+        Fraction of cells replaced, in [0, 1). A pair: linearly from the first at the start of the phase to
+        the second at its end.
     on : {"input", "hidden", "both"}, default="input"
-        What is damaged: the encoder's input, or the code before it is decoded.
+        What is corrupted: the encoder's input, or the code before it is decoded.
 
     References
     ----------

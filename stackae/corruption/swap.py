@@ -11,24 +11,24 @@ if TYPE_CHECKING:
 
 
 class Swap(CellwiseCorruption):
-    """Swap noise: each cell takes, with probability ``level``, the value of another row in the same column.
+    """Swap noise: with probability ``level`` a cell takes the value of another row in the same column.
 
-    The other row is drawn from the batch, for every cell anew, so that each column keeps its distribution
-    and only the columns' relations are damaged: what tables of mixed kinds need, where zero may mean nothing.
-    A category in several columns (``groups`` of :class:`~stackae.PerFeature`) is taken whole, from one row. A
-    batch of one row is left as it is.
+    The other row is drawn from the batch, independently for every cell, so that columns keep their
+    distributions and lose only their relations. This suits tables of mixed columns, where zero may be no
+    sensible value. A category in several columns (``groups`` of :class:`~stackae.PerFeature`) is taken whole,
+    from one row. A batch of one row is left as it is.
 
     Parameters
     ----------
     level : float or pair of float, default=0.15
-        Share of cells replaced, in [0, 1). A pair: from the first at the phase's start to the second at its
-        end, linearly.
+        Fraction of cells replaced, in [0, 1). A pair: linearly from the first at the start of the phase to
+        the second at its end.
     on : {"input", "hidden", "both"}, default="input"
-        What is damaged: the encoder's input, or the code before it is decoded.
+        What is corrupted: the encoder's input, or the code before it is decoded.
 
     References
     ----------
-    Jahrer (2017), Porto Seguro's safe driver prediction, the winning solution.
+    Jahrer (2017), winning solution of the Kaggle competition Porto Seguro's safe driver prediction.
 
     Examples
     --------

@@ -83,22 +83,21 @@ class TableSpec:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A data file's content.
+    """The content of a data file, from :func:`read_table`.
 
     Attributes
     ----------
     X : ndarray, MappedMatrix, SparseMatrix (n_samples, n_columns), float32 or float64; or pyarrow.Table
-        An array is C-contiguous. A ``.npy`` file of such floats is a read-only memory map. A table where
-        columns hold text, dates or the like.
+        Arrays are C-contiguous; that of a ``.npy`` file may be a read-only memory map. A table if there are
+        columns of text, dates or the like.
     feature_names : list of str or None
-        The columns' names, None where the format or the file has none.
+        The column names, None if the format or the file has none.
     y : ndarray of shape (n_samples,) or None
-        The labels, if any were asked for: integers, floats, booleans or text; NaN or empty where a row has
-        none.
+        The labels, if asked for: integers, floats, booleans or text; NaN or empty if a row has none.
     ids : ndarray of shape (n_samples,) or None
-        What the rows are called by, if it was asked for: integers or text.
+        The row identifiers, if asked for: integers or text.
     ignored : tuple of str
-        Columns that are neither features nor labels nor ids, and were not asked to be dropped.
+        Columns that are neither features, labels nor ids, and were not dropped by name.
     """
 
     X: np.ndarray | MappedMatrix | SparseMatrix | pa.Table

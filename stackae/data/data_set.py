@@ -28,25 +28,24 @@ _PROBED = 100  # rows, before a column is looked at whole
 
 @dataclass(frozen=True, eq=False)
 class DataSet:
-    """Samples, and what is known about them.
+    """A data set, from :func:`load_data`: rows, labels and names.
 
     Attributes
     ----------
     X : ndarray, MappedMatrix, SparseMatrix (n_samples, n_features), float32 or float64; or pyarrow.Table
-        The rows, perhaps a read-only memory map; MappedMatrix where they come in shards, or are too large for
-        the memory: what estimators read in blocks; SparseMatrix (its ``matrix`` is scipy's) where the file
-        holds one. ``np.asarray`` makes an array of either. A table where columns hold text, dates or the
-        like; a :class:`stackae.data.dialects.TableStream` where that is too large.
+        The rows, as estimators take them. An array, perhaps a read-only memory map; a MappedMatrix if they
+        come in shards or exceed memory; a SparseMatrix (its ``matrix`` is scipy's) if the file is sparse;
+        ``np.asarray`` makes an array of either. A table if there are columns of text, dates or the like; a
+        :class:`stackae.data.dialects.TableStream` if that exceeds memory.
     y : ndarray of shape (n_samples,) or None
         The labels.
     feature_names : list of str or None
-        The columns' names.
     name : str
-        The data set's name as it was given, or the file's without its folder.
+        The name of the data set, or of the file without its folder.
     ids : ndarray of shape (n_samples,) or None
-        What the rows are called by.
+        Identifiers of the rows.
     ignored : tuple of str
-        Columns of the file that nobody asked for.
+        Columns that are neither features, labels nor ids, and were not dropped by name.
     """
 
     X: np.ndarray | MappedMatrix | SparseMatrix | pa.Table
@@ -58,14 +57,14 @@ class DataSet:
 
     @property
     def named_samples(self) -> np.ndarray | MappedMatrix | SparseMatrix | NamedMatrix | pa.Table:
-        """``X``, with the columns' names where it has some: what an estimator is given."""
+        """``X`` with the column names, if there are any: what to give an estimator."""
         if self.feature_names is None or is_typed(self.X) or is_encoded(self.X):
             return self.X
         return NamedMatrix(self.X, self.feature_names)
 
     @cached_property
     def gaps(self) -> npt.NDArray[np.intp]:
-        """How many cells of each column are missing (n_features,)."""
+        """Number of missing cells in each column, of shape (n_features,)."""
         X: Any = self.X
         if hasattr(X, "dialect"):
             return np.array([X.dialect.gaps.get(name, 0) for name in X.schema.names])
@@ -86,7 +85,7 @@ class DataSet:
 
     @property
     def numbered(self) -> list[str]:
-        """The named columns of an array that hold whole numbers in equal steps, as identifiers are."""
+        """Named columns of whole numbers in equal steps, which are probably identifiers."""
         X: Any = self.X
         if self.feature_names is None or is_typed(X) or isinstance(X, SparseMatrix) or is_encoded(X):
             return []
@@ -102,7 +101,7 @@ class DataSet:
         return [name for name, values in wholes.items() if are_numbered(values)]
 
     def take(self, index: npt.NDArray[np.intp]) -> DataSet:
-        """Some of the samples, by their numbers, in memory."""
+        """The samples with these indices, in memory."""
         X: Any = self.X
         if is_typed(X) or isinstance(X, SparseMatrix) or is_encoded(X):
             X = X.take(index)
@@ -125,14 +124,15 @@ def _n_missing(column: Any) -> int:
 
 
 def fingerprint(X: np.ndarray | Matrix | pa.Table) -> str:
-    """Return the SHA-256 of an array: of its type, shape and numbers, however they lie in memory. Of a table:
-    of its columns' names, types and cells.
+    """Hash data with SHA-256: the dtype, shape and numbers of an array, or the columns of a table.
+
+    The memory layout does not matter. A table is hashed by names, types and cells.
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, ...), of numbers
-        Read in blocks of rows, so that a memory map need not fit in memory. Of a sparse matrix only what is
-        stored is read: the same numbers in an array have another fingerprint.
+    X : ndarray of shape (n_samples, ...), Matrix or pyarrow.Table
+        Read in blocks of rows, so that a memory map need not fit in memory. A sparse matrix is hashed by its
+        stored values, so that the same numbers in an array have another fingerprint.
 
     Returns
     -------

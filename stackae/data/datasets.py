@@ -73,7 +73,7 @@ def load_data(
     max_memory: int | str | None = None,
     cache_folder: StrPath | None = None,
 ) -> DataSet:
-    """Load a data file, a table in several files, or a data set by its name.
+    """Load a data set by its name, a data file, or a table in several files.
 
     ========================= ======= ======= ======== ==========================================
     name                      train   test    features
@@ -83,47 +83,46 @@ def load_data(
     ``fashion-mnist``         60,000  10,000  784      the official split
     ========================= ======= ======= ======== ==========================================
 
-    The bare name means the training rows, the same as ``digits:train``; ``digits:test`` means the test rows.
-    All three are grey images in [0, 1], float32. A name wins over a file in the current folder that is called
-    the same: write ``./digits`` for the file.
+    The bare name means the training rows, as does ``digits:train``; ``digits:test`` means the test rows. All
+    three are grey images in [0, 1], float32. A name takes precedence over a file in the current folder: write
+    ``./digits`` for the file.
 
     MNIST and Fashion-MNIST are read from their IDX files (``train-images-idx3-ubyte``, ``.idx3-ubyte``, with
-    or without ``.gz``, ...) in ``data_home/NAME`` or ``data_home``, or else fetched from OpenML, once, by
-    scikit-learn.
+    or without ``.gz``, ...) in ``data_home/NAME`` or ``data_home``; otherwise scikit-learn fetches them from
+    OpenML, once.
 
     Parameters
     ----------
     source : str, path-like or sequence of them
-        File or name; or the ``.npy`` or ``.parquet`` files of one table, in order, or the folder that holds
-        them and nothing else of that kind; or a folder of images (``.png``, ``.jpg``, ``.bmp``, ``.tif``) of
-        one size and mode, with one label a subfolder where they lie in such. Rows of images are height ×
-        width × channels, float32, white is 1; they have no feature names.
+        A name or a file; or the ``.npy`` or ``.parquet`` files of one table, in order, or a folder of them;
+        or a folder of images (``.png``, ``.jpg``, ``.bmp``, ``.tif``) of one size and mode, where subfolders
+        are labels. Rows of images are height × width × channels, float32, white is 1, without feature names.
     data_home : str or path-like, default=None
-        Folder of the IDX files, which must be there. None: the folder in the environment variable
-        ``STACKAE_DATA_HOME``, if it is set and has them, else OpenML.
+        Folder of the IDX files, which must exist. None: the environment variable ``STACKAE_DATA_HOME``, if it
+        is set and that folder has them, otherwise OpenML.
     drop : sequence of str, default=()
         Columns of a file to leave out.
     labels : str or path-like, default=None
-        A file's column that holds the labels, or an existing file of labels. Data sets bring their own, as do
-        images in subfolders.
+        The file's column of labels, or an existing file of labels. Data sets bring their own, as do images in
+        subfolders.
     ids, features, header, delimiter, decimal, encoding, na, as_table
         As for :func:`read_table`.
     max_memory : int, str or None, default=None
-        What the rows may take in memory, in bytes or as ``"1GB"``. Larger ``.npy`` files are read from where
-        they lie; of larger tables the numbers are copied once to ``cache_folder``, and those with other
-        columns are a :class:`stackae.data.dialects.TableStream`. None: half of the machine's.
+        Memory for the rows: bytes, or text like ``"1GB"``. Larger ``.npy`` files are read where they are;
+        larger tables of numbers are copied once to ``cache_folder``; larger ones with other columns become a
+        :class:`stackae.data.dialects.TableStream`. None: half of the machine's memory.
     cache_folder : str, path-like or None, default=None
         None: the system's folder for temporary files.
 
     Returns
     -------
-    data : DataSet
+    DataSet
         ``X`` of shape (n_samples, n_features), ``y``, ``feature_names``, ``name``, ``ids`` and ``ignored``.
 
     Raises
     ------
     FileNotFoundError
-        ``source`` is neither file nor name, or the data set is not in ``data_home``.
+        ``source`` is neither a name nor a file, or the data set is not in ``data_home``.
     OSError
         A file cannot be opened, or the data set cannot be fetched.
     DataFileError

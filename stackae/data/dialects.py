@@ -90,48 +90,47 @@ def read_any(
         the first are refused.
     JSON lines (``.jsonl``, ``.ndjson``)
         One object a line. Keys that a line lacks are gaps.
-    Excel (``.xlsx``, ``.xls``, ``.xlsb``, ``.ods``, with the extra ``excel``)
+    Excel (``.xlsx``, ``.xlsm``, ``.xlsb``, ``.xls``, ``.ods``, with the extra ``excel``)
         The first sheet, or that of ``FILE:SHEET``. Merged cells are refused.
-    ``.arrow``, ``.feather``, ``.parquet``
+    ``.arrow``, ``.feather``, ``.ipc``, ``.parquet``
         Columns as they are.
 
-    Text and JSON lines may be packed by gzip, zstd or bzip2. The type of a column is what all its cells are:
-    whole numbers (int64), numbers (float64; thousands may be in groups), true and false or yes and no (bool),
-    dates and times (date32, timestamp, time64), else text. Numbers that begin with a zero or have more than
-    18 digits are names of things, and stay text. Empty cells, NA, NaN, null, None and ? are gaps (null); a
-    dash or point is one where all other cells are no text. Spaces around cells are left out. A column that
-    is all gaps is float64. What is ambiguous in all of a column, such as 1,234, is read by the decimal sign
-    of the other columns.
+    Text and JSON lines may be compressed by gzip, zstd or bzip2. A column's type fits all its cells: whole
+    numbers (int64), numbers (float64; thousands may be grouped), true and false or yes and no (bool), dates
+    and times (date32, timestamp, time64), otherwise text. Numbers that begin with a zero or have more than 18
+    digits are identifiers, and stay text. Empty cells, NA, NaN, null, None and ? are gaps (null), and so are
+    a dash or point if no other cell is text. Spaces around cells are stripped. A column of gaps is float64. A
+    column that is ambiguous throughout, as 1,234 is, takes the decimal sign of the others.
 
     Parameters
     ----------
     path : str or path-like
-        The file; the end of its name decides the format.
+        The file; its suffix decides the format.
     delimiter : str, default=None
-        The character between cells of text, a space for white space; None: as it looks.
+        The character between cells of text, a space for white space. None: inferred.
     decimal : {".", ","}, default=None
-        The decimal sign; None: as it looks, for each column.
+        The decimal sign. None: inferred for each column.
     header : bool, default=None
-        Whether the first row names the columns; None: as it looks.
+        Whether the first row names the columns. None: inferred.
     encoding : str, default=None
-        The encoding of text, as Python calls it; None: as it looks.
+        The encoding of text, as Python calls it. None: inferred.
     na : sequence of str, default=()
-        Cells that stand for a gap too.
+        Further texts that mean a gap.
 
     Returns
     -------
     table : pyarrow.Table of shape (n_rows, n_columns)
-        Without a header the columns are called ``column_1`` and so on. A first column without a name is
+        Without a header the columns are called ``column_1`` and so on; a first column without a name,
         ``index``.
     dialect : Dialect
-        What was recognised.
+        How the file is written.
 
     Raises
     ------
     DataFileError
         The content cannot be used; the message names the file, the line, the rule and the remedy.
     ParameterError
-        An option that cannot be, or that the format does not have.
+        An option is invalid, or not for this format.
     OSError
         The file cannot be opened.
 
@@ -187,19 +186,17 @@ def stream_any(
     na: Sequence[str] = (),
     max_memory: int = 2**28,
 ) -> TableStream:
-    """Read a file that may be larger than memory as typed record batches, of the types of the whole.
+    """Read a file that may be larger than memory as record batches, with column types that fit all cells.
 
-    The file is read once, for the types, by all cells; these are kept in a file without a name, in the
-    system's folder for temporary files, of which batches are made. Where there is no room for it, the file
-    is read again. A sheet of Excel is held as a whole.
+    The file is read once to find the types; its cells are kept in an unnamed temporary file, from which
+    batches are made. If there is no room for it, the file is read again. An Excel sheet is held in memory.
 
     Parameters
     ----------
     path, delimiter, decimal, header, encoding, na
         As of :func:`read_any`.
     max_memory : int, default=2**28
-        The memory that a batch and what it is made of may take, in bytes; a row that needs more is read all
-        the same.
+        Memory for a batch and its raw cells, in bytes; a row that needs more is read all the same.
 
     Returns
     -------

@@ -50,22 +50,22 @@ class LabelTask(NamedTuple):
 
 
 def as_labels(y: Any, unlabelled: Unlabelled = "auto") -> Labels:
-    """The labels in a container, and which samples have one.
+    """Read labels from any container, and tell which samples have one.
 
     Parameters
     ----------
     y : array-like of shape (n_samples,)
         Array, list, series of pandas, polars or pyarrow; numbers, text, booleans, dates.
     unlabelled : {"auto", -1} or None, default="auto"
-        What -1, also as text, means. -1: no label. None: a class. ``"auto"``: no label beside two or more
-        other classes, none of them a negative number or a fraction, and a class beside a single one, both
-        with a warning; else a class.
+        What -1, also as text, means. -1: no label. None: a class. ``"auto"``: no label if there are two or
+        more other classes, none of them negative or fractional, and a class if there is only one other, both
+        with a warning; otherwise a class.
 
     Returns
     -------
     Labels
-        In the type that they have without the missing ones: whole numbers that are floats only because
-        some are NaN are integers again.
+        In their type without the missing ones: whole numbers that are floats only because of NaN become
+        integers.
 
     Raises
     ------
@@ -107,11 +107,12 @@ def as_targets(y: Any) -> npt.NDArray[Any]:
 
 
 def task_of(labels: Labels) -> LabelTask:
-    """Whether labels are classes or numbers to be predicted, by what they look like.
+    """Infer whether labels are classes or numbers to predict.
 
-    Text, booleans and dates are classes; but where more than half of them differ, names rather, and it must
-    be said. Numbers with a fraction are to be predicted. Whole numbers are classes where they have 20 values
-    at most, or 100 at most with 10 samples each on the average; more of them are to be predicted.
+    Text, booleans and dates are classes, unless there are more than 20 different values and more than half as
+    many as labels: then the task must be given. Fractional numbers are to be predicted. Whole numbers are
+    classes if they have at most 20 different values, or at most 100 with 10 samples each on average;
+    otherwise they are to be predicted.
 
     Examples
     --------

@@ -22,22 +22,30 @@ _VISITS = 128
 
 
 class MappedMatrix(Matrix):
-    """Memory maps laid end to end, as one matrix of floats that is read in blocks.
+    """Memory maps stacked vertically into one matrix of floats, which estimators read in blocks from disk.
 
-    A slice of it is a fresh array. The pages that were read for it are given back at once, so that reading
-    the whole leaves no more of it in memory than the last block.
+    A slice is a new array. The pages read for it are released at once, so that reading everything never keeps
+    more than a block in memory.
 
     Parameters
     ----------
     pieces : sequence of ndarray of shape (n_samples, n_features)
-        Numbers or booleans, of one width; memory maps, as a rule. They are not written.
+        Numbers or booleans, of one width, usually memory maps. They are not written to.
     columns : ndarray of shape (n_samples, n_columns) or None, default=None
-        What stands behind them, in memory.
+        Further columns on the right, in memory.
 
     Raises
     ------
     DataError
-        The pieces differ in width, or hold something else than numbers.
+        The pieces differ in width, or are not numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from stackae.data import MappedMatrix
+    >>> X = MappedMatrix([np.zeros((3, 2), np.uint8), np.ones((2, 2), np.uint8)])
+    >>> X.shape, X.dtype, X[2:4].tolist()
+    ((5, 2), dtype('float32'), [[0.0, 0.0], [1.0, 1.0]])
     """
 
     is_mapped = True

@@ -25,7 +25,7 @@ def full_block(n_features: int) -> int:
 
 
 class Matrix(ABC):
-    """Floats, samples × features, wherever they lie: read in blocks, never written."""
+    """The base of matrices in memory, sparse or on disk: floats, read in blocks, never written to."""
 
     ndim = 2
     #: Whether only some of the values are stored, and a block is made dense when it is read.
@@ -46,7 +46,7 @@ class Matrix(ABC):
 
     @property
     def nbytes(self) -> int:
-        """Bytes that all samples would take in memory, dense."""
+        """Bytes of all samples as a dense array."""
         return self.shape[0] * self.shape[1] * self.dtype.itemsize
 
     @abstractmethod
@@ -55,30 +55,30 @@ class Matrix(ABC):
 
     @abstractmethod
     def gather(self, index: Index) -> Floats:
-        """The samples of these numbers, in any order, as an array."""
+        """The samples with these indices, in any order, as an array."""
 
     def take(self, index: Index) -> Matrix:
-        """The same, as a matrix; those on the disk are read."""
+        """The samples with these indices, as a matrix; those on disk are read."""
         return DenseMatrix(self.gather(index)).of_table(self.table)
 
     def of_table(self, table: Any) -> Self:
-        """The same values, encoded from a table by this encoder."""
+        """The same values, marked as encoded from a table by this encoder."""
         same = copy(self)
         same.table = table
         return same
 
     def read(self, start: int, out: Floats) -> None:
-        """Fill ``out`` with the samples from one on."""
+        """Fill ``out`` with consecutive samples from ``start``."""
         out[:] = self[start : start + len(out)]
 
     @abstractmethod
     def beside(self, columns: Floats) -> Matrix:
-        """The same samples with more columns behind, which no encoder knows."""
+        """The same samples with further columns on the right, no longer encoded columns of a table."""
 
     def blocks(self, dtype: npt.DTypeLike | None = np.float64, *, at_least: int = 1) -> Iterator[Floats]:
-        """All samples, contiguous and writable as torch wants them, in ``dtype`` or their own.
+        """All samples, in contiguous, writable blocks of ``dtype`` (None: their own).
 
-        Where the last block would have fewer than ``at_least``, it begins with some of the one before.
+        If the last block would have fewer than ``at_least`` samples, it repeats some of the one before.
         """
         size = max(1, _BLOCK // max(1, self.shape[1]))
         for start in range(0, len(self), size):
@@ -87,14 +87,14 @@ class Matrix(ABC):
             yield values if values.flags.writeable else values.copy()
 
     def stored(self) -> Iterator[tuple[Floats, int]]:
-        """The values that are stored, in blocks, and how many stand before each block."""
+        """The stored values in blocks, each with the number of those before it."""
         start = 0
         for block in self.blocks(dtype=None):
             yield block.reshape(-1), start
             start += block.size
 
     def place(self, number: int) -> tuple[int, int]:
-        """Row and column of a stored value, by its number."""
+        """Row and column of the stored value with this number."""
         return divmod(number, self.shape[1])
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Floats:
@@ -125,7 +125,9 @@ class DenseMatrix(Matrix):
 
 
 class SparseMatrix(Matrix):
-    """A sparse matrix; only the block that is read is dense.
+    """A sparse matrix, as data files give it; blocks become dense when they are read.
+
+    Estimators take scipy's own sparse matrices as well.
 
     Parameters
     ----------

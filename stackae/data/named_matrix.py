@@ -12,13 +12,22 @@ from stackae.data.matrix import SparseMatrix
 
 
 class NamedMatrix:
-    """Samples with column names, which stackae's estimators take as they take a data frame.
+    """A matrix with column names, which stackae's estimators take like a data frame, without pandas.
 
     Parameters
     ----------
     X : ndarray, MappedMatrix or SparseMatrix of shape (n_samples, n_columns)
     names : sequence of str
-        One a column.
+        One per column.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from stackae import Autoencoder, Training
+    >>> from stackae.data import NamedMatrix
+    >>> X = NamedMatrix(np.arange(20.0).reshape(10, 2), ["height", "width"])
+    >>> Autoencoder(1, training=Training(max_epochs=1)).fit(X).feature_names_in_.tolist()
+    ['height', 'width']
     """
 
     def __init__(

@@ -94,64 +94,64 @@ def read_table(
     ``.npy``
         A 2-dimensional array. Native, C-ordered float32 and float64 are mapped, not loaded.
     ``.npz``
-        The array ``X``, or else the only 2-dimensional one that is no single row or column; ``FILE:NAME`` is
-        another. ``labels``, ``ids`` and ``drop`` name arrays. A sparse matrix stays sparse: of
-        :func:`scipy.sparse.save_npz`, as csr, csc or coo.
+        The array ``X``, otherwise the only 2-dimensional one with more than one row and column; write
+        ``FILE:NAME`` for another. ``labels``, ``ids`` and ``drop`` name arrays. Matrices of
+        :func:`scipy.sparse.save_npz` (csr, csc or coo) stay sparse.
     Text, JSON lines, Excel, Arrow
-        Text (``.csv``, ``.tsv``, ``.tab``, ``.psv``, ``.txt``, ``.data``, ``.dat``), packed or not;
-        JSON lines (``.jsonl``, ``.ndjson``); Excel (``.xlsx``, ``.xls``, ``.ods``); Arrow (``.arrow``,
-        ``.feather``).
+        Text (``.csv``, ``.tsv``, ``.tab``, ``.psv``, ``.txt``, ``.data``, ``.dat``), compressed or not;
+        JSON lines (``.jsonl``, ``.ndjson``); Excel (``.xlsx``, ``.xlsm``, ``.xlsb``, ``.xls``, ``.ods``);
+        Arrow (``.arrow``, ``.feather``, ``.ipc``).
         As :func:`stackae.data.dialects.read_any` reads them: delimiter, decimal commas, header, encoding and
-        packing are recognised. A row of numbers is a header, with a warning, when it alone counts, as column
-        numbers and wavelengths do. A first column without a name, whose cells all differ, as pandas and R
-        write the names of rows, is no feature. Of Excel's sheets the first; ``FILE:SHEET`` is another.
+        compression are recognised. A first row of numbers is taken as the header, with a warning, if it alone
+        is a sequence, as column numbers and wavelengths are. A first column without a name whose cells all
+        differ (row names, as pandas and R write them) is no feature. The first sheet of Excel is read; write
+        ``FILE:SHEET`` for another.
     ``.parquet``
-        The unnamed row index that pandas stores is no column. Damaged pages are found where the file has page
-        checksums, as those written by stackae do.
+        The unnamed row index that pandas stores is no column. Damaged pages are found if the file has page
+        checksums, as those written by stackae have.
     ``.mat``
-        As ``.npz``, of any version of MATLAB's; arrays of numbers and truth values, sparse ones stay sparse.
-        Labels and ids may be texts (char), and lie in a row or a column. 7.3 is HDF5.
+        As ``.npz``, for every MATLAB version (7.3 is HDF5); arrays of numbers and booleans, sparse ones stay
+        sparse. Labels and ids may be text (char), in a row or a column.
     ``.h5``, ``.hdf5``
         As ``.npz``, through h5py; ``FILE:PATH``, ``labels``, ``ids`` and ``drop`` are paths in the file.
-        Links into other files and virtual data sets are not followed, filters that need a plugin not loaded.
+        Links into other files and virtual data sets are not followed; filter plugins are not loaded.
     ``.h5ad``
-        AnnData's cells × genes, dense or sparse, through h5py: X, or by ``FILE:layers/NAME`` another. ``var``
-        names the columns; names that repeat are numbered as ``var_names_make_unique`` does. ``labels`` and
-        ``ids`` are columns of ``obs``; ``_index`` is its index.
+        AnnData's cells × genes, dense or sparse, through h5py: X, or ``FILE:layers/NAME``. ``var`` names the
+        columns; repeated names are numbered as by ``var_names_make_unique``. ``labels`` and ``ids`` are
+        columns of ``obs``; ``_index`` is its index.
     IDX (``-ubyte``, ``.idx``, ``.idx3``, ..., with or without ``.gz``)
-        MNIST's format, packed by gzip or not. Arrays of 3 dimensions and more are images: they become rows
-        x pixels, and images of unsigned bytes are divided by 255, into [0, 1]. Tables stay as they are.
+        MNIST's format. Arrays of 3 dimensions or more are images: they become rows × pixels, and unsigned
+        bytes are divided by 255, into [0, 1]. 2-dimensional arrays stay as they are.
 
-    Arrays become float32 where that is exact for their type (float16, float32, booleans, integers of 8 and 16
-    bits), else float64. Columns of numbers and truth values become float64, or float32 where all of them are
-    float16 or float32. Where a column holds anything else - text, categories, dates - they stay a table.
-    Empty cells, NA and the like are gaps, NaN in an array; these and infinity are left for the estimator.
-    A column may be named by its place too, where none is called so: "1" is the first, "-1" the last.
+    Arrays become float32 if their type fits exactly (float16, float32, booleans, integers of 8 and 16 bits),
+    otherwise float64. Numeric and boolean columns become float64, or float32 if all are float16 or float32.
+    With any other column (text, categories, dates) all stay a table. Empty cells, NA and the like are gaps,
+    NaN in an array; gaps and infinities are left to the estimator. Columns can also be named by position,
+    unless one has that name: "1" is the first, "-1" the last.
 
     Parameters
     ----------
     path : str or path-like
-        The file; the end of its name decides the format.
+        The file; its suffix decides the format.
     drop : sequence of str, default=()
         Columns to leave out, in formats with column names. They may hold anything.
     labels : str, default=None
-        The column (in ``.npz`` the array) that holds the labels; it is no feature. Labels may be missing.
+        The column (in ``.npz`` the array) of labels, which is no feature. Labels may be missing.
     ids : str, default=None
-        The same for what the rows are called by.
+        The column of row identifiers, which is no feature.
     features : sequence of str, default=None
-        The columns that are wanted as features, in that order, where the file names its columns; others are
-        left out. None: all that is left.
+        The feature columns, in order, if the file has column names. None: all others.
     header : bool, default=None
-        Whether the first row of text is a header; None: as it looks.
+        Whether the first row of text is a header. None: inferred.
     delimiter, decimal, encoding, na
         As of :func:`stackae.data.dialects.read_any`, for text.
     as_table : bool, default=None
-        Whether ``X`` is a table of typed columns, or (False) a matrix, for which columns of anything but
-        numbers are refused. None: a matrix where all features are numbers.
+        True: ``X`` is a table of typed columns. False: a matrix; columns of anything but numbers are refused.
+        None: a matrix if all features are numbers.
 
     Returns
     -------
-    table : Table
+    Table
         ``X`` of shape (n_samples, n_columns), an array or a pyarrow table, ``feature_names``, ``y``, ``ids``
         and ``ignored``.
 
@@ -160,7 +160,7 @@ def read_table(
     DataFileError
         The content cannot be used; the message names the file, the place and the remedy.
     ParameterError
-        A column is both dropped and the labels.
+        A column is both dropped and asked for as labels.
     OSError
         The file cannot be opened.
 
@@ -196,24 +196,24 @@ def read_table(
 
 
 def read_labels(path: StrPath, *, header: bool | None = None) -> np.ndarray:
-    """Read a file of labels: 1-dimensional, in the type that the file gives them.
+    """Read a file of labels, one per row, in the file's own type.
 
-    Known are ``.npy``, ``.npz`` of one array, IDX, and tables of one column in all other formats. In text and
-    Excel, a first cell that is not a number is the header if only numbers follow it or if it never occurs
-    again.
+    Formats are ``.npy``, ``.npz`` with one array, IDX, and tables of one column in text, JSON lines, Excel,
+    Arrow and Parquet. In text and Excel, a first cell that is not a number is the header if only numbers
+    follow or if it never occurs again.
 
     Parameters
     ----------
     path : str or path-like
         The file.
     header : bool, default=None
-        Whether the first row of text is a header; None: as it looks.
+        Whether the first row of text is a header. None: inferred.
 
     Returns
     -------
     labels : ndarray of shape (n_samples,)
-        Integers, floats, booleans or text; integers stay integers. Of text, NaN or empty where a
-        cell is empty or says ``NA``, ``nan`` or the like.
+        Integers, floats, booleans or text; integers stay integers. A missing label (an empty cell, ``NA``,
+        ``nan`` and the like) is NaN among numbers and empty among text.
 
     Raises
     ------

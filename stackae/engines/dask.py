@@ -30,21 +30,21 @@ def transform(
     drop: Sequence[str] = (),
     device: str = "cpu",
 ) -> Any:
-    """Apply a model to a data frame of Dask, by ``map_partitions``; empty partitions stay empty.
+    """Apply a model to a Dask data frame, with ``map_partitions``; empty partitions stay empty.
 
     Parameters
     ----------
-    model : estimator or path-like
-        Fitted, or its file.
+    model : fitted estimator or path-like
+        A fitted estimator, or its file.
     data : dask.dataframe.DataFrame or path-like
-        Or what ``dask.dataframe.read_parquet`` reads.
+        A data frame, or what ``dask.dataframe.read_parquet`` reads.
     method, keep, drop, device
         See :func:`stackae.engines.encode_folder`.
 
     Returns
     -------
     dask.dataframe.DataFrame
-        The rows in their order, under their index; it is computed when Dask is asked for it.
+        Rows in their order, with their index, computed lazily.
 
     Examples
     --------

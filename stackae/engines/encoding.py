@@ -38,27 +38,27 @@ _loading = Lock()
 
 @dataclass(frozen=True)
 class Encoding:
-    """A method of a model, to be called on record batches in any process.
+    """A method of a model as a picklable function on Arrow record batches: the core of every engine.
 
-    Each row's result is, bit for bit, what the method gives for all rows in memory (of 1,024 or more, by as
-    many threads), however the rows are divided into batches; their order stays. It is pickled small where the
-    model is a file, which is loaded once a process.
+    Create it with :meth:`of`. Rows keep their order, and each row's result is, bit for bit, what the method
+    gives for all rows in memory (1,024 or more, with as many threads), however they are divided into batches.
+    A model given as a file is pickled by its path, and loaded once per process.
 
     Parameters
     ----------
     model : str or bytes
-        A model file's path, or its content.
+        The path of a model file, or its content.
     digest : str
-        The file's sha256: another file is refused.
+        The file's SHA-256: another file is refused.
     method : str, default="transform"
         One of :data:`stackae.engines.methods.METHODS`.
     keep : tuple of str, default=()
-        Columns that stand before what is computed, as they are.
+        Columns to pass through, before the computed ones.
     drop : tuple of str, default=()
-        Columns that are no features, for models that know none by name.
+        Columns that are no features, for models without feature names.
     device : str, default="auto"
     threads : int, default=1
-        How many threads a process computes with.
+        Number of threads per process.
 
     Examples
     --------
@@ -94,14 +94,14 @@ class Encoding:
         device: str = "auto",
         threads: int = 1,
     ) -> Self:
-        """The same of a fitted estimator, a model file, or a run's folder.
+        """Make it from a fitted estimator, a model file, or the folder of a run.
 
         Raises
         ------
         ParameterError
             The model lacks the method, or a column is named twice.
         ModelFileError, OSError
-            The file is none of a model, or cannot be read.
+            The file is no model file, or cannot be read.
         """
         if len(set(keep)) < len(keep):
             raise ParameterError(f"keep must name each column once, got {list(keep)}")
@@ -120,13 +120,13 @@ class Encoding:
         return encoding
 
     def shipped(self, device: str | None = None) -> Self:
-        """The same with the file's content, for processes that do not see the file; perhaps on a device."""
+        """A copy with the file's content, for processes without access to the file; perhaps on a device."""
         content = self.model if isinstance(self.model, bytes) else Path(self.model).read_bytes()
         return replace(self, model=content, device=device or self.device)
 
     @property
     def loaded(self) -> BaseEncoder:
-        """The model, read once a process."""
+        """The model, read once per process."""
         wanted = self.digest, self.device
         with _loading:
             if wanted not in _loaded:
@@ -147,12 +147,12 @@ class Encoding:
         return load(self.model, device=self.device)
 
     def columns(self, schema: pa.Schema, where: str = "the table") -> Columns:
-        """Which columns of such batches are features.
+        """The feature columns of batches with this schema.
 
         Raises
         ------
         DataFileError
-            One is missing, or holds what the model cannot take; it names ``where``.
+            One is missing, or of a type that the model cannot take; the message begins with ``where``.
         """
         model: Any = self.loaded
         known = getattr(model, "feature_names_in_", None)
@@ -169,19 +169,19 @@ class Encoding:
         return columns_of(where, schema, spec)
 
     def needed(self, schema: pa.Schema, where: str = "the table") -> list[str]:
-        """The columns that are read, those to be kept first."""
+        """The columns to read, those of ``keep`` first."""
         features = self.columns(schema, where).features
         if self.method == "impute":
             return [name for name in schema.names if name not in self.drop]
         return [*dict.fromkeys([*self.keep, *features])]
 
     def schema(self, schema: pa.Schema, where: str = "the table") -> pa.Schema:
-        """What batches of a schema become.
+        """The schema of the result.
 
         Raises
         ------
         DataError
-            The model takes no such rows, or a column to be kept is called as one that is computed.
+            The model refuses such rows, or a column of ``keep`` has the name of a computed one.
         """
         import pyarrow as pa
 
@@ -211,7 +211,7 @@ class Encoding:
 
     @staticmethod
     def batch_rows(n_columns: int) -> int:
-        """How many rows are best read at once."""
+        """A good number of rows to read at once."""
         return max(1, min(_ROWS, _VALUES // max(1, n_columns)))
 
     def __call__(

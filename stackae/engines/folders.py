@@ -57,49 +57,54 @@ def encode_folder(
     resume: bool = False,
     device: str = "auto",
 ) -> dict[str, Any]:
-    """Apply a model to every Parquet file in a folder, and write a file for each.
+    """Apply a model to every Parquet file in a folder, and write one file of results for each.
 
-    Folders within stay as they are (``country=DE/part-0.parquet``). A file is written under another name and
-    then gets its own, so that what is there is whole. All files are looked at before anything is computed.
+    Use it for more rows than memory or one machine holds. Subfolders are kept
+    (``country=DE/part-0.parquet``). Files are written atomically. All input files are checked before anything
+    is computed.
 
     Parameters
     ----------
     model : fitted estimator or path-like
-        Or its file, or a run's folder.
+        A fitted estimator, its file, or the folder of a run.
     source : path-like
-        A folder of Parquet files, or one such file; also a URL: ``s3://``, ``gs://``, or what fsspec knows.
+        A folder of Parquet files, or one such file; also a URL: ``s3://``, ``gs://``, or any known to fsspec.
     out : path-like
-        The folder to be written, or its URL. It must be empty or not there, but for ``resume``.
+        The output folder, or its URL. Without ``resume`` it must be empty or missing.
     engine : {"local", "ray", "spark", "dask"}, default="local"
+        ``"local"``: processes of this machine.
     method : {"transform", "predict", "predict_proba", "score", "impute", "reconstruct"}, default="transform"
+        What to compute; ``"score"`` is the reconstruction error of each row.
     keep : sequence of str, default=()
-        Columns that are written before what is computed, as they are. ``"impute"`` keeps all.
+        Columns to pass through, before the computed ones. ``"impute"`` keeps all.
     drop : sequence of str, default=()
-        Columns that are no features, for models that know none by name; of ``"impute"``: left out.
+        Columns that are no features, for models without feature names; for ``"impute"``: columns to leave
+        out.
     workers : int or None, default=None
-        How many files are computed at once; None: one a core, or as many as the cluster has.
+        Number of files at the same time. None: one per core, or what the cluster has.
     address : str or None, default=None
-        Where a cluster of the engine answers; None: one is started on this machine.
+        Address of a running cluster of the engine. None: one is started on this machine.
     resume : bool, default=False
-        Go on with what was stopped or killed: files that are there are compared with the manifest and kept.
-        Files of ``source`` of which there is no result yet may have been mended.
+        Continue an interrupted run: existing files are checked against the manifest and kept. Input files
+        without a result may have been repaired since.
     device : str, default="auto"
+        Where each worker computes. ``"auto"``: a GPU if there is one.
 
     Returns
     -------
-    manifest : dict
-        As it is written into ``_manifest.json``. ``"kept"`` says how many files were there already.
+    dict
+        The content of ``_manifest.json``; ``"kept"`` is the number of files that existed already.
 
     Raises
     ------
     DataFileError
         A file is damaged, or has other columns than the first; or a row is refused.
     ModelFileError
-        With ``resume``: ``out`` is of another model, another method or other files.
+        With ``resume``: ``out`` belongs to another model, method or source.
     ParameterError
-        The engine is not installed, or something else cannot be.
+        The engine is not installed, or parameters are invalid.
     OSError
-        ``out`` is not empty, cannot be written or is at work; nothing answers at ``address``; workers were
+        ``out`` is not empty, cannot be written or is in use; nothing answers at ``address``; workers were
         killed again and again.
 
     Examples

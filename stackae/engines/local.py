@@ -46,21 +46,21 @@ def transform(
 
     Parameters
     ----------
-    model : estimator or path-like
-        Fitted, or its file.
+    model : fitted estimator or path-like
+        A fitted estimator, or its file.
     data : path-like, pyarrow.Table or RecordBatchReader
         A file, a folder or its URL; or rows, which are read once.
     method, keep, drop
         See :func:`stackae.engines.encode_folder`.
     workers : int or None, default=None
-        How many processes; None, and at most: one a core, which share the cores' threads.
+        Number of processes, at most one per core, among which the threads are divided. None: one per core.
     device : str, default="auto"
-        What each computes on.
+        Where each process computes. ``"auto"``: a GPU if there is one.
 
     Returns
     -------
     pyarrow.RecordBatchReader
-        The rows in their order, computed while they are read.
+        Rows in their order, computed lazily.
 
     Examples
     --------

@@ -28,25 +28,25 @@ def transform(
     workers: int | None = None,
     gpus: float = 0,
 ) -> Any:
-    """Apply a model to a Ray data set, by ``map_batches`` on actors that load it once.
+    """Apply a model to a Ray data set, with ``map_batches`` on actors that load it once.
 
     Parameters
     ----------
-    model : estimator or path-like
-        Fitted, or its file.
+    model : fitted estimator or path-like
+        A fitted estimator, or its file.
     data : ray.data.Dataset or path-like
-        Or what ``ray.data.read_parquet`` reads.
+        A data set, or what ``ray.data.read_parquet`` reads.
     method, keep, drop
         See :func:`stackae.engines.encode_folder`.
     workers : int or None, default=None
-        How many actors, of one core each; None: as many as there is work and room for.
+        Number of actors, of one core each. None: as many as there is work and room for.
     gpus : float, default=0
-        Of each actor. Without any it computes on the processor.
+        GPUs per actor; 0: it computes on the CPU.
 
     Returns
     -------
     ray.data.Dataset
-        In the order of the rows.
+        Rows in their order.
 
     Examples
     --------

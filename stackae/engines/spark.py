@@ -31,23 +31,23 @@ def transform(
     drop: Sequence[str] = (),
     device: str = "cpu",
 ) -> Any:
-    """Apply a model to a data frame of Spark, by ``mapInArrow``.
+    """Apply a model to a Spark data frame, with ``mapInArrow``.
 
-    A model that is given as a file goes to the executors by ``addFile``, an estimator with the tasks.
+    A model given as a file is sent to the executors by ``addFile``, an estimator with the tasks.
 
     Parameters
     ----------
-    model : estimator or path-like
-        Fitted, or its file.
+    model : fitted estimator or path-like
+        A fitted estimator, or its file.
     data : pyspark.sql.DataFrame or path-like
-        Or what the active session reads as Parquet.
+        A data frame, or what the active session reads as Parquet.
     method, keep, drop, device
         See :func:`stackae.engines.encode_folder`.
 
     Returns
     -------
     pyspark.sql.DataFrame
-        Each partition's rows in their order; it is computed when Spark asks for it.
+        Each partition's rows in their order, computed lazily.
 
     Examples
     --------

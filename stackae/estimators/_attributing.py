@@ -44,24 +44,24 @@ class Attributing(OnTables):
     module_: DeepEncoder
 
     def loadings(self, X: Any) -> Loadings:
-        """How much each code moves with each column, over these rows.
+        """How much each code changes with each column, on average over these rows.
 
-        The mean Jacobian of the encoder, times the column's standard deviation: by how much the code changes
-        as the column alone rises by one. A linear encoder of standardised columns has its weights for
-        loadings, PCA its ``components_``; a column that does not vary has 0.
+        A loading is the mean Jacobian of the encoder times the column's standard deviation: the change of the
+        code when that column alone rises by one standard deviation. Of a linear encoder of standardised
+        columns these are the weights, of PCA its ``components_``. A constant column has 0.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Two rows or more. Missing cells are taken as the encoder takes them; that they are missing
-            (``add_indicator``) does not count.
+            At least two rows. Missing cells are filled as in the encoder; the indicators of
+            ``add_indicator`` do not count.
 
         Returns
         -------
         Loadings
-            Its ``values`` are (codes × columns), in the codes' units. Of a table a column for each of the
-            user's, 0 for those left out: what is encoded as several columns, as categories and dates are, has
-            the standard deviation, over the rows, of what these add together, which has no sign.
+            Its ``values`` are (codes × columns), in the codes' units. Of a table: one per original column, 0
+            for dropped ones. A column encoded as several (a category, a date) has the standard deviation,
+            over the rows, of their joint effect, which has no sign.
 
         Raises
         ------
@@ -72,9 +72,9 @@ class Attributing(OnTables):
 
         Notes
         -----
-        Dense encoders of at most two nonlinear layers, as bare widths are up to three, cost less than two
-        ``transform``. Of others the mean is that of evenly spaced rows: of n rows and m codes, of 2·n/m rows,
-        or 100.
+        For dense encoders with at most two nonlinear layers (up to three layers given as widths) this costs
+        less than two calls of ``transform``. For others the mean is over evenly spaced rows: with n rows and
+        m codes, over 2·n/m of them, but at least 100.
 
         Examples
         --------
@@ -103,35 +103,34 @@ class Attributing(OnTables):
         return Loadings(values.astype(matrix.dtype), codes, columns, undirected)
 
     def contributions(self, X: Any, reference: Any = None) -> Contributions:
-        """What each column adds to each code of each row, on the way there from a reference.
+        """What each column adds to each code of each row, compared with a reference row.
 
-        A row's contributions to a code sum to the code less that of the reference. Dense layers are passed
-        one after the other, each on the straight way between its inputs at the reference and at the row,
-        where a unit's slope has the mean Δa/Δz exactly, kinks included; slopes and weights multiply. With one
-        hidden layer these are integrated gradients. Convolutional and recurrent encoders are integrated as a
-        whole, at 64 points: sums of smooth ones are exact, those of others to about one percent.
+        A row's contributions to a code sum to its code minus that of the reference. In dense encoders they
+        are propagated layer by layer: each unit has the slope Δa/Δz between reference and row, and slopes and
+        weights multiply (DeepLIFT's rescale rule); with one hidden layer these are integrated gradients.
+        Convolutional and recurrent encoders use integrated gradients at 64 points, whose sums are exact for
+        smooth encoders and within about one percent for others.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
         reference : array-like of shape (1, n_features), default=None
-            Where the way begins. None: the mean of each column in the fit (a table's encoded columns
-            have theirs), so that a missing cell adds nothing.
+            None: the mean of each (encoded) column in the fit, so that a missing cell adds nothing.
 
         Returns
         -------
         Contributions
-            Rows × codes × columns; ``[code]``, by number or name, is rows × columns, computed when it is
-            asked for. Of a table a column for each of the user's, categories being one, 0 for those left out.
-            With ``add_indicator`` a column's include what its being missing adds.
+            Rows × codes × columns; ``[code]``, by number or name, is rows × columns, computed on demand. Of a
+            table: one per original column, 0 for dropped ones. With ``add_indicator``, a column's include the
+            effect of its indicator.
 
         Raises
         ------
         NotFittedError
             Before ``fit``.
         ParameterError
-            Codes jump on the way, as those of :class:`~stackae.TopK` do; or the means of the fit are not
-            known (files of before they were kept), and there is no reference.
+            Codes are not continuous, as those of :class:`~stackae.TopK`; or the model comes from an old file
+            without the means of the fit, and no reference is given.
         DataError, ValueError
             Rows, or a reference, that :meth:`transform` refuses.
 

@@ -53,7 +53,7 @@ class BaseEncoder(
     NestedParameters,
     Told,
 ):
-    """A fitted encoder as a transformer: what is common to all estimators."""
+    """The base of all estimators: a fitted encoder as a scikit-learn transformer."""
 
     device: str | torch.device
     precision: str
@@ -130,27 +130,27 @@ class BaseEncoder(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
             In the units of the data given to ``fit``.
 
         Returns
         -------
         array of shape (n_samples, n_components)
-            Of the input's precision: float64 input is computed in float64 (on a processor, and unless
-            ``precision`` says otherwise), anything narrower in float32.
+            float32 for float32 input, float64 for other arrays. float64 codes are computed in float64 on a
+            CPU with ``precision="auto"``, otherwise in float32.
 
         Raises
         ------
         NotFittedError
             Before ``fit``.
         DataError, ValueError
-            Rows of another width, other column names, or values that are not finite.
+            The number of features or their names differ from the fit, or values are not finite.
         """
         return self._apply(self._checked(X), self._features, self._n_features_out)
 
     @property
     def health_(self) -> Any:
-        """The health reports of the encoder's layers, bottom first, as they were before any labels."""
+        """The health reports of the encoder's layers, bottom first, before any supervised fine-tuning."""
         check_is_fitted(self)
         if not self._health:
             raise AttributeError("health_ is known when the fit has ended")
@@ -158,7 +158,7 @@ class BaseEncoder(
 
     @property
     def components_(self) -> Floats:
-        """The first layer's encoder weights, (units × features)."""
+        """The first layer's encoder weights, (n_units, n_features)."""
         check_is_fitted(self)
         weights: Floats = self.module_[0].network.filters.detach().cpu().numpy()
         return weights
@@ -224,10 +224,10 @@ class BaseEncoder(
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted model to one ``.safetensors`` file, which :func:`stackae.load` reads.
 
-        The file holds tensors and JSON, no code. It is written atomically: a file that stood there is
-        replaced whole or not at all. The same fit leaves the same bytes, whenever and in whatever folder it
-        runs: the times in ``history_`` are left out, and so are ``memory``, ``cache_folder`` and ``verbose``.
-        A ``random_state`` that is a generator object is saved as None.
+        The file holds tensors and JSON, no code. It is written atomically: an existing file is replaced whole
+        or not at all. The same fit always gives the same bytes, since the times in ``history_``, ``memory``,
+        ``cache_folder`` and ``verbose`` are left out. A ``random_state`` that is a generator object is saved
+        as None.
 
         Parameters
         ----------
@@ -244,15 +244,15 @@ class BaseEncoder(
         save(self, path)
 
     def export_onnx(self, path: str | PathLike[str]) -> None:
-        """Write :meth:`transform` as an ONNX file, for programs that have neither stackae nor torch.
+        """Write :meth:`transform` as an ONNX file, for programs without stackae and torch.
 
         The model's input ``X`` (samples × features, float32, any number of rows) is in the units of the data
-        given to ``fit``: the scaling is in the file, and so is what stands for a missing cell. Its output
-        ``codes`` is what ``transform`` gives for float32 rows, to rounding (1e-5). Only where two units of a
-        :class:`~stackae.TopK` code are equal to rounding may another one be kept. Rows are not checked for
-        values that are not finite.
+        given to ``fit``: scaling and ``missing_values`` are in the file. Its output ``codes`` is what
+        ``transform`` gives for float32 rows, up to rounding (1e-5); where two units of a
+        :class:`~stackae.TopK` code are equal up to rounding, the other one may be kept. Rows are not checked
+        for non-finite values.
 
-        The model's metadata holds ``estimator``, ``n_features``, ``feature_names`` (where ``X`` had column
+        The model's metadata holds ``estimator``, ``n_features``, ``feature_names`` (if ``X`` had column
         names), ``code_names`` and ``versions``; all but the first are JSON. The file is written atomically.
 
         Parameters

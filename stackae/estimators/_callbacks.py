@@ -38,13 +38,13 @@ class Told:
     _n_more_phases = 0
 
     def set_callbacks(self, *callbacks: Any) -> Self:
-        """Let callbacks hear how the next fits go; they are no parameters.
+        """Set the callbacks of the next fits. They are not parameters.
 
         Parameters
         ----------
         *callbacks : Callback, or a callback of scikit-learn
-            Such as :class:`stackae.training.callbacks.Checkpoints`, or ``sklearn.callback.ProgressBar()``;
-            none: those that were set are forgotten.
+            Such as :class:`stackae.training.callbacks.Checkpoints`, or ``sklearn.callback.ProgressBar()``.
+            They replace those set before; without any, there are none.
 
         Returns
         -------
@@ -55,20 +55,19 @@ class Told:
         TypeError
             One of them is neither.
         ParameterError
-            It is scikit-learn's, and scikit-learn is older than 1.9.
+            One of them is scikit-learn's, and scikit-learn is older than 1.9.
 
         Notes
         -----
-        To scikit-learn's callbacks ``fit`` is a task whose subtasks are the phases (``layer 1``, ...,
-        ``finetune``, ``supervised``), and theirs the epochs. A callback that returns True at an epoch's end
-        ends the phase, at a phase's end the phases that would follow are left out. ``fitted_estimator`` is
-        the estimator with the weights of that moment: in pretraining the layers so far, of a classifier or
-        regressor from the supervised phase on. ``ScoringMonitor`` scores where ``fit`` is given ``y``: to
-        watch the reconstruction give ``scoring={"r2": lambda model, X, y: model.score(X)}``, and fit to
-        ``(X, X)``. Of ``partial_fit`` they hear nothing.
+        For scikit-learn's callbacks ``fit`` is a task, its phases (``layer 1``, ..., ``finetune``,
+        ``supervised``) are subtasks, and theirs are the epochs. A callback that returns True after an epoch
+        ends the phase; after a phase, it skips the remaining ones. ``fitted_estimator`` is the estimator with
+        the current weights: in pretraining the layers so far; of a classifier or regressor, only from the
+        supervised phase on. ``ScoringMonitor`` only scores if ``fit`` is given ``y``: to monitor the
+        reconstruction, pass ``scoring={"r2": lambda model, X, y: model.score(X)}`` and fit to ``(X, X)``.
+        They are not called by ``partial_fit``.
 
-        ``clone`` hands scikit-learn's on, as everywhere, and they are pickled with the estimator; others are
-        left behind.
+        ``clone`` and pickle keep scikit-learn's callbacks, as everywhere, and drop the others.
         """
         others = [callback for callback in callbacks if not isinstance(callback, Callback)]
         for callback in others:

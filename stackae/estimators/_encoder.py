@@ -76,7 +76,7 @@ class EncoderEstimator(BaseEncoder):
             )
 
     def check_parameters(self) -> None:
-        """Raise for the first parameter, of the estimator or of its encoder, that breaks its rule."""
+        """Raise for the first invalid parameter, of the estimator or of its encoder."""
         kinds = (BaseAutoencoder, FrozenEstimator)
         if not (self.encoder is None or isinstance(self.encoder, kinds)) and (
             isinstance(self.encoder, (str, BaseEstimator)) or not hasattr(self.encoder, "__len__")
@@ -180,23 +180,22 @@ class EncoderEstimator(BaseEncoder):
         return None if getattr(given, "_chooses", False) else given._asked_widths()
 
     def export_onnx(self, path: str | PathLike[str], *, codes: bool = False) -> None:
-        """Write what the estimator predicts as an ONNX file, for programs without stackae and torch.
+        """Write the estimator's predictions as an ONNX file, for programs without stackae and torch.
 
         The model's input ``X`` (samples × features, float32, any number of rows) is in the units of the data
-        given to ``fit``: the scaling is in the file, and so is what stands for a missing cell. Rows are not
-        checked for values that are not finite. The outputs are, to rounding (1e-5), what the estimator gives
-        for float32 rows:
+        given to ``fit``: scaling and ``missing_values`` are in the file. Rows are not checked for non-finite
+        values. The outputs are what the estimator gives for float32 rows, up to rounding (1e-5):
 
-        - of a classifier ``label`` (samples,), the class: int64 where classes are whole numbers or booleans,
-          else text, dates too; and ``probabilities`` (samples × classes), as ``predict_proba`` gives them;
-        - of a regressor ``predictions`` (samples,), or (samples × outputs), in the units of ``y``;
-        - of a detector ``label`` (samples,), int64: -1 for outliers, 1 for the others; and ``scores``
-          (samples,), as ``decision_function`` gives them: below 0 for outliers;
-        - with ``codes=True``, instead, ``codes`` (samples × components), as ``transform`` gives them.
+        - classifier: ``label`` (samples,), the class, int64 for whole numbers and booleans, otherwise text,
+          also for dates; and ``probabilities`` (samples × classes), as ``predict_proba`` gives them;
+        - regressor: ``predictions`` (samples,) or (samples × outputs), in the units of ``y``;
+        - detector: ``label`` (samples,), int64, -1 for outliers, 1 for the others; and ``scores`` (samples,),
+          as ``decision_function`` gives them: below 0 for outliers;
+        - with ``codes=True``: ``codes`` (samples × components) alone, as ``transform`` gives them.
 
-        The model's metadata holds ``estimator``, ``n_features``, ``feature_names`` (where ``X`` had column
-        names) and ``versions``; ``classes`` of a classifier, in the order of ``probabilities``; ``offset`` of
-        a detector, by which ``score_samples`` exceeds ``scores``; ``code_names`` of codes. All but the first
+        The model's metadata holds ``estimator``, ``n_features``, ``feature_names`` (if ``X`` had column
+        names) and ``versions``; of a classifier ``classes``, in the order of ``probabilities``; of a detector
+        ``offset``, which is ``score_samples`` minus ``scores``; of codes ``code_names``. All but the first
         are JSON. The file is written atomically.
 
         Parameters

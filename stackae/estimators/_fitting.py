@@ -35,21 +35,21 @@ class BaseAutoencoder(Ordering):
 
     @telling
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Learn from the samples, from a new start.
+        """Fit the model from scratch.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            A memory map, as ``np.load(path, mmap_mode="r")`` gives it, is not loaded where it takes more than
-            ``max_memory``, nor are the rows of :func:`stackae.data.load_data`. A sparse matrix is made dense
-            a batch at a time. A matrix whose ``table`` is a fitted encoder, as
-            :func:`stackae.tables.encode_stream` gives it, is the table that it was encoded from.
+        X : array-like, table or sparse matrix of shape (n_samples, n_features)
+            A memory map, as ``np.load(path, mmap_mode="r")`` gives it, is not loaded if it takes more than
+            ``max_memory``; nor are rows of :func:`stackae.data.load_data`. A sparse matrix is made dense one
+            batch at a time. Encoded rows from :func:`stackae.tables.encode_stream` are treated as the table
+            that they came from.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-            With ``layers="auto"``: labels or numbers by which depths are compared, -1 or NaN for samples
-            without one. Otherwise ignored.
+            With ``layers="auto"``: labels or numbers for comparing depths, -1 or NaN for samples without one.
+            Otherwise ignored.
         sample_weight : array-like of shape (n_samples,), default=None
-            How often an epoch visits each sample. Whole numbers are counts, so that 2 is the same as the
-            sample twice and 0 as without it; other weights are relative, and divided by their mean.
+            How often an epoch visits each sample. Whole numbers are counts: 2 is the same as the sample
+            twice, 0 the same as leaving it out. Other weights are relative, and divided by their mean.
 
         Returns
         -------
@@ -100,7 +100,7 @@ class BaseAutoencoder(Ordering):
         return self, {}
 
     def plan(self, X: Any, y: Any = None, sample_weight: Any = None) -> Plan:
-        """What :meth:`fit` would do, without doing it.
+        """Plan what :meth:`fit` would do, without fitting.
 
         Parameters
         ----------
@@ -111,15 +111,15 @@ class BaseAutoencoder(Ordering):
         Returns
         -------
         Plan
-            In which nothing is ``"auto"``; printed, it is a short table: layers, phases with their epochs and
-            updates at most, the peak of the learning rate, rows held out, memory. The gradient is analytic
-            where every part brings its derivative, else autograd's. The scale ``spread`` divides all codes by
+            With every ``"auto"`` resolved. Printed, it is a short table: layers, phases with the maximum of
+            epochs and updates, peak learning rate, held-out rows, memory. ``gradient`` is analytic if every
+            part has its derivative by hand, otherwise autograd. The scale ``spread`` divides all codes by
             their common standard deviation.
 
         Raises
         ------
         ParameterError
-            Parts that cannot combine, or ``layers="auto"``, which is settled by trying.
+            Parts cannot be combined, or ``layers="auto"``, which only ``fit`` can resolve.
 
         Examples
         --------
@@ -145,20 +145,20 @@ class BaseAutoencoder(Ordering):
 
     @telling
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Learn from a piece of the rows: one pass over it for each layer, then one for the stack; for the
-        stack only where :meth:`fit` has left it with a shortcut.
+        """Fit incrementally on a batch of rows: one pass for each layer, then one for the whole stack.
 
-        The first piece decides the scaling and starts the layers, unless ``fit`` has; later pieces go on with
-        them, with their optimizers and with the random draws, at a constant learning rate. No rows are held
-        out. ``max_epochs``, ``updates``, ``schedule``, ``validation_fraction``, ``patience`` and ``tol`` of
-        the training parameters do not apply.
+        The first batch decides scaling and initial weights, unless ``fit`` did; later ones continue with the
+        same layers, optimizers and random draws, at a constant learning rate. No rows are held out. A stack
+        with a shortcut from :meth:`fit` is trained only as a whole. ``max_epochs``, ``updates``,
+        ``schedule``, ``validation_fraction``, ``patience`` and ``tol`` of :class:`~stackae.Training` are
+        ignored.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
         y : ignored
         sample_weight : array-like of shape (n_samples,), default=None
-            As in :meth:`fit`; relative weights are relative within the piece.
+            As in :meth:`fit`; relative weights are relative within the batch.
 
         Returns
         -------

@@ -44,17 +44,17 @@ ESTIMATORS: dict[str, type[BaseEncoder]] = {
 
 
 def load(path: str | PathLike[str], *, device: str | torch.device | None = None) -> BaseEncoder:
-    """Read a fitted estimator that ``save`` wrote.
+    """Load a fitted estimator from a file that ``save`` wrote.
 
-    No code from the file is run: it holds tensors, and JSON that may name only classes that stackae knows.
+    No code from the file is run: it holds tensors, and JSON that can only name classes that stackae knows.
 
     Parameters
     ----------
     path : path-like
-        The file, or the folder of a run of ``stackae pretrain`` or ``finetune``, which holds one.
+        The file, or the folder of a run of ``stackae pretrain`` or ``stackae finetune``.
     device : str, torch.device or None, default=None
-        Where the model is put, and its new ``device`` parameter; None: where its own parameter says, or the
-        processor where that device is not there.
+        The device of the model and its new ``device`` parameter. None: the saved ``device``, or the CPU if
+        that is not available.
 
     Returns
     -------
@@ -66,9 +66,9 @@ def load(path: str | PathLike[str], *, device: str | torch.device | None = None)
     ModelFileError
         The file is damaged, not stackae's, or of a newer format.
     ParameterError
-        The device asked for is not there.
+        ``device`` is not available.
     OSError
-        The file cannot be opened, or a folder holds no model.
+        The file cannot be opened, or the folder holds no model.
 
     Examples
     --------

@@ -26,27 +26,25 @@ class Ordering(Reconstructing):
     prefix_r2_: Floats
 
     def truncated(self, n_components: int) -> Self:
-        """The narrower model whose codes are the first numbers of this one's.
-
-        Its parameters say the narrower width; ``history_`` and ``health_`` are those of the fit of this one.
-        It shares no weights with this one, and can be cut again.
+        """Cut the model to the first numbers of its ordered code.
 
         Parameters
         ----------
         n_components : int
-            From 1 to the width of the code.
+            The new width, from 1 to that of the code.
 
         Returns
         -------
         estimator
-            Fitted, of the same class.
+            A fitted copy of the same class, with the new width in its parameters and the ``history_`` and
+            ``health_`` of this one. It can be cut again.
 
         Raises
         ------
         NotFittedError
             Before ``fit``.
         ParameterError
-            The codes are not ordered, or not so wide.
+            The codes are not ordered, or narrower.
 
         Examples
         --------

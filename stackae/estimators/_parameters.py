@@ -57,12 +57,13 @@ class NestedParameters(Constrained):
     _sequences: Sequence[str] = ()
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The parameters; with ``deep``, those of parts and layers too: ``corruption__level``,
-        ``layers__0__corruption__level``, ``penalty__1__weight``.
+        """Get the parameters.
 
         Parameters
         ----------
         deep : bool, default=True
+            Whether to include those of parts and layers: ``corruption__level``, ``penalty__1__weight``,
+            ``layers__0__corruption__level``.
 
         Returns
         -------
@@ -78,9 +79,11 @@ class NestedParameters(Constrained):
         return params
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters; ``corruption__level`` reaches into a part, also where the part is given by name,
-        ``layers__0__n_components`` into a sequence, ``columns__numeric`` into the encoder of tables, also
-        where only the kinds of columns are given, or nothing.
+        """Set parameters, also nested ones.
+
+        ``corruption__level`` sets a parameter of a part, even of one given by name;
+        ``layers__0__n_components`` one of an element of a sequence; ``columns__numeric`` one of the table
+        encoder, even if ``columns`` is a dict or None.
 
         Parameters
         ----------

@@ -34,21 +34,21 @@ class Reconstructing(BaseEncoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_components)
-            Codes, as :meth:`transform` gives them. Where they have column names, these are
-            :meth:`get_feature_names_out`'s, in that order.
+            Codes, as :meth:`transform` gives them. Column names, if any, must be those of
+            :meth:`get_feature_names_out`, in that order.
 
         Returns
         -------
         array of shape (n_samples, n_features)
-            In the units of the data given to ``fit``; a table like the one that was fitted, if it was one, or
-            its encoded columns where the codes are a matrix with the ``table`` of the rows.
+            In the units of the data given to ``fit``. A table, if the model was fitted on one; its encoded
+            columns, if the codes are a matrix with a ``table``.
 
         Raises
         ------
         NotFittedError
             Before ``fit``.
         DataError, ValueError
-            Codes of another width, of other names, or values that are not finite.
+            Codes of another width, with other names, or with non-finite values.
         """
         check_is_fitted(self)
         # The columns are not those of the fit.
@@ -63,33 +63,35 @@ class Reconstructing(BaseEncoder):
         return self._as_given(self._apply(codes.X, self._decode_features, self.module_.n_inputs), X)
 
     def reconstruct(self, X: Any) -> Any:
-        """Encode and decode samples: what the model makes of them, in their own units.
+        """Encode and decode samples.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
 
         Returns
         -------
         array of shape (n_samples, n_features)
-            A table like the one that was fitted, if it was one; its encoded columns where ``X`` holds them.
+            In the units of ``X``. A table, if the model was fitted on one; encoded columns, if ``X`` holds
+            these.
         """
         back = self._apply(self._checked(X), lambda module, x: module(x), self.module_.n_inputs)
         return self._as_given(back, X)
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
-        """Draw new rows: codes from the prior of the last layer's code or penalty, decoded.
+        """Draw new rows: codes from the prior of the last layer's code or penalty are decoded.
 
         Parameters
         ----------
         n_samples : int, default=1
         random_state : int, RandomState or None, default=None
-            Seeds the draws; None: the ``random_state`` of the estimator, as scikit-learn does.
+            Seeds the draws. None: the ``random_state`` of the estimator.
 
         Returns
         -------
         ndarray of shape (n_samples, n_features), float32
-            In the units of the data given to ``fit``, without noise of their own.
+            In the units of the data given to ``fit``: the decoder's output, to which no noise is added. A
+            table, if the model was fitted on one.
 
         Raises
         ------
@@ -97,6 +99,14 @@ class Reconstructing(BaseEncoder):
             The last layer has no prior: it needs ``code="variational"`` or ``penalty="adversarial"``.
         NotFittedError
             Before ``fit``.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from stackae import Autoencoder
+        >>> model = Autoencoder(2, code="variational", random_state=0).fit(load_iris().data)
+        >>> model.sample(5, random_state=0).shape
+        (5, 4)
         """
         check_is_fitted(self)
         if isinstance(n_samples, bool) or not isinstance(n_samples, Integral) or n_samples < 1:
@@ -112,9 +122,9 @@ class Reconstructing(BaseEncoder):
         return self._as_given(drawn)
 
     def impute(self, X: Any) -> Any:
-        """Fill missing cells with their reconstruction, within the range of the column in the rows fitted.
+        """Fill missing cells with their reconstruction, clipped to the column's range in the fit.
 
-        The other cells stay as they are.
+        All other cells stay as they are.
 
         Parameters
         ----------
@@ -124,13 +134,24 @@ class Reconstructing(BaseEncoder):
         Returns
         -------
         array of shape (n_samples, n_features)
-            Without missing cells. A table where the estimator was fitted on one; its columns that are not
-            reconstructed (identifiers, texts) stay as they are. Encoded columns where ``X`` holds them.
+            Without missing cells. A table, if the model was fitted on one; columns that are not reconstructed
+            (identifiers, texts) keep theirs. Encoded columns, if ``X`` holds these.
 
         Raises
         ------
         ParameterError
-            The estimator was fitted on rows without gaps, and ``missing_values=None``.
+            The model was fitted with ``missing_values=None``, on an array.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import load_iris
+        >>> from stackae import StackedAutoencoder
+        >>> X = load_iris().data
+        >>> X[0, 2] = np.nan
+        >>> model = StackedAutoencoder((16, 3), missing_values=np.nan, random_state=0).fit(X)
+        >>> bool(np.isnan(model.impute(X)).any())
+        False
         """
         matrix = self._checked(X)
         if not self.module_[0].parts.missing:
@@ -148,40 +169,39 @@ class Reconstructing(BaseEncoder):
         return encoded if filled_in is encoded else fill_gaps(X, filled_in)
 
     def score_samples(self, X: Any) -> Floats:
-        """The negative squared reconstruction error of each row: higher is more like the training data.
+        """The negative squared reconstruction error of each row: higher means more like the training data.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
 
         Returns
         -------
         array of shape (n_samples,)
-            Minus the sum over features of the squared error, in the units in which the model works: data
-            within [0, 1] and columns of 0 and 1 as they are, others in standard deviations (see ``scale``).
-            Of a table minus the sum over its columns of Σ(z - ẑ)² / ΣVar(z), both sums over the encoded
-            columns z of one, variances those of the fit: 1 is what the mean would cost, and a category
-            counts as much as a number (its denominator is 1 - Σp², with p its values' shares).
-            Missing cells count with the mean error of the row's other cells; a row without any value has
-            error 0. A row so far from those of the fit that float32 does not hold its squared error has minus
-            infinity.
+            Minus the squared error in scaled units (see ``scale``), summed over features. Of a table: minus
+            the sum over its columns of Σ(z - ẑ)² / ΣVar(z), where both sums run over the column's encoded
+            columns z and variances are those of the fit. So 1 is the error of the column's mean, and a
+            category counts as much as a number. Missing cells count as the mean of the row's other errors; a
+            row without any value has error 0. The score is minus infinity if the squared error exceeds
+            float32's range.
         """
         return self._scores(self._checked(X))
 
     def explain(self, X: Any) -> Floats:
-        """How much each feature has to do with a row's score: its squared error.
+        """The squared reconstruction error of each feature: what makes a row's score low.
+
+        For what makes a code, see :meth:`contributions`.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
 
         Returns
         -------
         array of shape (n_samples, n_features)
-            In the units in which the model works; where no cell is missing, a row's sum is its negative
-            score. NaN where a cell is missing. Of a table a column for each of the user's, as in
-            :meth:`score_samples`, 0 for those left out. The columns are those of :meth:`contributions`, which
-            says of codes what this says of the score.
+            In scaled units, as in :meth:`score_samples`: without missing cells, a row sums to minus its
+            score. NaN where a cell is missing. Of a table: one number per original column, 0 for columns that
+            were dropped.
         """
         matrix = self._checked(X)
         if self._table is None:
@@ -208,21 +228,21 @@ class Reconstructing(BaseEncoder):
         return error.square() if self._table is None else self._in_variances(error.square())
 
     def score(self, X: Any, y: Any = None) -> float:
-        """R² of the reconstruction, as one compares with PCA: 1 - Σ(x - x̂)² / Σ(x - mean)².
+        """R² of the reconstruction, 1 - Σ(x - x̂)² / Σ(x - mean)², where the sums run over all cells.
 
-        Of a table the mean over its columns of each one's R², in the units in which the model works, so that
-        each counts once, whatever its unit and however many encoded columns it has.
+        PCA can be compared by the same measure. Of a table: the mean over its columns of each one's R², in
+        scaled units, so that every column counts once.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Missing cells, and columns that do not vary, are left out.
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Missing cells, and constant columns, are left out.
         y : ignored
 
         Returns
         -------
         float
-            At most 1; not a number for a single row.
+            At most 1; NaN for a single row.
         """
         return self._r2(self._checked(X))
 

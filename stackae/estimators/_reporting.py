@@ -10,21 +10,21 @@ class Reporting:
     """An estimator whose report one method makes."""
 
     def report(self, X: Any = None, y: Any = None, **options: Any) -> Any:
-        """One HTML page on what was learned, which needs nothing else.
+        """Make a report on what was learned: one self-contained HTML page, and a model card.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features), default=None
-            Best the rows of the fit; at most 2,000 are looked at. None: model and training alone.
+        X : array-like or table of shape (n_samples, n_features), default=None
+            Preferably the rows of the fit; at most 2,000 are used. None: model and training only.
         y : array-like of shape (n_samples,), default=None
-            Labels: colours of the map of the codes, and a verdict against PCA.
+            Labels or targets: they colour the map of the codes and give a verdict against PCA.
         **options
             As of :func:`stackae.report.report_on`: ``title``, ``made_from``, ``image_shape``, ...
 
         Returns
         -------
         stackae.report.Report
-            With ``html``, ``save(path)`` and, of a model card, ``card``; a notebook shows it.
+            With ``html``, ``card`` and ``save(path)``; notebooks display it.
 
         Raises
         ------
@@ -33,7 +33,7 @@ class Reporting:
         ParameterError
             jinja2 or matplotlib is missing (``pip install 'stackae[report]'``).
         DataError, ValueError
-            Rows that :meth:`transform` refuses, or other than one label a row.
+            Rows that :meth:`transform` refuses, or not exactly one label per row.
 
         Examples
         --------

@@ -68,14 +68,14 @@ class BaseSupervised(EncoderEstimator):
 
     @telling
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Pretrain on all samples, then fine-tune on those that have a target.
+        """Pretrain on all samples, then fine-tune on those with a target.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : array-like, table or sparse matrix of shape (n_samples, n_features)
         y : array-like of shape (n_samples,), or (n_samples, n_outputs) for a regressor
-            NaN, None, pd.NA or empty text for samples without a target; for a classifier -1 too, as
-            ``unlabelled`` says.
+            NaN, None, pd.NA or empty text for samples without a target; for a classifier also -1, see
+            ``unlabelled``.
         sample_weight : array-like of shape (n_samples,), default=None
             How often an epoch visits each sample, in pretraining and fine-tuning. Whole numbers are counts,
             other weights are relative.
@@ -130,7 +130,7 @@ class BaseSupervised(EncoderEstimator):
         """Correct how certain a fitted predictor is, where that is asked for."""
 
     def plan(self, X: Any, y: Any, sample_weight: Any = None) -> Plan:
-        """What :meth:`fit` would do, without doing it; see :meth:`stackae.StackedAutoencoder.plan`."""
+        """Plan what :meth:`fit` would do, without fitting; see :meth:`stackae.StackedAutoencoder.plan`."""
         _, data, named = self._read(X, y, sample_weight)
         labelled, context, parts = data.only_labelled(), self._context(0, alone=True), self._semi_parts()
         if parts or self.semi == "auto":  # as many, if each has a label in the end
@@ -148,7 +148,7 @@ class BaseSupervised(EncoderEstimator):
         return replace(encoder, supervised=head)
 
     def check_parameters(self) -> None:
-        """Raise for the first parameter that breaks its rule."""
+        """Raise for the first invalid parameter."""
         super().check_parameters()
         for k, part in enumerate(self.semi if isinstance(self.semi, (list, tuple)) else ()):
             if not (isinstance(part, SemiSupervised) or (isinstance(part, str) and part in SEMI)):

@@ -41,7 +41,7 @@ class OnTables:
 
     @property
     def table_encoder_(self) -> TableEncoder:
-        """What encodes the table that was fitted; only where it held other than numbers."""
+        """The fitted :class:`~stackae.TableEncoder`, only if the model was fitted on a table."""
         check_is_fitted(self)
         if self._table is None:
             raise AttributeError(f"this {type(self).__name__} was fitted on numbers, and encodes no table")
@@ -49,7 +49,7 @@ class OnTables:
 
     @property
     def table_(self) -> TableInfo:
-        """What each column of the table became that was fitted; only where it held other than numbers."""
+        """How each column was encoded, only if the model was fitted on a table."""
         check_is_fitted(self)
         if self._table is None:
             raise AttributeError(f"this {type(self).__name__} was fitted on numbers, and has no table_")

@@ -23,16 +23,17 @@ _MOST_CODES, _MOST_COLUMNS, _STRONGEST = 20, 30, 3
 
 @dataclass(frozen=True, eq=False)
 class Loadings:
-    """How much each code moves with each column: codes × columns.
+    """How much each code changes with each column: codes × columns, from ``loadings`` of an estimator.
 
     ``numpy.asarray(loadings)`` gives the numbers alone.
 
     Attributes
     ----------
     values : ndarray of shape (n_codes, n_columns)
+        In the codes' units, per standard deviation of the column.
     code_names, column_names : tuple of str
     undirected : tuple of str, default=()
-        The columns whose loadings have no sign, since they are encoded as several: categories and dates.
+        Columns whose loadings have no sign, since they are encoded as several: categories and dates.
 
     Examples
     --------
@@ -58,26 +59,26 @@ class Loadings:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(codes, columns)."""
+        """The shape, (n_codes, n_columns)."""
         return len(self.code_names), len(self.column_names)
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Floats:
         return np.array(self.values, dtype, copy=copy)
 
     def strongest(self, code: int | str, n: int = 5) -> list[tuple[str, float]]:
-        """The columns that move a code most.
+        """The columns with the largest loadings on a code.
 
         Parameters
         ----------
         code : int or str
-            Its number, or its name.
+            Its number (negative: from the end) or its name.
         n : int, default=5
-            How many columns, at most.
+            The maximum number of columns.
 
         Returns
         -------
         list of (str, float)
-            Names and loadings, the largest first, whatever its sign; none that is 0.
+            Names and loadings, the largest absolute value first; zeros are left out.
 
         Raises
         ------
@@ -89,12 +90,12 @@ class Loadings:
         return [(self.column_names[k], float(own[k])) for k in order if own[k]]
 
     def to_frame(self, backend: str = "pandas") -> Any:
-        """As a data frame: a row a code, its name in the first column.
+        """As a data frame with one row per code, its name in the first column.
 
         Parameters
         ----------
         backend : {"pandas", "polars", "pyarrow"}, default="pandas"
-            The library, which must be installed.
+            The library to use, which must be installed.
 
         Returns
         -------
@@ -136,16 +137,15 @@ class Loadings:
 
 
 class Contributions:
-    """What each column adds to each code of each row: rows × codes × columns, computed a code at a time.
+    """What each column adds to each code of each row: rows × codes × columns, from ``contributions``.
 
-    ``contributions[code]``, by number or name, is an array of rows × columns, computed when it is asked for;
-    a loop goes through the codes in their order. What a row's columns add to a code, and the code's base
-    value, sum to the code.
+    ``contributions[code]``, by number or name, is an array of rows × columns, computed on demand; iterating
+    goes through the codes in order. A row's contributions to a code plus the code's base value are the code.
 
     Parameters
     ----------
     compute : callable
-        From the number of a code to the array.
+        From the number of a code to the array of shape (n_samples, n_columns).
     n_samples : int
     base_values : array of shape (n_codes,)
     code_names, column_names : sequence of str
@@ -155,7 +155,7 @@ class Contributions:
     shape : tuple of int
         (rows, codes, columns).
     base_values : ndarray of shape (n_codes,)
-        The codes of the reference.
+        The code of the reference row.
     code_names, column_names : tuple of str
     """
 

@@ -34,66 +34,65 @@ MOST_UNITS = 2**40
 
 
 class Autoencoder(BaseAutoencoder):
-    """A shallow autoencoder: a code is learned from which the samples can be reconstructed.
+    """A shallow autoencoder: it learns a code of the samples from which they can be reconstructed.
 
-    The encoder computes h = a(W·s(x) + b), with s the scaling; the decoder computes x̂ from h; what is
-    minimised is the loss of x̂ against x, plus the penalty, with the encoder shown a corrupted x. An epoch
-    over n samples of d features costs about 12·n·d·n_components floating-point operations.
+    The encoder computes h = a(W·s(x) + b), where s is the scaling; the decoder computes x̂ from h. Training
+    minimises the loss of x̂ against x, plus the penalty; the encoder is given a corrupted x. An epoch over n
+    samples of d features costs about 12·n·d·n_components floating-point operations.
 
     Parameters
     ----------
     n_components : int, default=64
-        Units of the code.
-        Of a convolutional network: its filters, each of which has a unit for every pooled cell.
+        Units of the code. Of a convolutional network: filters, each with one unit per pooled cell.
     network : {"dense", "convolutional", "recurrent", "pca", "marginalised"} or Network, default="dense"
         How code and reconstruction are computed.
     activation : {"auto", "identity", "sigmoid", "tanh", "relu", "gelu", "silu", "softplus"}, default="auto"
-        Of the code. ``"auto"``: what the other parts are defined for; else the identity for the last layer of
-        a deeper stack, and relu everywhere else.
+        Of the code. ``"auto"``: one that the network, code and penalty allow; else the identity for the last
+        layer of a deeper stack, relu otherwise.
     tied_weights : bool, default=False
         Whether the decoder's weights are the encoder's, transposed.
     corruption : {"masking", "gaussian", "salt-and-pepper", "swap", "dropout"}, Corruption or None
-        What the encoder sees instead of x in training (denoising), or the decoder instead of the code.
-        Default: None.
+        Noise on the input (denoising autoencoder) or on the code, in training only. Default: None.
     code : {"topk", "variational", "nested"}, Code or None, default=None
-        What happens to the encoder's output; None: nothing.
+        What turns the encoder's output into the code. None: nothing.
     penalty : {"l1", "l2", "kl", "contractive", "adversarial"}, Penalty, list of these, or None, default=None
-        What else is minimised.
+        What is added to the loss.
     loss : {"auto", "squared_error", "cross_entropy", "huber", "per_feature"} or Loss, default="auto"
-        ``"auto"``: cross-entropy for data within [0, 1], else squared error.
+        ``"auto"``: cross-entropy for data in [0, 1], otherwise squared error.
     scale : {"auto", "standard", "minmax"} or None, default="auto"
-        ``"auto"``: data already within [0, 1] stay. Of any others, columns of nothing but 0 and 1 stay, which
-        standard deviations would blow up where one of the two is rare, and the rest is standardised, unless
-        it has been scaled before: all standard deviations from 0.02 to 2 beside columns of 0 and 1.
-        ``"standard"`` and ``"minmax"``: every column; None: none.
+        How columns are scaled. ``"auto"``: not at all if all data lie in [0, 1]; otherwise columns of zeros
+        and ones stay as they are and the others are standardised, unless they look scaled already: columns of
+        zeros and ones beside others with standard deviations from 0.02 to 2. ``"standard"`` or ``"minmax"``:
+        every column. None: no scaling.
     training : Training or "auto", default="auto"
+        Budget, optimizer and so on. ``"auto"``: ``Training()``.
     missing_values : float or None, default=None
-        What stands for a missing cell, as a rule ``np.nan``. The loss is taken over the other cells; the
-        encoder sees the column's mean instead. Which values are missing is learned best where training hides
-        values too: ``corruption="masking"``. None: rows with NaN are refused, but for tables of other than
-        numbers, whose gaps are always taken.
+        The value of missing cells, usually ``np.nan``. They are left out of the loss, and the encoder gets
+        the column's mean instead. To fill gaps well (see :meth:`impute`), hide cells in training too:
+        ``corruption="masking"``. None: rows with NaN are refused, except in tables with non-numeric columns,
+        where gaps are always allowed.
     add_indicator : bool, default=False
-        Whether the encoder is given, in columns behind the features, which cells are missing. For dense
-        networks.
+        Whether the encoder gets an indicator of missing cells, as extra columns. For dense networks.
     columns : dict, TableEncoder or None, default=None
-        What columns of a table are: kinds by their names, such as ``{"zip": "category", "when": "drop"}``, or
-        a :class:`~stackae.TableEncoder`, of which a clone is fitted; ``X`` must then be a table, and is
-        encoded even where all of it is numbers. None: as they look; a table of numbers is taken as an array.
+        How to encode the columns of a table: a dict from names to kinds, such as
+        ``{"zip": "category", "when": "drop"}``, or a :class:`~stackae.TableEncoder`, which is cloned. ``X``
+        must then be a table, and is encoded even if all columns are numeric. None: kinds are inferred, and an
+        all-numeric table is treated as an array.
     device : str or torch.device, default="auto"
-        ``"auto"``: a GPU where there is one.
+        ``"auto"``: a GPU if there is one.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Of the products in training. ``"auto"``: bfloat16 where the hardware has it.
+        Of matrix products in training. ``"auto"``: bfloat16 if the hardware supports it.
     random_state : int, RandomState or None, default=None
-        Seeds every random draw; the global generators are never touched.
+        Seeds every random draw; global generators are never touched.
     verbose : int, default=0
         1: progress on standard error.
     max_memory : int, str or None, default=None
-        What rows and codes may take in memory while fitting: bytes, or a text like ``"1GB"``. Where they
-        would take more, rows are read from the disk in blocks (see ``X`` of :meth:`fit`) and codes are kept
-        there. None: half of the machine's memory.
+        Memory for rows and codes while fitting: bytes, or text like ``"1GB"``. If they need more, rows are
+        read from disk in blocks (see ``X`` of :meth:`fit`) and codes are stored there. None: half of the
+        machine's memory.
     cache_folder : path-like or None, default=None
-        Where codes are kept that take too much memory, in files without a name that vanish with the fit.
-        None: the system's folder for temporary files.
+        Where codes that exceed ``max_memory`` are stored, in unnamed files that vanish with the fit. None:
+        the system's folder for temporary files.
 
     Attributes
     ----------
@@ -103,25 +102,25 @@ class Autoencoder(BaseAutoencoder):
         The encoder's weights.
     prefix_r2_ : ndarray of shape (n_components,), only with ``code="nested"`` and a dense network
         R² of the reconstruction from the first 1, 2, ... numbers of the code, as ``score`` of
-        :meth:`truncated` gives it: on rows held out, or where none were on rows of the fit, at most 2,000.
+        :meth:`truncated` gives it: on held-out rows or, if there are none, on at most 2,000 rows of the fit.
     history_ : list of dict
-        One an epoch: loss, validation loss, learning rate, seconds, samples per second.
+        One record per epoch: loss, validation loss, learning rate, seconds, samples per second.
     n_iter_ : int
         Epochs run.
     health_ : dict
-        Shares of dead and saturated units, mean activity, effective rank of the codes, share of the variance
-        reconstructed, on 2,000 to 10,000 of the rows: see :class:`stackae.modules.health.Health`.
+        Fractions of dead and saturated units, mean activity, effective rank of the codes, fraction of the
+        variance reconstructed, on 2,000 to 10,000 of the rows: see :class:`stackae.modules.health.Health`.
     n_features_in_ : int
-    feature_names_in_ : ndarray of str, only where ``X`` had column names
+    feature_names_in_ : ndarray of str, only if ``X`` has column names
 
     Raises
     ------
     InvalidParameterError, ParameterError
-        A parameter breaks its rule, or parts cannot combine; nothing was computed.
+        A parameter is invalid, or parts cannot be combined; nothing was computed.
     DataError
-        The rows cannot be used; the message has row and column.
+        The rows cannot be used; the message names row and column.
     DivergedError
-        The loss left the finite numbers.
+        The loss became infinite or NaN.
 
     References
     ----------
@@ -204,7 +203,7 @@ class Autoencoder(BaseAutoencoder):
         self.cache_folder = cache_folder
 
     def check_parameters(self) -> None:
-        """Raise for the first parameter, of the layer or of a part, that breaks its rule."""
+        """Raise for the first invalid parameter, of the layer or of a part."""
         super().check_parameters()
         self._refuse_indicator_alone()
         for k, penalty in enumerate(self.penalty if isinstance(self.penalty, (list, tuple)) else ()):

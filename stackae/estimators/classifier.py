@@ -28,95 +28,99 @@ from stackae.training.parameters import Training
 
 
 class StackedAutoencoderClassifier(ClassifierMixin, LearningClasses):
-    """A classifier for few labels and many rows: pretrained on all, fine-tuned on those with a label.
+    """A classifier for many rows with few labels: pretrained on all rows, fine-tuned on the labelled ones.
 
-    The layers are pretrained greedily on every row, labelled or not, and fine-tuned to reconstruct, as
-    :class:`~stackae.StackedAutoencoder` does. Then a linear head is put on the last code, which starts as a
-    logistic regression on the codes, and encoders and head are trained end to end on the labelled rows, to
-    minimise the cross-entropy. Where labels are many, ``encoder=StackedAutoencoder(..., finetune=None)``
-    saves the time of learning to reconstruct.
+    The layers are pretrained greedily on every row, labelled or not, and fine-tuned to reconstruct, as in
+    :class:`~stackae.StackedAutoencoder`. A linear head, which starts as a logistic regression on the codes,
+    is then put on the last code, and encoders and head are trained end to end on the labelled rows to
+    minimise the cross-entropy. With many labels, ``encoder=StackedAutoencoder(..., finetune=None)`` skips
+    fine-tuning to reconstruct and saves time.
 
     Parameters
     ----------
     encoder : sequence of int or Autoencoder, StackedAutoencoder, Autoencoder, FrozenEstimator or None, \
             default=None
-        None: ``StackedAutoencoder()``, whose widths follow from the columns. Widths (or layers), bottom
-        first, stand for ``StackedAutoencoder(widths, shortcut=None)``. An unfitted
-        autoencoder is cloned and fitted on all rows, its own fine-tuning included, with this
-        ``random_state`` if it has none. ``FrozenEstimator(fitted)``, from ``sklearn.frozen``, is used as it
-        is and not changed, so that one pretraining serves many fine-tunings, in searches too.
+        None: ``StackedAutoencoder()``, whose widths follow from the columns. A sequence of widths (or
+        layers), bottom first: ``StackedAutoencoder(widths, shortcut=None)``. An unfitted autoencoder is
+        cloned and fitted on all rows, with its own fine-tuning and, if it has no ``random_state``, with this
+        one. ``FrozenEstimator(fitted)``, from ``sklearn.frozen``, is used as it is, so that searches can
+        share one pretraining.
     finetune : Training or "auto", default="auto"
-        Of encoders and head, on the labelled rows. Its ``corruption`` is what the first encoder sees and,
-        with ``Dropout``, what becomes of the codes; its ``layerwise_rate`` lets lower layers learn slower.
-        ``"auto"``: a tenth of each code dropped.
+        Training of encoders and head, on the labelled rows. Its ``corruption`` acts on the input or, as
+        ``Dropout``, on the codes; its ``layerwise_rate`` lets lower layers learn more slowly. ``"auto"``:
+        ``Training()``, which here drops a tenth of each code.
     adversarial : float, default=0.0
-        In fine-tuning, how far each row is moved, before it is learned from, in the direction in which its
-        cost grows fastest: a Euclidean length in the units in which the model works, at least 0 (Miyato et
-        al. 2017). About a tenth of a row's length does well where labels are many; it costs two thirds more
-        time. 0: not at all.
+        Adversarial training (Miyato et al. 2017): in fine-tuning each row is moved by this Euclidean length,
+        in scaled units, in the direction that increases its loss fastest. A tenth of a row's length works
+        well with many labels; it takes about two thirds more time. 0: none.
     semi : {"auto", "propagation", "vat", "consistency", "ladder"}, SemiSupervised, list of these, or None, \
             default=None
-        What rows without a label do in fine-tuning, beside the pretraining that they always take part in:
-        ``"propagation"``, labels spread over the codes' neighbours (:class:`~stackae.Propagation`);
-        ``"vat"``, predictions stay where a row moves a little (:class:`~stackae.VirtualAdversarial`);
-        ``"consistency"``, they stay under another corruption (:class:`~stackae.Consistency`); ``"ladder"``,
-        every layer goes on denoising (:class:`~stackae.Ladder`). Several go together. No row is held out
-        then. ``"auto"``: ``"propagation"``, if labels that are held out are predicted better by it than by a
-        linear model of the codes, by more than a standard error (``semi_``). None: nothing.
+        How fine-tuning uses rows without a label, which pretraining always uses:
+
+        - ``"propagation"``: labels spread to neighbours in code space (:class:`~stackae.Propagation`);
+        - ``"vat"``: predictions must not change when a row moves a little
+          (:class:`~stackae.VirtualAdversarial`);
+        - ``"consistency"``: nor under another corruption (:class:`~stackae.Consistency`);
+        - ``"ladder"``: every layer keeps denoising (:class:`~stackae.Ladder`);
+        - ``"auto"``: ``"propagation"`` if it predicts held-out labels better than a linear model of the codes
+          does, by more than a standard error (see ``semi_``); with over 100,000 rows, none.
+
+        Several can be combined. No rows are held out then. None: they are not used.
     label_smoothing : float, default=0.0
-        Share of the target that is spread over all classes, in [0, 1).
+        Fraction of the target that is spread evenly over all classes, in [0, 1).
     unlabelled : {"auto", -1} or None, default="auto"
-        What a label of -1 (or of the text "-1") means; NaN, None, pd.NA and empty text always mean that there
-        is none. -1: no label, too. None: a class. ``"auto"``: no label beside two or more other classes, none
-        of them a negative number or a fraction, and a class beside a single one; either is warned of.
+        What a label of -1 (or the text "-1") means; NaN, None, pd.NA and empty text always mean no label.
+        -1: no label. None: a class. ``"auto"``, with a warning: no label if there are two or more other
+        classes, none of them negative or fractional; a class if there is only one other.
     class_weight : dict, "balanced" or None, default=None
-        How often fine-tuning visits rows of each class, relative to each other: class to weight, 1 for those
-        that are left out. ``"balanced"``: all classes as often.
+        How often fine-tuning visits the rows of each class: a dict from class to weight, 1 for classes left
+        out. ``"balanced"``: every class equally often.
     calibration : int or None, default=None
-        Folds of the labelled rows, at least 2: each is predicted by a fit to the other labels, and all logits
-        are divided by the temperature that makes the labels likeliest (Guo et al. 2017), so that
-        probabilities are true: of rows given 80 %, 80 % are right. It takes as many more fine-tunings; the
-        class that is predicted stays. None: probabilities are as fine-tuning leaves them, as a rule too sure.
+        Number of folds, at least 2, for temperature scaling (Guo et al. 2017): each fold of the labelled rows
+        is predicted by a model fitted to the others, and all logits are divided by the temperature that
+        maximises the likelihood of the labels, so that of rows predicted with 80 %, about 80 % are right. It
+        takes one more fine-tuning per fold; predicted classes do not change. None: probabilities stay as
+        fine-tuning leaves them, usually overconfident.
     device : str or torch.device, default="auto"
-        ``"auto"``: a GPU where there is one.
+        ``"auto"``: a GPU if there is one.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Of the products in training. ``"auto"``: bfloat16 where the hardware has it.
+        Of matrix products in training. ``"auto"``: bfloat16 if the hardware supports it.
     random_state : int, RandomState or None, default=None
-        Seeds every random draw; the global generators are never touched.
+        Seeds every random draw; global generators are never touched.
     verbose : int, default=0
         1: progress on standard error.
     max_memory : int, str or None, default=None
-        What rows and codes may take in memory while fitting; None: half of the machine's memory.
+        Memory for rows and codes while fitting: bytes, or text like ``"1GB"``. None: half of the machine's.
     cache_folder : path-like or None, default=None
-        Where codes are kept that take too much memory; None: the system's folder for temporary files.
+        Where codes that exceed ``max_memory`` are stored. None: the system's folder for temporary files.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels, sorted, without what means that there is none.
+        The classes, sorted.
     semi_ : list of str, only with ``semi="auto"``
-        What was chosen; empty: nothing.
+        The methods chosen; empty if none.
     temperature_ : float, only with ``calibration``
-        By which the logits were divided.
+        What the logits were divided by.
     module_ : ClassPredictor
         Encoders and head, a ``torch.nn.Module``.
-    components_ : ndarray of shape (units of the first layer, n_features)
+    components_ : ndarray of shape (n_units of the first layer, n_features)
         The first layer's encoder weights.
     history_ : list of dict
-        One an epoch of each phase; ``loss`` of phase ``"supervised"`` is the cross-entropy in nats.
+        One record per epoch; ``loss`` of phase ``"supervised"`` is the cross-entropy in nats.
     n_iter_ : int
-        Epochs run, all phases together.
+        Epochs run, over all phases.
     n_features_in_ : int
-    feature_names_in_ : ndarray of str, only where ``X`` had column names
+    feature_names_in_ : ndarray of str, only if ``X`` has column names
 
     Raises
     ------
     InvalidParameterError, ParameterError
-        A parameter breaks its rule, or parts cannot combine; nothing was computed.
+        A parameter is invalid, or parts cannot be combined; nothing was computed.
     DataError
         Rows, labels or weights cannot be used: one class only, no label at all.
     DivergedError
-        The loss left the finite numbers.
+        The loss became infinite or NaN.
 
     References
     ----------
@@ -124,7 +128,7 @@ class StackedAutoencoderClassifier(ClassifierMixin, LearningClasses):
     Erhan et al. (2010), Why does unsupervised pre-training help deep learning?, JMLR 11;
     Kumar et al. (2022), Fine-tuning can distort pretrained features, ICLR;
     Miyato, Dai & Goodfellow (2017), Adversarial training methods for semi-supervised text
-    classification, ICLR.
+    classification, ICLR; Guo et al. (2017), On calibration of modern neural networks, ICML.
 
     Examples
     --------
@@ -183,7 +187,7 @@ class StackedAutoencoderClassifier(ClassifierMixin, LearningClasses):
     # Applying ----------------------------------------------------------------------------------------
 
     def decision_function(self, X: Any) -> Floats:
-        """The logits: how much each class is favoured.
+        """The logits of each class.
 
         Parameters
         ----------
@@ -213,13 +217,13 @@ class StackedAutoencoderClassifier(ClassifierMixin, LearningClasses):
         return labels
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The accuracy on the rows that have a label; the others are left out.
+        """Accuracy on the labelled rows; the others are left out.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
-            As in :meth:`fit`. Here -1 is a label where it is one of ``classes_``, or with
+            As in :meth:`fit`. Here -1 is a label if it is one of ``classes_``, or with
             ``unlabelled=None``.
         sample_weight : array-like of shape (n_samples,), default=None
 
@@ -230,9 +234,9 @@ class StackedAutoencoderClassifier(ClassifierMixin, LearningClasses):
 
         Notes
         -----
-        Searches and cross-validation judge by it where they are given no ``scoring``, which would count
-        unlabelled rows as errors. Their splitters stratify by ``y`` and refuse NaN: mark rows by -1, or give
-        one that does not stratify, such as ``KFold(5, shuffle=True)``.
+        Searches and cross-validation use this score unless ``scoring`` is given; scikit-learn's scorers would
+        count unlabelled rows as errors. Their default splitters stratify by ``y`` and refuse NaN: mark
+        unlabelled rows by -1, or pass a splitter that does not stratify, such as ``KFold(5, shuffle=True)``.
 
         Examples
         --------

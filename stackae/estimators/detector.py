@@ -30,58 +30,59 @@ from stackae.training.phase import EpochRecord
 
 
 class StackedAutoencoderDetector(OutlierMixin, EncoderEstimator, Reconstructing):
-    """Finds anomalies: rows whose reconstruction error is large, and the features that make it so.
+    """An anomaly detector: it finds rows whose reconstruction error is large, and the features that cause it.
 
-    A stack is fitted to the rows, as :class:`~stackae.StackedAutoencoder` is; a row is an outlier where its
-    error exceeds that of all but a share ``contamination`` of the rows that the detector was fitted to.
+    A stack is fitted to the rows, as :class:`~stackae.StackedAutoencoder` is. A row is an outlier if its
+    error exceeds that of all but a fraction ``contamination`` of the rows given to ``fit``. See ``explain``
+    for the features.
 
     Parameters
     ----------
     encoder : sequence of int or Autoencoder, StackedAutoencoder, Autoencoder, FrozenEstimator or None, \
             default=(256, 64)
-        Widths (or layers), bottom first, stand for ``StackedAutoencoder(widths, shortcut=None)``, None for
-        ``StackedAutoencoder()``, whose widths follow from the columns. An unfitted
-        autoencoder is cloned and fitted on all rows, its own fine-tuning included, with this
-        ``random_state`` if it has none. ``FrozenEstimator(fitted)``, from ``sklearn.frozen``, is used as it
-        is and not changed: ``fit`` then only finds the threshold.
+        A sequence of widths (or layers), bottom first: ``StackedAutoencoder(widths, shortcut=None)``. None:
+        ``StackedAutoencoder()``, whose widths follow from the columns. An unfitted autoencoder is cloned and
+        fitted on all rows, with its own fine-tuning and, if it has no ``random_state``, with this one.
+        ``FrozenEstimator(fitted)``, from ``sklearn.frozen``, is used as it is: ``fit`` then only finds the
+        threshold.
     contamination : float, default=0.1
-        Share of the rows given to ``fit`` that are called outliers, in (0, 0.5].
+        Fraction of the rows given to ``fit`` that are called outliers, in (0, 0.5].
     device : str or torch.device, default="auto"
-        ``"auto"``: a GPU where there is one.
+        ``"auto"``: a GPU if there is one.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Of the products in training. ``"auto"``: bfloat16 where the hardware has it.
+        Of matrix products in training. ``"auto"``: bfloat16 if the hardware supports it.
     random_state : int, RandomState or None, default=None
-        Seeds every random draw; the global generators are never touched.
+        Seeds every random draw; global generators are never touched.
     verbose : int, default=0
         1: progress on standard error.
     max_memory : int, str or None, default=None
-        What rows and codes may take in memory while fitting; None: half of the machine's memory.
+        Memory for rows and codes while fitting: bytes, or text like ``"1GB"``. None: half of the machine's.
     cache_folder : path-like or None, default=None
-        Where codes are kept that take too much memory; None: the system's folder for temporary files.
+        Where codes that exceed ``max_memory`` are stored. None: the system's folder for temporary files.
 
     Attributes
     ----------
     offset_ : float
-        The threshold: ``decision_function`` is ``score_samples`` less the offset.
+        The threshold: ``decision_function`` is ``score_samples`` minus the offset.
     module_ : DeepAutoencoder
         The deep autoencoder, a ``torch.nn.Module``.
-    components_ : ndarray of shape (units of the first layer, n_features)
+    components_ : ndarray of shape (n_units of the first layer, n_features)
         The first layer's encoder weights.
     history_ : list of dict
-        One an epoch of each phase.
+        One record per epoch.
     n_iter_ : int
-        Epochs run, all phases together.
+        Epochs run, over all phases.
     n_features_in_ : int
-    feature_names_in_ : ndarray of str, only where ``X`` had column names
+    feature_names_in_ : ndarray of str, only if ``X`` has column names
 
     Raises
     ------
     InvalidParameterError, ParameterError
-        A parameter breaks its rule, or parts cannot combine; nothing was computed.
+        A parameter is invalid, or parts cannot be combined; nothing was computed.
     DataError
-        The rows cannot be used; the message has row and column.
+        The rows cannot be used; the message names row and column.
     DivergedError
-        The loss left the finite numbers.
+        The loss became infinite or NaN.
 
     Examples
     --------
@@ -130,7 +131,7 @@ class StackedAutoencoderDetector(OutlierMixin, EncoderEstimator, Reconstructing)
 
     @telling
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Fit the stack, unless a fitted one was given, and find the threshold.
+        """Fit the stack, unless ``encoder`` is frozen, and find the threshold.
 
         Parameters
         ----------
@@ -172,7 +173,7 @@ class StackedAutoencoderDetector(OutlierMixin, EncoderEstimator, Reconstructing)
         )
 
     def plan(self, X: Any, y: Any = None, sample_weight: Any = None) -> Plan:
-        """What :meth:`fit` would do, without doing it; see :meth:`stackae.StackedAutoencoder.plan`."""
+        """Plan what :meth:`fit` would do, without fitting; see :meth:`stackae.StackedAutoencoder.plan`."""
         self.check_parameters()
         checked = self._checked_for_fit(X)
         matrix, weights, _ = apply_sample_weight(checked.X, sample_weight)
@@ -187,7 +188,7 @@ class StackedAutoencoderDetector(OutlierMixin, EncoderEstimator, Reconstructing)
     # Applying ----------------------------------------------------------------------------------------
 
     def decision_function(self, X: Any) -> Floats:
-        """How much better each row is reconstructed than the threshold asks; below 0 for outliers.
+        """``score_samples`` minus the threshold: negative for outliers.
 
         Parameters
         ----------

@@ -29,75 +29,82 @@ from stackae.training.parameters import Training
 
 
 class StackedAutoencoderRegressor(RegressorMixin, BaseSupervised):
-    """A regressor for few targets and many rows: pretrained on all, fine-tuned on those with a target.
+    """A regressor for many rows with few targets: pretrained on all rows, fine-tuned on those with a target.
 
-    The layers are pretrained greedily on every row and fine-tuned to reconstruct, as
-    :class:`~stackae.StackedAutoencoder` does. Then a linear head is put on the last code, which starts as a
-    ridge regression on the codes, and encoders and head are trained end to end on the rows with a target, to
-    minimise the squared error of the standardised targets. Of several outputs some may be missing in a row:
-    the others are learned from.
+    The layers are pretrained greedily on every row and fine-tuned to reconstruct, as in
+    :class:`~stackae.StackedAutoencoder`. A linear head, which starts as a ridge regression on the codes, is
+    then put on the last code, and encoders and head are trained end to end on the rows with a target to
+    minimise the squared error of the standardised targets. With several outputs, a row may lack some of them
+    and is used for the others.
 
     Parameters
     ----------
     encoder : sequence of int or Autoencoder, StackedAutoencoder, Autoencoder, FrozenEstimator or None, \
             default=None
-        None: ``StackedAutoencoder()``, whose widths follow from the columns. Widths (or layers), bottom
-        first, stand for ``StackedAutoencoder(widths, shortcut=None)``. An unfitted
-        autoencoder is cloned and fitted on all rows, its own fine-tuning included, with this
-        ``random_state`` if it has none. ``FrozenEstimator(fitted)``, from ``sklearn.frozen``, is used as it
-        is and not changed, so that one pretraining serves many fine-tunings, in searches too.
+        None: ``StackedAutoencoder()``, whose widths follow from the columns. A sequence of widths (or
+        layers), bottom first: ``StackedAutoencoder(widths, shortcut=None)``. An unfitted autoencoder is
+        cloned and fitted on all rows, with its own fine-tuning and, if it has no ``random_state``, with this
+        one. ``FrozenEstimator(fitted)``, from ``sklearn.frozen``, is used as it is, so that searches can
+        share one pretraining.
     finetune : Training or "auto", default="auto"
-        Of encoders and head, on the rows with a target. Its ``corruption`` is what the first encoder sees
-        and, with ``Dropout``, what becomes of the codes; its ``layerwise_rate`` lets lower layers learn
-        slower. ``"auto"``: a tenth of each code dropped.
+        Training of encoders and head, on the rows with a target. Its ``corruption`` acts on the input or, as
+        ``Dropout``, on the codes; its ``layerwise_rate`` lets lower layers learn more slowly. ``"auto"``:
+        ``Training()``, which here drops a tenth of each code.
     adversarial : float, default=0.0
-        In fine-tuning, how far each row is moved, before it is learned from, in the direction in which its
-        cost grows fastest: a Euclidean length in the units in which the model works, at least 0 (Miyato et
-        al. 2017). About a tenth of a row's length does well where labels are many; it costs two thirds more
-        time. 0: not at all.
-    semi : {"propagation", "vat", "consistency", "ladder"}, SemiSupervised, list of these, or None, \
-            default=None
-        What rows without a target do in fine-tuning, beside the pretraining that they always take part in:
-        ``"propagation"`` is for classes only, and refused;
-        ``"vat"``, predictions stay where a row moves a little (:class:`~stackae.VirtualAdversarial`);
-        ``"consistency"``, they stay under another corruption (:class:`~stackae.Consistency`); ``"ladder"``,
-        every layer goes on denoising (:class:`~stackae.Ladder`). Several go together. No row is held out
-        then. None: nothing.
+        Adversarial training (Miyato et al. 2017): in fine-tuning each row is moved by this Euclidean length,
+        in scaled units, in the direction that increases its loss fastest. A tenth of a row's length works
+        well with many targets; it takes about two thirds more time. 0: none.
+    semi : {"vat", "consistency", "ladder"}, SemiSupervised, list of these, or None, default=None
+        How fine-tuning uses rows without a target, which pretraining always uses:
+
+        - ``"vat"``: predictions must not change when a row moves a little
+          (:class:`~stackae.VirtualAdversarial`);
+        - ``"consistency"``: nor under another corruption (:class:`~stackae.Consistency`);
+        - ``"ladder"``: every layer keeps denoising (:class:`~stackae.Ladder`).
+
+        Several can be combined. No rows are held out then. None: they are not used. ``"propagation"`` is for
+        classes only, and refused.
     device : str or torch.device, default="auto"
-        ``"auto"``: a GPU where there is one.
+        ``"auto"``: a GPU if there is one.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Of the products in training. ``"auto"``: bfloat16 where the hardware has it.
+        Of matrix products in training. ``"auto"``: bfloat16 if the hardware supports it.
     random_state : int, RandomState or None, default=None
-        Seeds every random draw; the global generators are never touched.
+        Seeds every random draw; global generators are never touched.
     verbose : int, default=0
         1: progress on standard error.
     max_memory : int, str or None, default=None
-        What rows and codes may take in memory while fitting; None: half of the machine's memory.
+        Memory for rows and codes while fitting: bytes, or text like ``"1GB"``. None: half of the machine's.
     cache_folder : path-like or None, default=None
-        Where codes are kept that take too much memory; None: the system's folder for temporary files.
+        Where codes that exceed ``max_memory`` are stored. None: the system's folder for temporary files.
 
     Attributes
     ----------
     module_ : ValuePredictor
         Encoders and head, a ``torch.nn.Module``.
-    components_ : ndarray of shape (units of the first layer, n_features)
+    components_ : ndarray of shape (n_units of the first layer, n_features)
         The first layer's encoder weights.
     history_ : list of dict
-        One an epoch of each phase; ``loss`` of phase ``"supervised"`` is the squared error of the
-        standardised targets, summed over outputs.
+        One record per epoch; ``loss`` of phase ``"supervised"`` is the squared error of the standardised
+        targets, summed over outputs.
     n_iter_ : int
-        Epochs run, all phases together.
+        Epochs run, over all phases.
     n_features_in_ : int
-    feature_names_in_ : ndarray of str, only where ``X`` had column names
+    feature_names_in_ : ndarray of str, only if ``X`` has column names
 
     Raises
     ------
     InvalidParameterError, ParameterError
-        A parameter breaks its rule, or parts cannot combine; nothing was computed.
+        A parameter is invalid, or parts cannot be combined; nothing was computed.
     DataError
         Rows, targets or weights cannot be used: no target at all, infinity among them.
     DivergedError
-        The loss left the finite numbers.
+        The loss became infinite or NaN.
+
+    References
+    ----------
+    Vincent et al. (2010), Stacked denoising autoencoders, JMLR 11;
+    Miyato, Dai & Goodfellow (2017), Adversarial training methods for semi-supervised text
+    classification, ICLR.
 
     Examples
     --------
@@ -192,7 +199,7 @@ class StackedAutoencoderRegressor(RegressorMixin, BaseSupervised):
     # Applying ----------------------------------------------------------------------------------------
 
     def predict(self, X: Any) -> Floats:
-        """The targets of rows.
+        """The predicted target of each row.
 
         Parameters
         ----------
@@ -207,19 +214,19 @@ class StackedAutoencoderRegressor(RegressorMixin, BaseSupervised):
         return outputs[:, 0] if self._n_outputs is None else outputs
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """R² on the rows that have a target; the others are left out.
+        """R² on the rows with a target; the others are left out.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            NaN, None or pd.NA where there is none.
+            NaN, None or pd.NA for no target.
         sample_weight : array-like of shape (n_samples,), default=None
 
         Returns
         -------
         float
-            At most 1; of several outputs the mean, each over the rows that have it.
+            At most 1; with several outputs their mean, each over the rows that have it.
         """
         predictions = self.predict(X)
         predictions = predictions.reshape(len(predictions), -1)

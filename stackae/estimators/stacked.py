@@ -38,132 +38,133 @@ _OF_THE_STACK = (
 
 
 class StackedAutoencoder(ChoosingWidths):
-    """Shallow autoencoders pretrained greedily, stacked, fine-tuned end to end.
+    """A stacked autoencoder: shallow autoencoders pretrained greedily, then fine-tuned end to end.
 
-    Each layer is fitted on the clean codes of the one below, computed once. The layers are then unrolled to
-    encoders 1 to n and decoders n to 1, and fine-tuned to reconstruct the input from a slightly noisy copy
-    of it (see ``corruption`` of :class:`~stackae.Training`). Where layers are given by their widths, a linear
-    shortcut that starts as PCA stands beside them in fine-tuning, so that the stack learns what PCA leaves
-    over (see ``shortcut``).
+    Use it where you would use PCA, and a linear map may not be enough. Each layer is fitted on the clean
+    codes of the one below. The layers are then unrolled into one network (encoders 1 to n, decoders n to 1),
+    which is fine-tuned to reconstruct the input from a corrupted copy (see ``corruption`` of
+    :class:`~stackae.Training`). If all layers are given by their widths, a linear shortcut that starts as PCA
+    is fine-tuned with them, so that the layers only have to learn what PCA misses (see ``shortcut``).
 
     Parameters
     ----------
     layers : int, sequence of int, Autoencoder or "auto", "auto" or None, default=None
-        An int is how many numbers the code has, as for PCA; the layer below it has four units a column, but
-        at least 32 and at most 256. None: half as many numbers as columns, at most 64.
-        A sequence gives all layers, bottom first. An int in it is a denoising layer of so many units, its
-        weights tied where no shortcut stands beside it:
-        ``Autoencoder(n, corruption="gaussian", tied_weights=True)``. Layers take device, precision, scale and
-        seed from the stack.
-        ``"auto"``: a code of 64 units on as many layers of 256 as are worth having, up to 4: another one is
-        added while that lowers the error on a tenth of the rows, held out, by ``tol`` or, where ``fit`` is
-        given ``y``, raises the accuracy (R² for numbers) of a linear probe of the codes by ``tol``. Every
-        depth tried is trained, and the chosen one again on all rows: about 2 to 5 times the time.
-        The last one may be ``"auto"``, as in ``(256, "auto")``: an ordered code of at most 32 numbers, fewer
-        than columns and rows, is fitted, and cut to the fewest whose ``prefix_r2_`` is within 0.01 of that of
-        all of them.
+        - An int: the width of the code, as in PCA. Below it is one layer of four units per column, at least
+          32 and at most 256.
+        - None: the same, with a code half as wide as the data, at most 64.
+        - A sequence: all layers, bottom first. An int in it is a denoising layer of that width,
+          ``Autoencoder(n, corruption="gaussian", tied_weights=True)``; with a shortcut, weights are not tied.
+          Layers take device, precision, scale and seed from the stack.
+        - ``"auto"``: a code of 64 units on up to 4 layers of 256. A layer is added as long as it improves,
+          by ``tol``, the reconstruction error of a held-out tenth of the rows or, if ``fit`` is given ``y``,
+          the accuracy (R² for numbers) of a linear probe of the codes. Every depth tried is trained, and the
+          chosen one again on all rows: about 2 to 5 times the time.
+        - A sequence that ends in ``"auto"``, as ``(256, "auto")``: an ordered code of up to 32 numbers (fewer
+          than columns and rows) is fitted, and cut to the smallest width whose ``prefix_r2_`` is within 0.01
+          of the full width's.
     pretrain : Training, "auto" or None, default="auto"
-        For every layer that has no ``training`` of its own. None: such layers keep their starting weights, so
-        that the stack is trained end to end only or, with ``finetune=None``, not at all: what one compares
-        pretraining with. ``"auto"``: ``Training()``. In stacks of bare widths, which are fine-tuned for
-        longer, ``updates`` is 500 by default (see docs/defaults.md).
+        How each layer without a ``training`` of its own is pretrained. ``"auto"``: ``Training()``. None: such
+        layers keep their initial weights, as a baseline to compare pretraining with. Where fine-tuning has a
+        recipe (see ``finetune``), ``updates`` is 500 by default.
     finetune : Training, "auto" or None, default="auto"
-        None: no fine-tuning. ``"auto"``: ``Training()`` for two layers or more, none for one, which
-        pretraining has trained end to end already. In stacks of bare widths corruption, rate, patience and
-        ``updates`` have other defaults, and with ``"auto"`` optimizer and weight decay too.
+        How the whole stack is trained. ``"auto"``: ``Training()`` for two layers or more; none for one, which
+        pretraining has trained already. None: no fine-tuning. If all layers are widths, there are recipes
+        for stacks with a shortcut, nearly two-valued data and tables of mixed columns: other defaults for
+        corruption, learning rate, patience and ``updates`` and, with ``"auto"``, for optimizer and weight
+        decay (see docs/defaults.md).
     output : {"code", "all"}, default="code"
-        What ``transform`` gives: the last layer's code, or the codes of all layers, concatenated.
+        What ``transform`` returns: the last layer's code, or the codes of all layers, concatenated.
     shortcut : {"auto", "pca"} or None, default="auto"
-        ``"pca"``: a linear autoencoder joins the layers from the input to the code, and from the code to the
-        reconstruction. It starts as PCA, and half of the code stays so; the layers start with a tenth of
-        their pretrained share. The loss is the squared error, and the first decoder is solved by ridge
-        regression in the end, where rows are held out. It needs two layers or more, given by their widths and
-        fine-tuned, which narrow the rows to fewer numbers than they have columns (and than there are rows),
-        and no missing values. ``"auto"``: ``"pca"`` where that is so, and the data are not within [0, 1] and
-        nearly two-valued, which the layers alone reconstruct by cross-entropy. ``partial_fit`` starts none,
-        and goes on with the one that ``fit`` left. None: the layers alone; fine-tuning starts from exactly
-        what they computed.
+        ``"pca"``: a linear autoencoder runs beside the layers, from the input to the code and from the code
+        to the reconstruction. It starts as PCA, and half of the code stays the principal components; the
+        layers start at a tenth of their pretrained contribution. The loss is the squared error. After
+        training, if rows are held out, the first layer's decoder is solved by ridge regression. It needs two
+        layers or more, all of them widths, fine-tuning, a code narrower than columns and rows, and no missing
+        values or mixed columns. ``"auto"``: ``"pca"`` if these hold, unless 200 rows or more in [0, 1] are
+        nearly two-valued (close to 0 or 1): then the layers alone, with cross-entropy. None: the layers
+        alone; fine-tuning starts from exactly what they computed. ``partial_fit`` keeps the shortcut that
+        ``fit`` made, and makes none itself.
     ordered : bool, default=False
-        Whether the code is ordered: fine-tuning drops its last numbers at random (see
-        :class:`~stackae.Nested`), so that the first k are a code of k numbers, for every k. The width can be
-        chosen after the fit, by ``prefix_r2_``, and :meth:`truncated` gives the narrower model. The last
-        layer is dense, and has no other code. Beside a shortcut all of the code is trained, and decoders are
-        solved for prefixes of 1, 2, 4, 8, ... numbers too, each as large as the first one.
+        Whether to learn an ordered code: the first k numbers are a good code of width k, for every k. In
+        fine-tuning the last numbers are dropped at random (see :class:`~stackae.Nested`). Choose the width
+        after the fit, by ``prefix_r2_``, and cut the model with :meth:`truncated`. The last layer must be
+        dense, without another code. With a shortcut no part of the code stays principal components, and
+        decoders are also solved for prefixes of 1, 2, 4, 8, ... numbers, each as large as the first one.
     tol : float, default=0.01
-        With ``layers="auto"``: the gain for which another layer is added, as a share of the error, or in
-        accuracy (R²).
+        With ``layers="auto"``: by how much a further layer must reduce the error (a fraction of it) or raise
+        the accuracy (or R²).
     scale : {"auto", "standard", "minmax"} or None, default="auto"
-        ``"auto"``: data already within [0, 1] stay. Of any others, columns of nothing but 0 and 1 stay, which
-        standard deviations would blow up where one of the two is rare, and the rest is standardised, unless
-        it has been scaled before: all standard deviations from 0.02 to 2 beside columns of 0 and 1.
-        ``"standard"`` and ``"minmax"``: every column; None: none.
+        How columns are scaled. ``"auto"``: not at all if all data lie in [0, 1]; otherwise columns of zeros
+        and ones stay as they are and the others are standardised, unless they look scaled already: columns of
+        zeros and ones beside others with standard deviations from 0.02 to 2. ``"standard"`` or ``"minmax"``:
+        every column. None: no scaling.
     missing_values : float or None, default=None
-        What stands for a missing cell, as a rule ``np.nan``. The loss is taken over the other cells; the
-        encoder sees the column's mean instead, and in training some values are hidden from it, so that it
-        learns to fill gaps (see :meth:`impute`): where the first layer is an int, and in fine-tuning with
-        ``corruption="auto"``, half of them, ``Masking(0.5)``. None: rows with NaN are refused, but for
-        tables of other than numbers, whose gaps are always taken.
+        The value of missing cells, usually ``np.nan``. They are left out of the loss, and the encoder gets
+        the column's mean instead. So that the model learns to fill gaps (see :meth:`impute`), training hides
+        half of the other cells, ``Masking(0.5)``: in a first layer given as a width, and in fine-tuning with
+        ``corruption="auto"``. None: rows with NaN are refused, except in tables with non-numeric columns,
+        where gaps are always allowed.
     add_indicator : bool, default=False
-        Whether the first encoder is given, in columns behind the features, which cells are missing.
+        Whether the first encoder gets an indicator of missing cells, as extra columns.
     columns : dict, TableEncoder or None, default=None
-        What columns of a table are: kinds by their names, such as ``{"zip": "category", "when": "drop"}``, or
-        a :class:`~stackae.TableEncoder`, of which a clone is fitted; ``X`` must then be a table, and is
-        encoded even where all of it is numbers. None: as they look; a table of numbers is taken as an array.
+        How to encode the columns of a table: a dict from names to kinds, such as
+        ``{"zip": "category", "when": "drop"}``, or a :class:`~stackae.TableEncoder`, which is cloned. ``X``
+        must then be a table, and is encoded even if all columns are numeric. None: kinds are inferred, and an
+        all-numeric table is treated as an array.
     memory : str, path-like, joblib.Memory or None, default=None
-        A folder where pretrained layers are kept, so that a layer is fitted once for the same rows,
-        parameters (its own and those of the layers below) and seed: a grid search over layer 3 fits layers 1
-        and 2 once. Its files are pickles: it must be a folder that nobody else writes. None: nothing is kept.
+        Folder that caches pretrained layers by rows, parameters (of the layer and those below) and seed: a
+        grid search over layer 3 fits layers 1 and 2 once. Its files are pickles, so nobody else must be able
+        to write there. None: no cache.
     device : str or torch.device, default="auto"
-        ``"auto"``: a GPU where there is one.
+        ``"auto"``: a GPU if there is one.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Of the products in training. ``"auto"``: bfloat16 where the hardware has it.
+        Of matrix products in training. ``"auto"``: bfloat16 if the hardware supports it.
     random_state : int, RandomState or None, default=None
-        Seeds every random draw; the global generators are never touched.
+        Seeds every random draw; global generators are never touched.
     verbose : int, default=0
         1: progress on standard error.
     max_memory : int, str or None, default=None
-        What rows and codes may take in memory while fitting: bytes, or a text like ``"1GB"``. Where they
-        would take more, rows are read from the disk in blocks (see ``X`` of :meth:`fit`) and codes are kept
-        there. None: half of the machine's memory.
+        Memory for rows and codes while fitting: bytes, or text like ``"1GB"``. If they need more, rows are
+        read from disk in blocks (see ``X`` of :meth:`fit`) and codes are stored there. None: half of the
+        machine's memory.
     cache_folder : path-like or None, default=None
-        Where codes are kept that take too much memory, in files without a name that vanish with the fit.
-        None: the system's folder for temporary files.
+        Where codes that exceed ``max_memory`` are stored, in unnamed files that vanish with the fit. None:
+        the system's folder for temporary files.
 
     Attributes
     ----------
     layers_ : list of Autoencoder
-        The fitted layers; they share the weights of ``module_``, so fine-tuning has moved them too. Each has
-        its health report, ``layers_[k].health_``.
+        The fitted layers. They share the weights of ``module_``, so they are fine-tuned too.
     health_ : list of dict
         The layers' health reports, bottom first: see :class:`stackae.modules.health.Health`.
     module_ : DeepAutoencoder
         The deep autoencoder, a ``torch.nn.Module``.
-    components_ : ndarray of shape (units of the first layer, n_features)
+    components_ : ndarray of shape (n_units of the first layer, n_features)
         The first layer's encoder weights.
     n_components_ : int
-        Numbers in the code.
-    prefix_r2_ : ndarray of shape (n_components,), only where the code is ordered
-        R² of the reconstruction from the first 1, 2, ... numbers, as ``score`` of :meth:`truncated` gives it:
-        on rows held out in the last phase, or where none were on rows of the fit, at most 2,000. With a last
-        width of ``"auto"`` it goes on to the widest code tried.
+        Width of the code.
+    prefix_r2_ : ndarray of shape (n_components,), only if the code is ordered
+        R² of the reconstruction from the first 1, 2, ... numbers of the code, as ``score`` of
+        :meth:`truncated` gives it: on the rows held out in the last phase or, if there are none, on at most
+        2,000 rows of the fit. If the last width is ``"auto"``, up to the widest code tried.
     depth_scores_ : list of float, only with ``layers="auto"``
-        Of depths 1, 2, ... as far as they were tried: R² of the reconstruction or the probe's score.
+        R² of the reconstruction, or the probe's score, at each depth tried, from 1.
     history_ : list of dict
-        One an epoch of each phase: phase, layer (from 1; None in fine-tuning), loss, validation loss,
-        learning rate, seconds, samples per second.
+        One record per epoch: phase, layer (from 1; None in fine-tuning), loss, validation loss, learning
+        rate, seconds, samples per second.
     n_iter_ : int
-        Epochs run, all phases together.
+        Epochs run, over all phases.
     n_features_in_ : int
-    feature_names_in_ : ndarray of str, only where ``X`` had column names
+    feature_names_in_ : ndarray of str, only if ``X`` has column names
 
     Raises
     ------
     InvalidParameterError, ParameterError
-        A parameter breaks its rule, or parts cannot combine; nothing was computed.
+        A parameter is invalid, or parts cannot be combined; nothing was computed.
     DataError
-        The rows cannot be used; the message has row and column.
+        The rows cannot be used; the message names row and column.
     DivergedError
-        The loss left the finite numbers.
+        The loss became infinite or NaN.
 
     References
     ----------
@@ -252,7 +253,7 @@ class StackedAutoencoder(ChoosingWidths):
         return Autoencoder(element, corruption="gaussian", tied_weights=True)
 
     def check_parameters(self) -> None:
-        """Raise for the first parameter, of the stack or of a layer, that breaks its rule."""
+        """Raise for the first invalid parameter, of the stack or of a layer."""
         super().check_parameters()
         self._refuse_indicator_alone()
         if self._follows_columns or isinstance(self.layers, str):
@@ -298,7 +299,7 @@ class StackedAutoencoder(ChoosingWidths):
 
     @property
     def layers_(self) -> list[Autoencoder]:
-        """The fitted layers, their parts settled; they share the weights of ``module_``."""
+        """The fitted layers, with every ``"auto"`` resolved; they share the weights of ``module_``."""
         check_is_fitted(self)
         layers = [estimator_of(layer) for layer in self.module_]
         layers[0].set_params(**self._was_reading)

@@ -28,12 +28,12 @@ COMMONEST = "commonest class"
 
 @dataclass(frozen=True)
 class Record:
-    """One method's figures at one width, on one split.
+    """The results of one method at one width, on one split.
 
-    ``measures`` holds, by key, accuracies in [0, 1] (of targets: R²), R² of the test rows' reconstruction
-    where features can go back, and seconds. ``width`` is what was asked for, None for the rows themselves;
-    ``n_features`` what came. ``outcomes`` holds what each probe made of each test row: right or wrong, or the
-    squared error as a share of the targets' variance.
+    ``measures`` holds, by key, the probes' accuracies in [0, 1] (R² for a regression), R² of the test rows'
+    reconstruction if the method has an inverse, and seconds. ``width`` is the number of features asked for,
+    None for the rows themselves, and ``n_features`` the number obtained. ``outcomes`` holds each probe's
+    result on each test row: right or wrong, or the squared error divided by the targets' variance.
     """
 
     split: int
@@ -46,20 +46,20 @@ class Record:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a comparison found.
+    """The results of :func:`compare` or :func:`compare_fitted`: every record, and what follows from them.
 
     Parameters
     ----------
     records : list of Record
     test_share : float
-        Test rows by training rows.
+        Number of test rows divided by that of training rows.
     few_labels : tuple of int, default=()
-        Numbers of labels that the linear probe learned from, beside all.
+        Numbers of labels that the linear probe was fitted to, besides all.
     task : {"classify", "regress"}, default="classify"
-        Whether the probes were judged by their accuracy on classes, or by R² on targets.
+        Whether the probes classify (accuracy) or predict numbers (R²).
     commonest_class : tuple of float, default=()
-        Of each split the accuracy of always answering the training rows' commonest class, which features must
-        beat to be of use; none where it is not known, or for targets, of which the mean has an R² of 0.
+        Per split, the accuracy of always predicting the training rows' most frequent class, which useful
+        features must beat. Empty if unknown, or for a regression, where predicting the mean has an R² of 0.
 
     Examples
     --------
@@ -84,37 +84,38 @@ class Comparison:
 
     @cached_property
     def widths(self) -> list[int]:
-        """The widths that were compared, in order."""
+        """The widths compared, in order."""
         return sorted({record.width for record in self.records if record.width is not None})
 
     @cached_property
     def methods(self) -> list[str]:
-        """The methods that were compared, in the order of the table."""
+        """The methods compared, in the order of the table."""
         found = {record.method for record in self.records}
         return [name for name in dict.fromkeys((OURS, PREDICTOR, *METHODS)) if name in found]
 
     @cached_property
     def measures(self) -> list[Measure]:
-        """What features were judged by, in the order of the table."""
+        """The measures, in the order of the table."""
         known = measures_of(self.task, self.few_labels)
         return [m for m in known if any(m.key in record.measures for record in self.records)]
 
     @property
     def probes(self) -> list[Measure]:
-        """Those of them that are tested row by row, and decide whether features are worth it."""
+        """The measures with results per row, on which the verdict rests."""
         keys = [probe.key for probe in PROBES]
         return [measure for measure in self.measures if measure.key in keys]
 
     def of(self, method: str, width: int | None) -> list[Record]:
-        """A method's records at a width, one a split."""
+        """A method's records at a width, one per split."""
         return [r for r in self.records if r.method == method and r.width in (width, None)]
 
     def values(self, measure: str, method: str, width: int | None) -> list[float]:
-        """A method's figures of a measure, by its key, at a width, one a split; none where it has none."""
+        """A method's values of a measure (its key) at a width, one per split; empty if it has none."""
         return [r.measures[measure] for r in self.of(method, width) if measure in r.measures]
 
     def difference(self, measure: str, width: int, ours: str = OURS, theirs: str = RIVAL) -> Difference:
-        """Ours minus theirs at a width, and a paired test: over splits or, of one split, over its rows."""
+        """Ours minus theirs at a width, with a paired test over splits or, of a single split, over its
+        rows."""
         own, other = self.of(ours, width), self.of(theirs, width)
         if len(own) == 1 and measure in own[0].outcomes:
             test: Any = over_samples if self.task == CLASSIFY else over_squared_errors
@@ -125,11 +126,11 @@ class Comparison:
         )
 
     def verdicts(self) -> list[str]:
-        """Whether it is worth it; then a sentence a width: gains over PCA, and what they cost in seconds."""
+        """A verdict, then one sentence per width: gains over PCA, and their cost in seconds."""
         return [self._worth_it(), *(self._at(width) for width in self.widths)] if self._both else []
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON: every record, and the verdicts."""
+        """All records and the verdicts, as plain values for JSON."""
         records = [
             {
                 "split": r.split,
@@ -223,10 +224,10 @@ def _seconds(several: Iterable[float]) -> str:
 
 
 def summary(comparison: Comparison) -> list[dict[str, Any]]:
-    """The lines of the table: of each width and method, by key, the mean and its interval.
+    """The table of a comparison, as values: for each width and method, the mean of each measure.
 
-    An interval is a :class:`stackae.evaluation.statistics.Interval`. The last line, of width 0, is the
-    accuracy of always answering the commonest class, where that is known.
+    Measures are by key, each an :class:`stackae.evaluation.statistics.Interval` with its 95 % interval. The
+    last line, of width 0, is the accuracy of always predicting the most frequent class, if known.
 
     Parameters
     ----------

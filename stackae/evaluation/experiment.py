@@ -49,43 +49,49 @@ def compare(
     n_jobs: int | None = None,
     verbose: int = 0,
 ) -> Comparison:
-    """Fit a stack and other methods on several splits, at several widths, and judge their features.
+    """Compare the features of a stack with those of PCA and other methods, on several splits and widths.
 
-    Of a table of other than numbers all are given the same encoded columns; the stack is told what they are,
-    the others have the column's mean in gaps. R² of the reconstruction is that of the encoded columns, for
-    all alike: numbers in standard deviations, columns of 0 and 1 as they are.
+    Every method is fitted on the training rows. Its features of the test rows are judged by simple models
+    (linear and nearest-neighbour probes) and by the reconstruction. Of a table with non-numeric columns all
+    methods get the same encoded columns; the stack is told their kinds, for the others gaps are filled with
+    the column's mean. R² of the reconstruction is then that of the encoded columns: numbers in standard
+    deviations, columns of 0 and 1 as they are.
 
     Parameters
     ----------
     stack : StackedAutoencoder
-        Unfitted; its last layer takes the widths, and ``random_state`` the number of the split. With
-        ``ordered=True`` the widest is fitted, once a split, and cut to the others.
+        Unfitted. Its last layer is given each width, and its ``random_state`` is the split's number.
+        With ``ordered=True`` the widest is fitted, once a split, and cut to the others.
     split : callable
-        From a seed to a :class:`Split`; see :func:`resplit`. Where its labels are targets, the probes are
-        regressions, judged by R². All splits are taken as that of seed 0, unless they say.
+        From a seed to a :class:`Split`; see :func:`resplit`. If its labels are numbers to predict, probes are
+        regressions, judged by R². The task of all splits is that of seed 0, unless they name one.
     widths : sequence of int, default=(2, 8, 32)
-        Features of every method; PCA, ICA and NMF give as many as there are columns where that is fewer.
+        Numbers of features; PCA, ICA and NMF give at most as many as there are columns.
     methods : sequence of str
-        Names in ``METHODS``. Default: those that take no time beside the stack's.
+        Names in ``METHODS``. Default: those that take little time compared with the stack.
     n_splits : int, default=5
     few_labels : sequence of int, default=(10, 100, 1000)
-        Numbers of labels for the linear probe beside all.
+        Numbers of labels to which the linear probe is fitted, besides all.
     n_draws : int, default=10
-        Of so many labels.
+        Random draws of each such number of labels.
     clusters : bool, default=True
-        Whether k-means is asked to find the classes.
+        Whether to measure how well k-means finds the classes.
     fresh : bool, default=False
-        Whether no two splits share rows: the tests then need not allow for shared ones.
+        Whether no two splits share rows, so that the tests need no correction for shared ones.
     n_jobs : int or None, default=None
-        Splits and widths at the same time, as for any ``joblib.Parallel``, whose backend may be a cluster.
+        Number of splits and widths at the same time, as in ``joblib.Parallel``, whose backend may be a
+        cluster.
     verbose : int, default=0
-        1: say on standard error how many splits and widths are done, and how long the rest will take; where
-        one is done after the other, also how the stack trains and, on a terminal, which method is judged.
+        1: progress on standard error.
+
+    Returns
+    -------
+    Comparison
 
     Raises
     ------
     ParameterError
-        A method that is not known or whose package is not installed, no width, or ``stack.layers="auto"``.
+        An unknown method or one whose package is not installed, no width, or ``stack.layers="auto"``.
     DataError
         Rows or labels cannot be used.
     """
@@ -146,27 +152,28 @@ def compare_fitted(
     clusters: bool = True,
     verbose: int = 0,
 ) -> Comparison:
-    """Judge a fitted model's codes, and those of other methods of the same width.
+    """Compare the codes of a fitted model with the features of other methods of the same width.
 
-    Of a table of other than numbers all are given what the model's encoder makes of it, as in
+    Of a table with non-numeric columns all methods get the columns encoded by the model, as in
     :func:`compare`, and R² of the reconstruction is that of the encoded columns.
 
     Parameters
     ----------
-    model : fitted estimator of stackae's, or any fitted transformer
-        A classifier's or a regressor's own predictions are judged beside its codes, where it predicts what
-        the split's labels are. It was fitted with labels, the others are not.
+    model : fitted estimator of stackae, or any fitted transformer
+        The own predictions of a classifier or regressor are judged too, if it predicts the labels of the
+        split. Mind that it was fitted with labels, and the other methods are not.
     X : array-like, table or sparse matrix of shape (n_samples, n_features)
-        The rows that it was fitted on; the others are fitted on the same.
+        The rows it was fitted on, to which the other methods are fitted.
     split : Split
-        The probes learn from its training rows and are asked about its test rows. Tables are as they are, or
-        encoded as in the model's fit, as :func:`resplit` does with the very table of the fit.
+        Probes are fitted to its training rows and judged on its test rows. Tables are given as they are, or
+        encoded as in the fit of the model (:func:`resplit` does so with the table of the fit).
     seconds : float or None, default=None
-        What fitting it took.
+        Time that fitting the model took, for the table.
     methods, few_labels, n_draws, clusters
-        As for :func:`compare`; stacks other than ``model`` are fitted where it is a StackedAutoencoder.
+        As for :func:`compare`. Other stacks among ``methods`` are fitted if ``model`` is a
+        StackedAutoencoder.
     verbose : int, default=0
-        1: say on standard error how many methods are judged, and which is being judged.
+        1: progress on standard error.
 
     Returns
     -------
@@ -176,11 +183,22 @@ def compare_fitted(
     Raises
     ------
     ParameterError
-        A method that is not known, or whose package is not installed.
+        An unknown method, or one whose package is not installed.
     DataTypeError
-        Rows are a table of other than numbers, and the model is none of stackae's that was fitted on one.
+        Rows are a table with non-numeric columns, and the model was not fitted on one by stackae.
     DataError
         Rows or labels cannot be used.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from stackae import Autoencoder
+    >>> from stackae.evaluation import compare_fitted, resplit
+    >>> split = resplit(*load_iris(return_X_y=True))(0)
+    >>> model = Autoencoder(2, random_state=0).fit(split.X)
+    >>> comparison = compare_fitted(model, split.X, split, methods=("PCA",), few_labels=())
+    >>> comparison.methods
+    ['stackae', 'PCA']
     """
     _refuse(methods)
     encoder = getattr(model, "_table", None)

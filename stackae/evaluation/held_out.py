@@ -27,22 +27,23 @@ _LEAST_LABELLED = 20
 def hold_out(
     y: npt.NDArray[Any], share: float, seed: int, *, classes: bool
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]] | None:
-    """The numbers of samples to learn from and of those held out; of each class its share where it has two.
+    """Split labelled samples at random into training and test samples, stratified if classes are large
+    enough.
 
     Parameters
     ----------
     y : array of shape (n_labelled,)
-        Without missing ones.
+        Without missing labels.
     share : float
-        Of the samples, in (0, 1).
+        Fraction of test samples, in (0, 1).
     seed : int
     classes : bool
-        Whether ``y`` holds classes.
+        Whether ``y`` holds classes. The split is stratified if each has two samples or more.
 
     Returns
     -------
     (train, test) or None
-        None where fewer than 20 samples are labelled, or a split leaves one class to learn from.
+        Indices. None if fewer than 20 samples are labelled, or the training samples have one class only.
     """
     if len(y) < _LEAST_LABELLED:
         return None
@@ -55,24 +56,24 @@ def hold_out(
 
 
 def beside_baselines(model: Any, train: Any, y_train: Any, test: Any, y_test: Any) -> dict[str, float]:
-    """The scores of a fitted model and of what is simpler, on samples that none of them has learned from.
+    """Score a fitted predictor and simple baselines on held-out samples.
 
     Parameters
     ----------
     model : fitted StackedAutoencoderClassifier or StackedAutoencoderRegressor
-        Or any other; it is given ``test`` as it is.
+        Or any other predictor; it is given ``test`` as it is.
     train : array, NamedMatrix or table of shape (n_train, n_features)
-        Samples with a label, missing cells NaN. What is simpler is given a table as the model encodes it.
+        Labelled samples for the baselines, missing cells NaN. A table is encoded for them as by the model.
     y_train : array of shape (n_train,)
     test : array, NamedMatrix or table of shape (n_test, n_features)
-        Likewise; none of them is in ``train``.
+        Held-out samples: neither in ``train`` nor used to fit the model.
     y_test : array of shape (n_test,)
 
     Returns
     -------
     dict of str to float
-        Accuracy (of a classifier) or R²: of the model, of logistic (ridge) regression on the standardised
-        columns, and of the most frequent class (the mean).
+        Accuracy of a classifier, R² of a regressor: of the model, of logistic (ridge) regression on the
+        standardised columns, and of the most frequent class (the mean).
 
     Examples
     --------

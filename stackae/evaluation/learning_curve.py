@@ -28,15 +28,15 @@ _SURE = 2.0
 
 @dataclass(frozen=True)
 class LabelCurve:
-    """What :func:`label_curve` found; as text a table and a verdict.
+    """The result of :func:`label_curve`; printed, a table and a verdict.
 
     Parameters
     ----------
     measure : {"accuracy", "r2"}
     n_labels : tuple of int
-        How many labels were learned from, on the average of the folds, in rising order.
+        Numbers of training labels, averaged over folds, in increasing order.
     scores : array of shape (n_sizes, n_folds)
-        Of the rows held out.
+        On the held-out rows.
     """
 
     measure: str
@@ -45,7 +45,7 @@ class LabelCurve:
 
     @property
     def means(self) -> Floats:
-        """Of each number of labels, over the folds."""
+        """The mean score over folds, for each number of labels."""
         return np.asarray(self.scores.mean(1))
 
     @property
@@ -55,12 +55,12 @@ class LabelCurve:
 
     @property
     def gain(self) -> tuple[float, float]:
-        """What the last step, to all labels, brought; and its standard error."""
+        """The gain of the last step, to all labels, and its standard error."""
         gains = self.scores[-1] - self.scores[-2]
         return float(gains.mean()), float(gains.std(ddof=1) / np.sqrt(len(gains)))
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as JSON has it."""
+        """The curve as plain values for JSON."""
         return {"measure": self.measure, "labels": list(self.n_labels), "scores": self.scores.tolist()}
 
     def __str__(self) -> str:
@@ -90,24 +90,26 @@ def label_curve(
     random_state: Any = 0,
     verbose: int = 0,
 ) -> LabelCurve:
-    """The score of a classifier or regressor by the number of labels that it learns from.
+    """Learning curve over labels: the score of a classifier or regressor by the number of training labels.
 
-    A fold of the labelled rows is held out at a time; of the others' labels a share is kept, the smaller
-    shares within the larger ones, each class by its own. Rows whose label is hidden stay, as rows without
-    one. The encoder, which learns without labels, is fitted once.
+    Use it to see whether more labels would help. In each fold some labelled rows are held out; of the other
+    labels a fraction is kept (stratified, smaller ones nested in larger ones), and rows whose label is hidden
+    stay as unlabelled rows. The encoder, which needs no labels, is fitted once. The cost is fractions × folds
+    fine-tunings.
 
     Parameters
     ----------
     model : StackedAutoencoderClassifier or StackedAutoencoderRegressor
-        It is cloned; ``FrozenEstimator`` as its ``encoder`` saves the pretraining.
+        It is cloned. A ``FrozenEstimator`` as its ``encoder`` saves the pretraining.
     X : array-like, table or sparse matrix of shape (n_samples, n_features)
     y : array-like of shape (n_samples,)
-        As ``fit`` takes it.
+        As in ``fit``.
     shares : sequence of float, default=(0.125, 0.25, 0.5, 1.0)
-        In (0, 1], rising, at least two.
+        Fractions of the labels, in (0, 1], increasing, at least two.
     n_folds : int, default=5
-        Of a class with fewer labels as many as it has.
+        Number of folds; fewer, if a class has fewer labels.
     random_state : int, RandomState or None, default=0
+        Seeds the folds and the choice of labels.
     verbose : int, default=0
         1: progress on standard error.
 
@@ -118,13 +120,9 @@ def label_curve(
     Raises
     ------
     ParameterError
-        The shares do not rise within (0, 1].
+        ``shares`` do not increase within (0, 1].
     DataError
-        There are too few labels: each class needs 2, numbers 2 in all; or none that could be left out.
-
-    Notes
-    -----
-    It takes shares × folds fine-tunings.
+        There are too few labels: at least 2 per class, or 2 numbers; or so few that none can be hidden.
 
     Examples
     --------

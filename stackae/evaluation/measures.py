@@ -10,18 +10,18 @@ from stackae.data.labels import CLASSIFY
 
 @dataclass(frozen=True)
 class Measure:
-    """Something that is measured of a method's features.
+    """A measure of a method's features.
 
     Parameters
     ----------
     key : str
-        What records and JSON call it. It stays, however the title is worded.
+        Its name in records and JSON, which stays the same.
     title : str
-        What tables, verdicts and pictures call it.
+        Its name in tables, verdicts and figures.
     is_share : bool, default=True
-        Whether it is a share in [0, 1], which is shown as a percentage. Else it is an R², or seconds.
+        Whether it is a fraction, shown as a percentage. False: R² or seconds.
     n_labels : int or None, default=None
-        With how many labels the linear probe learns. None: with all, or it is another measure.
+        Number of labels of the linear probe. None: all, or it is another measure.
     """
 
     key: str

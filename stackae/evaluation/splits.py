@@ -22,19 +22,20 @@ Rows = Floats | Matrix
 
 
 class Split(NamedTuple):
-    """Training rows and labels, test rows and labels; and whether these are classes or targets.
+    """Training and test rows with their labels.
 
     Parameters
     ----------
     X : array-like, table or sparse matrix of shape (n_samples, n_features)
     y : array-like of shape (n_samples,)
     X_test, y_test
-        Likewise. Of a table of other than numbers, what columns are is learned from ``X``.
+        Likewise. A table with non-numeric columns is encoded as fitted on ``X``.
     task : {"auto", "classify", "regress"}, default="auto"
-        ``"auto"``: as :func:`stackae.data.labels.task_of` takes ``y``, and -1 as
-        :func:`stackae.data.labels.as_labels` does; else -1 is a class.
+        Whether labels are classes or numbers to predict. ``"auto"``: inferred from ``y`` (see
+        :func:`stackae.data.labels.task_of`), with -1 as in :func:`stackae.data.labels.as_labels`; otherwise
+        -1 is a class.
     unlabelled : array-like, table or sparse matrix of shape (n_unlabelled, n_features), default=None
-        Training rows without a label: features are fitted on them too.
+        Training rows without a label, on which features are fitted too.
     """
 
     X: Any
@@ -46,12 +47,12 @@ class Split(NamedTuple):
 
     @property
     def all_training_rows(self) -> Any:
-        """What features are fitted on: with labels and without."""
+        """The rows on which features are fitted: with labels and without."""
         return self.X if self.unlabelled is None else _stacked([self.X, self.unlabelled])
 
     @property
     def commonest_class(self) -> float | None:
-        """The share of the test rows that is of the training rows' commonest class; None of targets."""
+        """Fraction of test rows in the training rows' most frequent class; None in a regression."""
         if self.task != CLASSIFY:
             return None
         classes, counts = np.unique(self.y, return_counts=True)
@@ -61,32 +62,45 @@ class Split(NamedTuple):
 def resplit(
     X: Any, y: Any, test_share: float = 0.25, *, task: str = "auto", unlabelled: Unlabelled = "auto"
 ) -> Callable[[int], Split]:
-    """Give, for a seed, a random split of the rows, of each class its share where it has two rows or more.
+    """Make a function from a seed to a random split, stratified if every class has enough rows.
 
     Parameters
     ----------
     X : array-like, table or sparse matrix of shape (n_samples, n_features)
-        It is made a dense array; column names stay out. A table of other than numbers is encoded, once, by a
-        :class:`~stackae.TableEncoder` fitted on all rows, without labels; one may be encoded already (a
-        matrix with its ``table``).
+        Converted to a dense array without column names. A table with non-numeric columns is encoded, once, by
+        a :class:`~stackae.TableEncoder` fitted on all rows, without labels, unless it is encoded already (a
+        matrix with a ``table``).
     y : array-like of shape (n_samples,)
-        Classes, or numbers to predict. Rows without a label (NaN, None, pd.NA, empty text; -1 as
-        :func:`stackae.data.labels.as_labels` takes it) are training rows in every split, without a part in
-        the probes.
+        Classes, or numbers to predict. Rows without a label (NaN, None, pd.NA, empty text; -1 as in
+        :func:`stackae.data.labels.as_labels`) are training rows in every split, and not used by probes.
     test_share : float, default=0.25
+        Fraction of the labelled rows in the test set.
     task : {"auto", "classify", "regress"}, default="auto"
-        ``"auto"``: numbers with a fraction and many whole ones are targets of a regression, text and few
-        whole numbers classes.
+        ``"auto"``: fractional numbers, and many different whole numbers, make a regression; text and few
+        different whole numbers make classes.
     unlabelled : {"auto", -1} or None, default="auto"
-        What a class of -1 means; see :func:`stackae.data.labels.as_labels`.
+        What a label of -1 means; see :func:`stackae.data.labels.as_labels`.
+
+    Returns
+    -------
+    callable
+        From a seed to a :class:`Split`, as :func:`compare` takes it.
 
     Raises
     ------
     DataError
-        Rows or labels cannot be used: there is one class only, here or (from the function that is given)
-        among the training rows of a split; nearly every row has its own.
+        Rows or labels cannot be used: there is one class only, or (raised by the returned function) among
+        the training rows of a split; or nearly every row has its own class.
     ParameterError
-        ``task`` is another word, or ``"auto"`` where labels are texts that nearly all differ.
+        ``task`` is unknown, or ``"auto"`` and labels are texts that nearly all differ.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from stackae.evaluation import resplit
+    >>> split = resplit(*load_iris(return_X_y=True))(0)  # of seed 0
+    >>> split.X.shape, split.X_test.shape
+    ((112, 4), (38, 4))
     """
     rows, task = as_rows(X), settled(task, y)
     labels, known = _known(y, task, unlabelled)

@@ -19,9 +19,10 @@ SIGNIFICANCE = 0.05
 
 @dataclass(frozen=True)
 class Difference:
-    """Ours minus theirs, the half-width of its 95 % interval, and the p-value of a paired test.
+    """A difference (ours minus theirs), the half-width of its 95 % interval, and the p-value of a paired
+    test.
 
-    ``half_width`` is NaN where there are fewer than three values, ``p_value`` 1 where there is one.
+    ``half_width`` is NaN for fewer than three values, ``p_value`` is 1 for one.
     """
 
     mean: float
@@ -30,15 +31,14 @@ class Difference:
 
     @property
     def sign(self) -> int:
-        """1 or -1 where the difference is beyond chance, else 0."""
+        """1 or -1 if the difference is significant, otherwise 0."""
         return 0 if self.p_value >= SIGNIFICANCE else int(np.sign(self.mean))
 
 
 class Interval(NamedTuple):
-    """A mean, half of its 95 % interval, and the interval's ends.
+    """A mean with its 95 % interval: its half-width and ends.
 
-    Of fewer than three values there is none: ``half_width`` is NaN, ``low`` and ``high`` are the least and
-    the greatest.
+    For fewer than three values ``half_width`` is NaN, and ``low`` and ``high`` are their range.
     """
 
     mean: float

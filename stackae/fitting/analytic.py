@@ -134,7 +134,7 @@ class _Encoders:
         return inputs, passed
 
     def backward(self, delta: Tensor, add: Callable[[int, Tensor], Tensor] | None = None) -> None:
-        """Back from the gradient with respect to the last code; ``add`` is what each code costs, top first."""
+        """Back from the gradient of the last code, top first; ``add`` is what each code costs."""
         last = len(self.networks) - 1
         for k in range(last, -1, -1):
             if add is not None:

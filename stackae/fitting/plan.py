@@ -17,9 +17,9 @@ class PhasePlan:
     """How one phase is trained."""
 
     budget: Budget
-    #: What makes the gradient autograd's; None: it is analytic.
+    #: Why the gradient comes from autograd; None: it is analytic.
     autograd: str | None
-    #: Whether samples are read from the disk whenever they are needed.
+    #: Whether samples are read from disk whenever they are needed.
     is_streamed: bool = False
 
 
@@ -41,9 +41,9 @@ class LayerPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a fit will do; printed, a short table."""
+    """Everything a fit will do, from ``plan`` of an estimator; printed, a short table."""
 
-    #: What is known of the data.
+    #: A summary of the data.
     data: Summary
     #: Bottom first.
     layers: tuple[LayerPlan, ...]
@@ -51,34 +51,35 @@ class Plan:
     finetune: PhasePlan | None
     #: "pca" or None.
     shortcut: str | None
-    #: How a stack of bare widths is trained: "shortcut", "two-valued" or None.
+    #: The recipe of a stack of bare widths: "shortcut", "two-valued", "table" or None.
     recipe: str | None
     device: torch.device
-    #: Of the products in training: "float32" or "bfloat16".
+    #: Of matrix products in training: "float32" or "bfloat16".
     precision: str
-    #: Bytes that samples and codes take, and may take; where they take more, they are read from the disk.
+    #: Bytes that samples and codes take, and may take; if they need more, they are read from disk.
     n_bytes: int
     memory: int
     #: Bytes of the fitted weights.
     n_weight_bytes: int
     #: End to end, to predict.
     supervised: PhasePlan | None = None
-    #: Of a stack that might have one, why it has none.
+    #: With ``shortcut="auto"``, why there is none.
     why_no_shortcut: str | None = None
 
     @property
     def is_streamed(self) -> bool:
-        """Whether samples are read from the disk whenever they are needed."""
+        """Whether samples are read from disk whenever they are needed."""
         return self.n_bytes > self.memory
 
     @property
     def in_span(self) -> bool:
-        """Whether the stack is trained on the coordinates of the samples in their span."""
+        """Whether the stack is trained on the samples' coordinates in their span (fewer rows than
+        columns)."""
         return self.layers[0].in_span
 
     @property
     def phases(self) -> list[tuple[str, PhasePlan | None]]:
-        """What is done, in order; None: a layer is solved, since it has a closed form."""
+        """The phases by name, in order; None for a layer that is solved in closed form."""
         tuned = [("finetune", self.finetune), ("supervised", self.supervised)]
         return [
             *(
@@ -91,7 +92,7 @@ class Plan:
 
     @property
     def n_updates(self) -> int:
-        """Updates of all phases, at most."""
+        """The maximum number of updates, over all phases."""
         return sum(phase.budget.n_updates for _, phase in self.phases if phase is not None)
 
     def __repr__(self) -> str:

@@ -23,11 +23,11 @@ class Loss(Constrained):
     Parameters
     ----------
     corrupted : float, default=1.0
-        Weight, in training, of the cells that corruption has changed (the α of Vincent et al. 2010, section
-        3.3), at least 0. A cell that kept its value, as a zero does under masking, counts as intact.
+        Weight, in training, of the cells changed by the corruption (α in Vincent et al. 2010, section 3.3),
+        at least 0. A cell that keeps its value, as a zero does under masking, counts as intact.
     intact : float, default=1.0
-        Weight of the other cells (their β), at least 0. Rows without corruption, such as those held out, are
-        judged with weight one throughout.
+        Weight of the other cells (their β), at least 0. In rows without corruption, such as held-out ones,
+        every cell has weight 1.
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 class CrossEntropy(Loss):
-    """Cross-entropy: mean over rows of -Σⱼ xⱼ·log x̂ⱼ + (1-xⱼ)·log(1-x̂ⱼ), in nats, for x in [0, 1].
+    """Cross-entropy: mean over rows of -Σⱼ [xⱼ·log x̂ⱼ + (1-xⱼ)·log(1-x̂ⱼ)], in nats, for x in [0, 1].
 
-    It is computed from the decoder's preactivation, where it is stable however sure the decoder is.
+    The decoder's activation is the sigmoid. The loss is computed from its logits, for numerical stability.
 
     Parameters
     ----------
     corrupted, intact : float, default=1.0
-        Weights, in training, of the cells that corruption has changed and of the others, at least 0 (Vincent
+        Weights, in training, of the cells changed by the corruption and of the others, at least 0 (Vincent
         et al. 2010, section 3.3).
 
     Examples

@@ -12,18 +12,17 @@ if TYPE_CHECKING:
 
 
 class Huber(Loss):
-    """Huber's loss: the squared error where it is small, and linear beyond, so that outliers count less.
+    """Huber loss: quadratic for small errors and linear for large ones, so that outliers count less.
 
-    Mean over rows of Σⱼ l(eⱼ), with eⱼ = x̂ⱼ - xⱼ and l(e) = e² where ``|e| ≤ delta``, elsewhere
-    ``2·delta·|e| - delta²``: twice the usual definition, so that it is the squared error where no error
-    exceeds ``delta``.
+    Mean over rows of Σⱼ l(eⱼ), with eⱼ = x̂ⱼ - xⱼ and l(e) = e² if ``|e| ≤ delta``, otherwise
+    ``2·delta·|e| - delta²``: twice the usual definition, so that small errors give the squared error.
 
     Parameters
     ----------
     delta : float, default=1.0
-        Where it becomes linear, above 0, in the units in which the layer works.
+        The error at which the loss becomes linear, above 0, in scaled units.
     corrupted, intact : float, default=1.0
-        Weights, in training, of the cells that corruption has changed and of the others, at least 0 (Vincent
+        Weights, in training, of the cells changed by the corruption and of the others, at least 0 (Vincent
         et al. 2010, section 3.3).
 
     References

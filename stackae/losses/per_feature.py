@@ -27,25 +27,24 @@ _CONTINUOUS: dict[str, type[Loss]] = {"squared_error": SquaredError, "huber": Hu
 
 
 class PerFeature(Loss):
-    """Each column is judged by what it is: binary ones and categories by cross-entropy, others by an error.
+    """A loss for mixed columns: cross-entropy for binary ones and categories, an error for the others.
 
-    The decoder gives binary columns by a sigmoid, and they are scaled onto [0, 1], whatever becomes of the
-    others. A category is a range of columns, one for each of its values, in which a row holds a one and zeros
-    (or shares), or all are missing; they stay as they are. The decoder gives their probabilities by a
-    softmax, so that they sum to one, and the range costs one cross-entropy, -Σⱼ xⱼ·log x̂ⱼ, however many
-    columns it has. What corruption does to a category, it does to all of its columns.
+    Binary columns are scaled to [0, 1], whatever ``scale`` is, and decoded by a sigmoid. A category is a
+    one-hot encoded range of columns (its rows may also hold probabilities, or be missing as a whole), which
+    is not scaled; it is decoded by a softmax and costs one cross-entropy, -Σⱼ xⱼ·log x̂ⱼ, however many
+    columns it has. Corruption acts on a category as a whole.
 
     Parameters
     ----------
     binary : "auto" or sequence of int, default="auto"
-        Positions of the binary columns. ``"auto"``: those that hold nothing but zeros and ones.
+        Indices of the binary columns. ``"auto"``: the columns of zeros and ones.
     continuous : {"squared_error", "huber"}, default="squared_error"
-        How the other columns are judged.
+        The loss of all other columns.
     corrupted, intact : float, default=1.0
-        Weights, in training, of the cells that corruption has changed and of the others, at least 0 (Vincent
+        Weights, in training, of the cells changed by the corruption and of the others, at least 0 (Vincent
         et al. 2010, section 3.3).
     groups : sequence of (start, stop), default=()
-        The ranges of columns that are one category each, ``stop`` not among them; for the first layer.
+        The range of columns of each category, ``stop`` excluded. Only for the first layer.
 
     Examples
     --------

@@ -16,7 +16,7 @@ class SquaredError(Loss):
     Parameters
     ----------
     corrupted, intact : float, default=1.0
-        Weights, in training, of the cells that corruption has changed and of the others, at least 0 (Vincent
+        Weights, in training, of the cells changed by the corruption and of the others, at least 0 (Vincent
         et al. 2010, section 3.3).
 
     Examples

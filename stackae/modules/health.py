@@ -27,25 +27,25 @@ _NEAR, _MOST = 0.05, 0.95
 
 
 class Health(TypedDict):
-    """The health report of one layer, taken on rows of the data it was fitted to, without corruption."""
+    """The health report of one layer, on uncorrupted rows of the data it was fitted to."""
 
-    #: Rows looked at: 2,000 to 10,000, by the length of training, where there are so many.
+    #: Rows used: 2,000 to 10,000, growing with the length of training, or all if there are fewer.
     rows: int
-    #: Share of the units whose code is the same for all of them.
+    #: Fraction of units whose code is the same for all rows.
     dead_units: float
-    #: Share of the units that, in 95% of the rows, lie within 5% of a bound of their activation, the dead
-    #: ones not counted; 0 for activations without two bounds.
+    #: Fraction of units that are not dead and, in 95% of the rows, within 5% of a bound of their activation;
+    #: 0 for activations without two bounds.
     saturated_units: float
     #: Mean of the codes.
     mean_activity: float
-    #: Share of the codes' cells that are not zero.
+    #: Fraction of the codes' cells that are not zero.
     active_cells: float
-    #: exp of the entropy of the centred codes' singular values, as shares of their sum (Roy & Vetterli
-    #: 2007): between 1 and the number of units. It is that of 500 of the rows, or of a fifth of them.
+    #: exp of the entropy of the centred codes' singular values, normalised to sum 1 (Roy & Vetterli 2007):
+    #: between 1 and the number of units. It is computed on 500 of the rows, or a fifth if that is more.
     effective_rank: float
-    #: 1 - Σ(z - ẑ)² / Σ(z - mean)² of the layer's own reconstruction of its inputs, in its own units; 0
-    #: where the inputs do not vary. A fine-tuned stack is asked to reconstruct as a whole, with its shortcut:
-    #: there it is that of the whole, for every layer.
+    #: R² of the layer's reconstruction of its inputs, 1 - Σ(z - ẑ)² / Σ(z - mean)², in scaled units; 0 if the
+    #: inputs are constant. In a fine-tuned stack, which reconstructs as a whole, the R² of the whole, for
+    #: every layer.
     variance_reconstructed: float
 
 

@@ -18,12 +18,12 @@ _RIDGE = 1e-7
 
 
 class PCAStart(Dense):
-    """A linear dense layer that starts as PCA, and is trained on from there.
+    """A linear dense layer that is initialised as PCA and trained from there.
 
-    Its squared error on the rows it was fitted to, in the units in which the layer works, is that of PCA with
-    so many components at the start; where training has not lowered it, the start is what stays. With a
-    linear decoder PCA is the optimum already: the gain is in a stack, whose fine-tuning begins there. The
-    start costs one pass over the rows and an eigendecomposition, (features)³.
+    On the rows of the fit, in scaled units, its squared error starts as that of PCA with as many components
+    and never ends higher: if training does not lower it, the PCA solution is kept. Alone, with a linear
+    decoder, the layer cannot beat PCA; use it in a stack, as the starting point of fine-tuning. Initialising
+    costs one pass over the rows and an eigendecomposition, O(n_features³).
 
     References
     ----------
@@ -61,17 +61,18 @@ class PCAStart(Dense):
 
 
 class Marginalised(Dense):
-    """A denoising layer in closed form: the corruption is averaged out, and nothing is trained by descent.
+    """A marginalised denoising layer: solved in closed form, in expectation over the corruption.
 
-    The linear map of rank ``n_components`` that best restores rows from their corrupted copies, over all
-    copies that there can be, follows from the mean and the covariance of the rows (reduced-rank regression).
-    Its first half, followed by the activation, is the encoder; the decoder is the least-squares map from the
-    codes back to the rows. It is fitted in one pass over the rows, two where the activation is not the
-    identity, and an eigendecomposition, (features)³. Without corruption it is PCA.
+    The linear map of rank ``n_components`` that best reconstructs rows from corrupted copies, in expectation,
+    follows from the mean and covariance of the rows (reduced-rank regression). Its first factor, followed by
+    the activation, is the encoder; the decoder is the least-squares map from codes to rows. This takes one
+    pass over the rows (two with a nonlinear activation) and an eigendecomposition, O(n_features³), and no
+    gradient descent. Without corruption it is PCA.
 
-    The corruption is ``corruption`` of the layer: masking, gaussian, swap or dropout, at its last level.
-    A nonlinear code's units have variance one before their activation. With ``partial_fit`` the moments of
-    all pieces count; the decoder of a nonlinear code is that of the last piece.
+    The layer's ``corruption`` must be masking, gaussian, swap or dropout, on the input; a pair of levels
+    counts as its last. Units of a nonlinear code have variance 1 before their activation. With
+    ``partial_fit`` the moments of all batches count, but the decoder of a nonlinear code is fitted to the
+    last batch alone.
 
     References
     ----------

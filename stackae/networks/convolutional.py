@@ -21,26 +21,27 @@ Shape = tuple[int, int, int]
 
 
 class Convolutional(Network):
-    """A convolution and a max-pooling; the decoder repeats each cell and convolves back.
+    """A convolutional layer with max-pooling, for flattened images and series.
 
-    ``n_components`` is the number of filters. The code has one unit for each filter and pooled cell: height /
-    ``pool`` × width / ``pool`` (rounded up) × filters, flattened with the filters last. It keeps that shape
-    for a convolutional layer above. Rows are flattened images, or series; borders are padded with zeros.
+    ``n_components`` is the number of filters. The code has one unit per filter and pooled cell: height /
+    ``pool`` × width / ``pool`` (rounded up) × filters, flattened with the filters last; a convolutional layer
+    above sees that shape. Borders are padded with zeros. The decoder upsamples by repeating each cell, then
+    convolves.
 
     Parameters
     ----------
     image_shape : "auto" or tuple of 2 or 3 int, default="auto"
-        The shape that was flattened, in the order of the columns: (height, width) or (height, width,
-        channels), as scikit-learn and Pillow have images. With ``channels_first`` (channels, height, width),
-        or (channels, length) for series. ``"auto"``: the shape of the codes of a convolutional layer below;
-        elsewhere a square where the number of features is one, else a line.
+        The shape before flattening: (height, width) or (height, width, channels), as in scikit-learn and
+        Pillow; with ``channels_first`` (channels, height, width), or (channels, length) for series.
+        ``"auto"``: the shape of the codes of a convolutional layer below; otherwise a square image if the
+        number of features is a square, else a line.
     kernel_size : int, default=3
-        Height and width of a filter; odd, so that it has a middle.
+        Height and width of a filter; odd.
     pool : int, default=2
-        Cells that are pooled to one, along each axis; 1: no pooling.
+        Cells pooled into one along each axis; 1: no pooling.
     channels_first : bool, default=False
-        Whether the columns of a channel stand side by side, as torch has images and aeon series: rows are
-        then understood and reconstructed so. Codes have their filters last in either case.
+        Whether the columns of a channel are contiguous in ``X`` and in reconstructions, as in torch (images)
+        and aeon (series). Codes have their filters last in either case.
 
     References
     ----------

@@ -15,9 +15,10 @@ from stackae.networks.initialisation import draw_uniform
 
 
 class Dense(Network):
-    """A dense encoder h = a(W·x + b) and decoder V·h + c, with V = Wᵀ where the weights are tied.
+    """A fully connected layer: encoder h = a(W·x + b), decoder V·h + c, with V = Wᵀ if weights are tied.
 
-    A batch of n rows costs 4·n·d·h multiplications forward and twice that backward.
+    A batch of n rows, with d features and k units, costs 4·n·d·k floating-point operations forward and twice
+    that backward.
 
     Examples
     --------

@@ -25,30 +25,31 @@ _TOLERANCE = 1e-5
 
 
 class Recurrent(Network):
-    """A recurrent encoder, whose state after the last step becomes the code, and a decoder unrolled from it.
+    """A recurrent layer (GRU or LSTM), for flattened sequences.
 
-    The decoder is given the code at every step, and its own state begins with a map of the code.
+    The code is a linear map, with activation, of the encoder's last state. The decoder is given the code at
+    every step, and its initial state is a map of the code.
 
     Parameters
     ----------
     sequence_shape : "auto" or tuple of 2 int, default="auto"
-        The shape that was flattened, in the order of the columns: (steps, channels), the values of a step
-        side by side; with ``channels_first`` (channels, steps). ``"auto"``: every feature is a step.
+        The shape before flattening: (steps, channels), or (channels, steps) with ``channels_first``.
+        ``"auto"``: every feature is a step of one channel.
     cell : {"gru", "lstm"}, default="gru"
     hidden : int, default=64
-        Units of the recurrent state, of the encoder and of the decoder.
+        Units of the recurrent state, in encoder and decoder each.
     padding : float or None, default=None
-        The value, in the units of the data, with which shorter sequences are filled up at their end: a row
-        ends where every later value is ``padding``. Steps behind the end are not encoded, not corrupted and
-        do not count in the loss. None: all sequences are of full length.
+        The value, in the units of the data, that pads shorter sequences at their end: a row ends where every
+        later value is ``padding``. Padded steps are not encoded, not corrupted and not in the loss. None: all
+        sequences have full length.
     channels_first : bool, default=False
-        Whether the columns of a channel stand side by side, as aeon has series: rows are then understood
-        and reconstructed so.
+        Whether the columns of a channel are contiguous in ``X`` and in reconstructions, as in aeon.
 
     References
     ----------
-    Srivastava, Mansimov & Salakhutdinov (2015), Unsupervised learning of video representations using LSTMs;
-    Cho et al. (2014), for the GRU.
+    Srivastava, Mansimov & Salakhutdinov (2015), Unsupervised learning of video representations using LSTMs,
+    ICML; Cho et al. (2014), Learning phrase representations using RNN encoder-decoder for statistical machine
+    translation, EMNLP.
 
     Examples
     --------

@@ -38,33 +38,34 @@ PRIORS: dict[str, Prior] = {"gaussian": _gaussian, "uniform": _uniform}
 
 
 class Adversarial(Penalty):
-    """Codes distributed like a prior: a discriminator learns to tell them apart, the encoder to mislead it.
+    """The penalty of an adversarial autoencoder: it makes codes distributed like a prior.
 
-    The discriminator (two hidden layers of relu units) is trained in the same step as the layer: its gradient
-    is reversed on the way to the encoder. The penalty is ``weight`` · (log 2 - the discriminator's
-    cross-entropy), which is zero where it cannot tell them apart, and at most log 2: an estimate, from below,
-    of the Jensen-Shannon divergence. The discriminator's own gradient is held small (a penalty on its square,
-    without which the two circle each other). Outside of training, where the strength of the discriminator
-    must not decide which epoch was best, the penalty is ``weight`` · the energy distance between the codes
-    and as many draws from the prior. New rows can be drawn with ``sample``.
+    A discriminator (two hidden relu layers) learns to tell codes from draws of the prior, and the encoder to
+    mislead it: both are trained in the same step, by gradient reversal. The penalty is ``weight`` · (log 2 -
+    the discriminator's cross-entropy), a lower bound of ``weight`` times the Jensen-Shannon divergence: 0 if
+    the two cannot be told apart, at most ``weight`` · log 2. The squared gradient of the discriminator is
+    penalised (R1), so that training converges. On held-out rows, where the discriminator's strength must not
+    decide which epoch was best, the penalty is ``weight`` · the energy distance between the codes and as many
+    draws from the prior. ``sample`` draws new rows.
 
     Parameters
     ----------
     weight : float, default=30.0
-        Factor, at least 0, in loss units per nat. It has to outweigh the reconstruction: about as large as
-        the loss of a row, or a few times that.
+        Weight, at least 0, in loss units per nat. It must outweigh the reconstruction: use one to a few times
+        the loss of a row.
     prior : {"gaussian", "uniform"} or callable, default="gaussian"
-        Standard normal; uniform on [-1, 1]; or a function of the number of rows, the number of units and a
-        ``torch.Generator`` that returns a tensor of that shape. A layer with a function can be pickled, where
-        the function can, but not saved to a model file, which holds no code.
+        Standard normal; uniform on [-1, 1]; or a function of (n_rows, n_units, ``torch.Generator``) that
+        returns a tensor of shape (n_rows, n_units). A model with a function can be pickled, if the function
+        can, but not saved to a model file, which holds no code.
     hidden : int, default=64
         Units of each hidden layer of the discriminator.
 
     References
     ----------
     Makhzani et al. (2016), Adversarial autoencoders; Ganin et al. (2016), Domain-adversarial training of
-    neural networks, JMLR 17, for the reversal; Mescheder et al. (2018), Which training methods for GANs do
-    actually converge?, ICML, for the penalty on the discriminator; Székely & Rizzo (2013) for the distance.
+    neural networks, JMLR 17, for the gradient reversal; Mescheder et al. (2018), Which training methods for
+    GANs do actually converge?, ICML, for the penalty on the discriminator; Székely & Rizzo (2013), Energy
+    statistics, for the energy distance.
 
     Examples
     --------

@@ -16,7 +16,7 @@ PenaltyFunction = Callable[..., "Tensor"]
 
 
 class Penalty(Constrained):
-    """A scalar added to the loss, whose unit is the loss's: a sum over features, a mean over rows."""
+    """The base of all penalties: a scalar added to the loss, in its units (a mean over rows)."""
 
     #: The activations whose codes it is defined for; None: any. ``activation="auto"`` takes the first.
     activations: ClassVar[tuple[str, ...] | None] = None

@@ -13,19 +13,20 @@ if TYPE_CHECKING:
 
 
 class Contractive(Penalty):
-    """Codes that change little where the input does: ``weight`` · mean over rows of ‖J‖²,
-    J the encoder's Jacobian, ‖·‖ its Frobenius norm.
+    """Contractive penalty: ``weight`` · mean over rows of ‖J‖², so that codes are insensitive to the input.
 
-    A dense encoder with a sigmoid, tanh, relu, softplus or identity has it in closed form, for sigmoid units
-    Σᵢ (hᵢ(1-hᵢ))²·Σⱼ Wᵢⱼ², at the cost of the weights' norms. Any other encoder is given an unbiased
-    estimate: ‖Jᵀv‖² for a vector v of random signs a row, at about the cost of two more passes through it.
+    J is the encoder's Jacobian, ‖·‖ the Frobenius norm. For a dense encoder with sigmoid, tanh, relu,
+    softplus or identity it has a cheap closed form, for sigmoid units Σᵢ (hᵢ(1-hᵢ))²·Σⱼ Wᵢⱼ². For any other
+    encoder it is estimated without bias by ‖Jᵀv‖², with a random sign vector v per row, at about the cost of
+    two more passes through the encoder.
 
-    Its home is a sigmoid layer with tied weights: relu units can shrink every slope together and stay linear.
+    It works best in a sigmoid layer with tied weights: relu units can shrink all slopes together and stay
+    linear.
 
     Parameters
     ----------
     weight : float, default=0.1
-        Factor, at least 0.
+        Weight, at least 0.
 
     References
     ----------

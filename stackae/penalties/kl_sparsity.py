@@ -15,17 +15,17 @@ _LEAST = 1e-6
 
 
 class KLSparsity(CodePenalty):
-    """Sparse codes by holding each unit's mean activity near a target.
+    """Kullback-Leibler sparsity: it keeps each unit's mean activity near a target. For sigmoid units.
 
-    With ρ the target and ρ̂ⱼ the mean of unit j over the batch, it is
-    ``weight`` · Σⱼ ρ·log(ρ/ρ̂ⱼ) + (1-ρ)·log((1-ρ)/(1-ρ̂ⱼ)), defined for sigmoid units.
+    With target ρ and ρ̂ⱼ the mean of unit j over the batch, the penalty is
+    ``weight`` · Σⱼ [ρ·log(ρ/ρ̂ⱼ) + (1-ρ)·log((1-ρ)/(1-ρ̂ⱼ))].
 
     Parameters
     ----------
     target : float, default=0.05
-        Mean activity ρ wanted of each unit, in (0, 1).
+        The target ρ of each unit's mean activity, in (0, 1).
     weight : float, default=1.0
-        Factor, at least 0, in loss units per nat.
+        Weight, at least 0, in loss units per nat.
 
     References
     ----------

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 class L1(CodePenalty):
-    """Sparse codes by the L1 norm: ``weight`` · mean over rows of Σⱼ \\|hⱼ\\|.
+    """L1 penalty on the code, for sparse codes: ``weight`` · mean over rows of Σⱼ \\|hⱼ\\|.
 
     Parameters
     ----------
     weight : float, default=0.01
-        Factor, at least 0, in loss units per unit of code.
+        Weight, at least 0, in loss units per unit of code.
 
     Examples
     --------

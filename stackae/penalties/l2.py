@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 class L2(CodePenalty):
-    """Small codes by the squared L2 norm: ``weight`` · mean over rows of Σⱼ hⱼ².
+    """L2 penalty on the code, for small codes: ``weight`` · mean over rows of Σⱼ hⱼ².
 
-    It is on the code; decay of the weights is ``Training(weight_decay=...)``.
+    It is not weight decay, which is ``Training(weight_decay=...)``.
 
     Parameters
     ----------
     weight : float, default=0.01
-        Factor, at least 0, in loss units per squared unit of code.
+        Weight, at least 0, in loss units per squared unit of code.
 
     Examples
     --------

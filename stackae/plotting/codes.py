@@ -26,23 +26,23 @@ _UNKNOWN, _OTHERS = "no label", "others"
 
 
 class CodesDisplay(Display):
-    """The codes as points: two of their numbers, or PCA, t-SNE or UMAP of all.
+    """A scatter plot of codes: two of their numbers, or PCA, t-SNE or UMAP of all.
 
     Parameters
     ----------
     points : array of shape (n_samples, 2)
     y : array-like of shape (n_samples,) or None, default=None
-        Classes, which get a legend, or numbers, which get a colour bar.
+        Colours: classes, with a legend, or numbers, with a colour bar.
     axis_names : (str, str), default=("code 0", "code 1")
     colour_name : str or None, default=None
-        What the colours mean; of a series of pandas or polars its name.
+        Title of the colours. None: the name of a pandas or polars series.
     with_ticks : bool, default=True
-        Whether places on the axes mean something, which those of t-SNE and UMAP do not.
+        Whether to show ticks, which mean nothing for t-SNE and UMAP.
 
     Attributes
     ----------
     classes_ : list of str or None
-        In the order of the legend; None where there are none.
+        The classes in the order of the legend; None without any.
 
     Examples
     --------
@@ -96,16 +96,16 @@ class CodesDisplay(Display):
         model : Autoencoder, StackedAutoencoder or an estimator on one
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or None, default=None
-            By which points are coloured.
+            Labels or numbers that colour the points.
         method : {"auto", "codes", "pca", "tsne", "umap"}, default="auto"
-            ``"codes"``: two numbers of the code. The others: of all of them, as they are. ``"auto"``:
-            ``"codes"`` where there are two, else ``"pca"``.
+            ``"codes"``: two numbers of the code. The others: a projection of all of them, unscaled.
+            ``"auto"``: ``"codes"`` if there are two, otherwise ``"pca"``.
         components : (int, int), default=(0, 1)
-            Which numbers, or principal components; t-SNE and UMAP have none to choose.
+            Which numbers, or principal components; not for t-SNE and UMAP.
         errors : bool, default=False
-            Colour by reconstruction error, minus ``score_samples``; there is no ``y`` then.
+            Whether to colour by reconstruction error (minus ``score_samples``); not together with ``y``.
         max_samples : int or None, default=2000
-            Of more rows so many are drawn at random; None: all.
+            Maximum number of rows, drawn at random; None: all.
         random_state : int, default=0
             Seeds the choice of rows, t-SNE and UMAP.
         ax : matplotlib.axes.Axes or None, default=None
@@ -117,7 +117,8 @@ class CodesDisplay(Display):
         Raises
         ------
         ParameterError
-            There is one code only, the model has no errors, or matplotlib or umap-learn is missing.
+            The code has one number only, the model does not reconstruct (``errors``), or matplotlib or
+            umap-learn is missing.
         """
         if method not in _METHODS:
             raise ParameterError(f"method must be one of {', '.join(_METHODS)}, got {method!r}")

@@ -25,15 +25,16 @@ _ASIDE, _FARTHEST = 0.4, 4.0
 
 
 class ComparisonDisplay(Display):
-    """Each method's accuracy, or R² of targets: of both probes against the width, and with few labels.
+    """Each method's accuracy (R² in a regression) by width, for both probes, and with few labels.
 
-    Methods stand beside each other at each width, in the order of the legend. Bars are 95 % intervals over
-    splits, of two splits their range, as far as they are within 0 and 100 % (-1 and 1 for R²).
+    At each width methods are side by side, in the order of the legend. Bars are 95 % intervals over splits
+    (the range of two splits), clipped to 0 to 100 % (-1 to 1 for R²).
 
     Parameters
     ----------
     comparison : Comparison
-        As :func:`stackae.evaluation.compare` and ``compare_fitted`` give it: where it is, ``plot`` draws it.
+        From :func:`stackae.evaluation.compare` or ``compare_fitted``. There is no ``from_estimator``: call
+        ``plot``.
     title : str, default=""
 
     Examples

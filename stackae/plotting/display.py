@@ -33,15 +33,15 @@ WIDTH = 4.0
 
 
 class Display(ABC):
-    """A picture: the numbers that were computed, and where they were drawn last.
+    """The base of all displays: computed numbers, and the figure they were last drawn in.
 
     Attributes
     ----------
     figure_ : matplotlib.figure.Figure or SubFigure
     ax_ : matplotlib.axes.Axes
-        The only one, or the first of several.
+        The only axes, or the first of several.
     axes_ : ndarray of matplotlib.axes.Axes
-        All of them.
+        All axes.
     """
 
     figure_: Any
@@ -51,13 +51,13 @@ class Display(ABC):
 
     @abstractmethod
     def plot(self, ax: Any = None) -> Self:
-        """Draw, in a new figure or in ``ax``.
+        """Draw in a new figure or in ``ax``.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, sequence of Axes or None, default=None
-            None: a figure of its own. Where a picture has several axes, one that is given is divided, and a
-            sequence must have as many.
+            None: a new figure. If the display has several axes, a single one is divided, and a sequence must
+            have as many.
 
         Returns
         -------
@@ -66,27 +66,27 @@ class Display(ABC):
         Raises
         ------
         ParameterError
-            matplotlib is not installed, or the axes are not as many as are drawn.
+            matplotlib is not installed, or the number of axes is wrong.
         """
 
     def save(
         self, where: str | PathLike[str] | IO[bytes], *, dpi: float = 150, transparent: bool = False
     ) -> None:
-        """Write the figure that was drawn last; one that never was is drawn.
+        """Write the last figure to a file; if there is none, draw first.
 
         Parameters
         ----------
         where : path-like or binary file
-            The ending of a path says the format: ``.png``, ``.svg``, ``.pdf``. A file gets a PNG.
+            A path's suffix is the format: ``.png``, ``.svg``, ``.pdf``. A binary file gets a PNG.
         dpi : float, default=150
-            Pixels an inch; figures of displays are 4 inches wide.
+            Pixels per inch; figures of displays are 4 inches wide.
         transparent : bool, default=False
-            Whether there is no white behind.
+            Whether the background is transparent instead of white.
 
         Raises
         ------
         ParameterError
-            matplotlib does not know the ending.
+            matplotlib does not know the format.
         OSError
             The file cannot be written.
         """

@@ -23,23 +23,23 @@ _DEAD, _SATURATED, _ACTIVE, _RANK, _R2 = (
 class HealthDisplay(Display):
     """The health reports of the layers: dead and saturated units, active cells, rank, variance reconstructed.
 
-    Bars are shares; beside them stands what they are shares of. Good is: few dead and saturated units, a rank
-    that is near the number of units.
+    Bars are fractions, with the whole beside them. Few dead and saturated units and a rank close to the
+    number of units are good.
 
     Parameters
     ----------
     reports : list of dict
-        One a layer, bottom first, as ``health_`` of a stack: see :class:`stackae.modules.health.Health`.
+        One per layer, bottom first, as ``health_`` of a stack: see :class:`stackae.modules.health.Health`.
     n_units : list of int
         Units of each layer.
     by_itself : bool, default=True
-        Whether the layers were last trained one by one. In a fine-tuned stack only the whole is asked to
-        reconstruct: there a layer's own R² says nothing, and is left out.
+        Whether the layers were last trained one by one. False, as in a fine-tuned stack, which reconstructs
+        only as a whole: R² per layer is left out.
 
     Attributes
     ----------
     shares_ : list of dict
-        Of each layer what is drawn, from 0 to 1, by its name.
+        For each layer the fractions drawn, from 0 to 1, by name.
 
     Examples
     --------
@@ -77,7 +77,7 @@ class HealthDisplay(Display):
         Parameters
         ----------
         model : Autoencoder, StackedAutoencoder or an estimator on one
-            Of classifiers and regressors the reports from before the labels were learned.
+            For classifiers and regressors, the reports are from before supervised fine-tuning.
         ax : matplotlib.axes.Axes or None, default=None
 
         Returns

@@ -19,21 +19,21 @@ _IN_WORDS = {"pretrain": "pretraining", "finetune": "fine-tuning", "supervised":
 
 
 class HistoryDisplay(Display):
-    """The loss of each phase: of the training rows, and of those held out.
+    """Learning curves: the loss of each phase, on training and held-out rows.
 
-    A panel a phase, since each has a loss of its own: that of layer 2 is about the codes of layer 1. In
-    training rows are corrupted and penalties are counted, so that its loss may stand above that of the rows
-    held out, which are not corrupted. The axis is logarithmic where the loss falls by a factor of 10.
+    There is one panel per phase, since each phase has its own loss: layer 2 reconstructs the codes of layer
+    1. The training loss may exceed the held-out loss, since only training rows are corrupted. The axis is
+    logarithmic if the loss falls by a factor of 10 or more.
 
     Parameters
     ----------
     history : list of dict
-        As ``history_`` of an estimator.
+        The ``history_`` of an estimator.
 
     Attributes
     ----------
     phases_ : list of (str, list of dict)
-        Title and epochs of each phase.
+        Title and records of each phase.
 
     Examples
     --------

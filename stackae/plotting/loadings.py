@@ -18,7 +18,7 @@ MOST_CODES = 12
 
 
 class LoadingsDisplay(Display):
-    """The loadings, codes × columns, as a heat map, the strongest columns first; of a single code as bars.
+    """A heat map of the loadings, codes × columns, the strongest columns first; of a single code, bars.
 
     Parameters
     ----------
@@ -26,17 +26,16 @@ class LoadingsDisplay(Display):
     code_names : sequence of str
     column_names : sequence of str
     max_columns : int, default=15
-        How many columns are drawn: those of the greatest sum of squares over the codes.
+        Maximum number of columns: those with the largest sum of squares over the codes.
     max_codes : int or None, default=12
-        How many codes are drawn: of more those of the greatest sum of squares over the columns, the strongest
-        first. None: all.
+        Maximum number of codes: those with the largest sum of squares over the columns. None: all.
 
     Attributes
     ----------
     columns_ : ndarray of int
-        The columns that are drawn, the strongest first.
+        The columns drawn, the strongest first.
     codes_ : ndarray of int
-        The codes that are drawn: all in their order, or the strongest first.
+        The codes drawn: all in their order, or a selection with the strongest first.
 
     Examples
     --------
@@ -80,9 +79,9 @@ class LoadingsDisplay(Display):
         model : Autoencoder, StackedAutoencoder or an estimator on one
         X : array-like of shape (n_samples, n_features)
         codes : sequence of int or None, default=None
-            Numbers of the codes that are drawn; None: all or, of more than 12, the strongest. Of a single one
-            bars are drawn.
+            Numbers of the codes to draw. None: all, or the 12 strongest. A single one is drawn as bars.
         max_columns : int, default=15
+            Maximum number of columns: the strongest.
         ax : matplotlib.axes.Axes or None, default=None
 
         Returns

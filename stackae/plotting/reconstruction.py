@@ -36,10 +36,10 @@ _MOST_COLUMNS = 8
 
 
 class ReconstructionDisplay(Display):
-    """Samples as they are, as the first layer is shown them in training, and as the model reconstructs them.
+    """Samples beside their corrupted copies and their reconstructions.
 
-    Images stand above each other; series lie upon each other, a panel a sample; of rows of a table the
-    columns are listed that are reconstructed worst.
+    Images are drawn in rows above each other, series as lines in one panel per sample; of table rows the
+    columns with the worst reconstruction are listed.
 
     Parameters
     ----------
@@ -47,14 +47,13 @@ class ReconstructionDisplay(Display):
         Images (samples × height × width × channels), series (samples × steps × channels), or the columns of
         a table by their names, each a list of cells.
     seen : array or dict or None, default=None
-        The samples as corruption left them; None: it is not drawn.
+        The corrupted samples; None: not drawn.
     sample_names : sequence of str or None, default=None
         None: their numbers.
     sample_label : str, default="row"
-        What the names under images are.
+        Label of the names under images.
     errors : array of shape (n_samples, n_columns) or None, default=None
-        Of a table how badly each column is reconstructed, as a bar; the worst are drawn first. None: the
-        columns as they come.
+        Of a table, the error of each column, drawn as a bar, the largest first. None: columns in their order.
 
     Attributes
     ----------
@@ -110,14 +109,15 @@ class ReconstructionDisplay(Display):
         model : Autoencoder, StackedAutoencoder or StackedAutoencoderDetector
         X : array-like of shape (n_samples, n_features)
         samples : {"first", "best", "worst", "both"} or sequence of int, default="first"
-            Which: the first rows, those of the highest or lowest ``score_samples``, half of each, or rows by
-            their numbers.
+            The first rows, those with the highest or lowest ``score_samples``, half of each, or rows by
+            number.
         n_samples : int or None, default=None
-            How many, where ``samples`` is a word. None: 8 images, 3 series, or 2 rows of a table.
+            How many, if ``samples`` is a word. None: 8 images, 3 series, or 2 rows of a table.
         image_shape : "square", (height, width) or (height, width, channels), or None, default=None
-            What the columns of a row are. None: what a convolutional first layer knows, else a table.
+            Shape of the image in a row. None: that of a convolutional first layer; without one, rows are
+            those of a table.
         sequence_shape : (steps,) or (steps, channels), or None, default=None
-            None: what a recurrent first layer knows.
+            Shape of the series in a row. None: that of a recurrent first layer, if there is one.
         random_state : int, default=0
             Seeds the corruption.
         ax : matplotlib.axes.Axes, sequence of Axes or None, default=None

@@ -16,7 +16,7 @@ _MOST_COLUMNS = 20
 
 
 class SamplesDisplay(Display):
-    """What ``sample`` of a generative model gives: images, series, or rows of a table.
+    """New samples drawn from a generative model: images, series, or rows of a table.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class SamplesDisplay(Display):
         random_state: int | None = None,
         ax: Any = None,
     ) -> Self:
-        """Draw new samples, and draw them.
+        """Sample new rows and plot them.
 
         Parameters
         ----------
@@ -64,11 +64,12 @@ class SamplesDisplay(Display):
         n_samples : int or None, default=None
             None: 16 images, 3 series, or 3 rows of a table.
         image_shape : "square", (height, width) or (height, width, channels), or None, default=None
-            What the columns of a row are. None: what a convolutional first layer knows, else a table.
+            Shape of the image in a row. None: that of a convolutional first layer; without one, rows are
+            those of a table.
         sequence_shape : (steps,) or (steps, channels), or None, default=None
-            None: what a recurrent first layer knows.
+            Shape of the series in a row. None: that of a recurrent first layer, if there is one.
         random_state : int or None, default=None
-            As of ``sample``.
+            As in ``sample``.
         ax : matplotlib.axes.Axes, sequence of Axes or None, default=None
 
         Returns
@@ -78,7 +79,7 @@ class SamplesDisplay(Display):
         Raises
         ------
         ParameterError
-            The model cannot be sampled from, the shape does not fit, or matplotlib is missing.
+            The model has no prior to sample from, the shape does not fit, or matplotlib is missing.
         """
         refuse_unless(model, "sample", cls.__name__, "can be sampled from")
         layout = layout_of(model, image_shape, sequence_shape)

@@ -23,14 +23,14 @@ _FURTHER, _LEAST = 2, 10
 
 
 class ScreeDisplay(Display):
-    """R² of the reconstruction against the number of codes: of models, and of PCA.
+    """A scree plot: R² of the reconstruction by the width of the code, for models and for PCA.
 
     Parameters
     ----------
     n_codes : sequence of int
-        Of each point of the model's, or the models', curve.
+        Width of the code at each point of the models' curve.
     r2 : sequence of float
-        R² of each.
+        R² at each point.
     pca_r2 : array of shape (n_components,)
         R² of 1, 2, ... principal components.
     name : str, default="autoencoder"
@@ -61,19 +61,19 @@ class ScreeDisplay(Display):
 
     @classmethod
     def from_estimator(cls, models: Any, X: Any, *, ax: Any = None) -> Self:
-        """Reconstruct samples by a model, or by several of different widths, and by PCA.
+        """Reconstruct samples by PCA and by a model, or by several models of different widths.
 
-        All are judged on ``X`` in the units in which the first model works, scaled and encoded as there: R²
-        is 1 - Σ(z - ẑ)² / Σ(z - mean)² or, of a table, the mean over its columns of each one's, as
-        ``score`` gives it. PCA is fitted to ``X`` itself; where the models were not, that favours it. For PCA
-        a gap is its column's mean. A single model whose codes are ordered has a point for 1, 2, 4, 8, ... of
-        them, each of which it can be cut to.
+        All are judged on ``X``, encoded and scaled as in the first model: R² is
+        1 - Σ(z - ẑ)² / Σ(z - mean)² or, of a table, the mean of that over columns, as in ``score``. PCA is
+        fitted to ``X`` itself, which favours it if the models were fitted to other rows; its gaps are filled
+        with column means. A single model with an ordered code has points at the widths 1, 2, 4, 8, ..., to
+        which it can be cut.
 
         Parameters
         ----------
         models : Autoencoder, StackedAutoencoder or StackedAutoencoderDetector, or a sequence of them
         X : array-like of shape (n_samples, n_features)
-            Two rows or more that are not equal.
+            At least two different rows.
         ax : matplotlib.axes.Axes or None, default=None
 
         Returns

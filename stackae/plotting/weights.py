@@ -24,15 +24,15 @@ _MOST_COLUMNS = 6
 class WeightsDisplay(Display):
     """The weights of the first layer's units: as images, as series, or as bars with the columns' names.
 
-    Each image has a scale of its own, from minus to plus its greatest weight. Of columns a unit's strongest
-    are drawn. Weights are those of scaled columns: of standardised ones, per standard deviation.
+    Each image has its own symmetric colour scale. Bars are a unit's largest weights. Weights apply to scaled
+    columns: for standardised ones they are per standard deviation.
 
     Parameters
     ----------
     weights : array
         Images (units × height × width × channels), series (units × steps × channels), or units × columns.
     column_names : sequence of str or None, default=None
-        Of units × columns; None: their numbers.
+        For units × columns; None: their numbers.
     unit_names : sequence of str or None, default=None
         None: their numbers.
 
@@ -81,11 +81,12 @@ class WeightsDisplay(Display):
         ----------
         model : Autoencoder, StackedAutoencoder or an estimator on one
         units : sequence of int or None, default=None
-            Numbers of the units that are drawn. None: the first 36 as images, or 4.
+            Numbers of the units to draw. None: the first 36 as images, otherwise the first 4.
         image_shape : "square", (height, width) or (height, width, channels), or None, default=None
-            What the columns of a row are. None: columns. Of a convolutional layer the filters are drawn,
-            which have a shape of their own.
+            Shape of the image in a row. None: rows are columns. Of a convolutional layer the filters are
+            drawn, in their own shape.
         sequence_shape : (steps,) or (steps, channels), or None, default=None
+            Shape of the series in a row.
         ax : matplotlib.axes.Axes, sequence of Axes or None, default=None
 
         Returns

@@ -30,16 +30,16 @@ _HEIGHT = 640
 
 @dataclass(frozen=True)
 class Report:
-    """What was learned, to be read.
+    """A report on a fitted model, from :func:`report_on`. Notebooks display it.
 
     Attributes
     ----------
     html : str
-        One page that loads nothing from anywhere, and runs no script.
+        One self-contained page, without scripts.
     card : str
-        A model card: Markdown, with the fields of Hugging Face's.
+        A model card: Markdown with Hugging Face's metadata.
     contents : Contents
-        What both tell.
+        The contents of both.
     """
 
     html: str
@@ -47,19 +47,19 @@ class Report:
     contents: Contents
 
     def save(self, path: str | os.PathLike[str], card: str | os.PathLike[str] | None = None) -> None:
-        """Write the page, whole or not at all.
+        """Write the page, atomically, and perhaps the model card.
 
         Parameters
         ----------
         path : path-like
-            As ``report.html``.
+            Such as ``report.html``.
         card : path-like or None, default=None
-            Where the model card is written, as ``README.md``; None: nowhere.
+            File for the model card, such as ``README.md``. None: not written.
 
         Raises
         ------
         FileExistsError
-            One of them exists; nothing was written.
+            One of the files exists; nothing was written.
         OSError
             A file cannot be written.
         """
@@ -97,35 +97,35 @@ def report_on(
     image_shape: str | Sequence[int] | None = None,
     sequence_shape: Sequence[int] | None = None,
 ) -> Report:
-    """Make a report on a fitted model, on rows and, where they have some, their labels.
+    """Make a report on a fitted model: an HTML page and a model card.
 
-    At most 2,000 evenly spaced rows are looked at. What cannot be had, such as the reconstructions of a
-    classifier, is left out and named at the end.
+    At most 2,000 evenly spaced rows are used. Sections that are impossible, such as the reconstructions of a
+    classifier, are left out and named at the end.
 
     Parameters
     ----------
-    model : fitted estimator of stackae's
+    model : fitted estimator of stackae
     X : array-like or table of shape (n_samples, n_features), default=None
-        Best the rows that it was fitted on. None: the report tells of the model and its training alone.
+        Preferably the rows it was fitted on. None: model and training only.
     y : array-like of shape (n_samples,), default=None
-        Labels or targets, for the colours of the map and the verdict against PCA. None: the map is coloured
-        by the reconstruction error.
+        Labels or targets: they colour the map of the codes and give a verdict against PCA. None: the map is
+        coloured by the reconstruction error.
     title : str or None, default=None
         None: the estimator's name, and ``made_from``.
     made_from : str or None, default=None
-        What the rows are called.
+        The name of the data.
     labels_name : str or None, default=None
-        What the labels are called; None: as the series of pandas or polars is.
+        The name of the labels. None: that of a pandas or polars series.
     seconds : float or None, default=None
-        What training took; None: as ``history_`` says, which a loaded model's does not.
+        Training time. None: from ``history_``, where a loaded model has none.
     notes : sequence of str, default=()
-        Sentences that are told below the headline.
+        Sentences to show below the headline.
     replay : sequence of (str, str), default=()
-        How the model is made again: what a line does, and the line, before those in Python.
+        Commands that make the model again, shown before those in Python: what each does, and the line.
     image_shape : "square", (height, width) or (height, width, channels), or None, default=None
-        What the columns of a row are. None: what a convolutional first layer knows, else columns.
+        Shape of the image in a row. None: that of a convolutional first layer; without one, rows are columns.
     sequence_shape : (steps,) or (steps, channels), or None, default=None
-        None: what a recurrent first layer knows.
+        Shape of the series in a row. None: that of a recurrent first layer, if there is one.
 
     Returns
     -------
@@ -136,9 +136,9 @@ def report_on(
     NotFittedError
         The model is not fitted.
     ParameterError
-        jinja2 or matplotlib is missing, there are labels without rows, or the shape does not fit.
+        jinja2 or matplotlib is missing, there are labels without rows, or a shape does not fit.
     DataError, ValueError
-        Rows that the model refuses, or other than one label a row.
+        Rows that the model refuses, or not exactly one label per row.
 
     Examples
     --------

@@ -53,7 +53,7 @@ Cost = Callable[[Any, Pass], "Tensor"]
 
 
 class SemiSupervised(Constrained):
-    """A way to learn from samples without a target: labels that are spread, or a cost that needs none."""
+    """The base of all ways to learn from samples without a target: spread labels, or a further cost."""
 
     #: What ``corruption="auto"`` of the fine-tuning means beside it; empty: what it always means.
     corruption: ClassVar[tuple[Corruption, ...]] = ()
@@ -69,19 +69,19 @@ class LabelSpread(SemiSupervised):
 
     @abstractmethod
     def spread(self, codes: Floats, labels: npt.NDArray[np.intp], n_classes: int) -> Floats:
-        """How much each sample belongs to each class.
+        """The probability of each class for each sample.
 
         Parameters
         ----------
         codes : array of shape (n_samples, n_components)
         labels : array of shape (n_samples,)
-            From 0; -1 where there is none.
+            From 0; -1 for no label.
         n_classes : int
 
         Returns
         -------
         array of shape (n_samples, n_classes), float64
-            Probabilities; all zero where nothing is known of a sample.
+            Rows sum to 1, or to 0 if no label reaches the sample.
         """
 
     #: How often a sample that was given a label is visited, as a share of one that had it, if it is certain.

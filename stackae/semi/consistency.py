@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 
 class Consistency(UnlabelledCost):
-    """Predictions that stay under another corruption of the same row: the Π-model, or a mean teacher.
+    """Consistency regularisation: two corruptions of a row must give the same prediction.
 
-    The cost is ``weight`` · D(f'(x''), f(x')): x' and x'' are two corruptions of a row, as fine-tuning has
-    them (``corruption="auto"`` means ``GaussianNoise(0.2)`` and ``Dropout(0.1)`` here), D is as in
-    :class:`~stackae.VirtualAdversarial`, and f' is held fixed: f itself (the Π-model) or, with ``teacher``,
-    the same network with weights that follow those of f slowly. The weight rises in the first fifth of the
-    training. Cheaper than virtual adversarial training: one more pass.
+    The cost is ``weight`` · D(f'(x''), f(x')), where x' and x'' are two copies of a row, corrupted as in
+    fine-tuning (here ``corruption="auto"`` means ``GaussianNoise(0.2)`` and ``Dropout(0.1)``), and D is as in
+    :class:`~stackae.VirtualAdversarial`. No gradient flows through f', which is f itself (the Π-model) or,
+    with ``teacher``, a moving average of f. The weight ramps up over the first fifth of training. It costs
+    one more forward pass: less than virtual adversarial training.
 
     Parameters
     ----------
     weight : float, default=1.0
-        Factor, above 0, relative to the mean cost of the rows with a target.
+        Weight, above 0, relative to the mean loss of the rows with a target.
     teacher : float or None, default=None
-        What of the teacher's weights stays after each update, in (0, 1), such as 0.99. None: there is none.
+        Decay of the teacher's moving average per update, in (0, 1), such as 0.99. None: no teacher.
 
     References
     ----------

@@ -19,31 +19,29 @@ _LEAST_VARIANCE = 1e-2
 
 
 class Ladder(UnlabelledCost):
-    """Every layer is denoised while the top classifies, with lateral connections at each level.
+    """A ladder network: every layer keeps denoising while the head learns to predict.
 
-    The corrupted pass that the head learns from (``corruption="auto"`` means ``GaussianNoise(0.2)`` and
-    ``Dropout(0.1)`` here) goes down again, through the layers' own pretrained decoders.
-    At each level a unit's corrupted value h and what comes down to it, u, are combined to its clean value,
-    ĥ = m + (h - m)·v, m and v being learned functions of u, so that what is needed for a level need not be
-    carried by those above. The cost is Σ weight · decay^k · mean((ĥ - clean)² / variance), of level k, 0
-    being the input, over its units; variances are the clean batch's. On top u is what the outputs say of the
-    code.
+    The corrupted pass that the head learns from (here ``corruption="auto"`` means ``GaussianNoise(0.2)`` and
+    ``Dropout(0.1)``) is decoded again by the layers' own pretrained decoders. At each level a lateral
+    connection combines a unit's corrupted value h with the decoded value u to ĥ = m + (h - m)·v, where m and
+    v are learned functions of u, so that higher levels need not carry the details of lower ones. At the top,
+    u is a linear map of the predictions. The cost is Σₖ weight · decay^k · mean((ĥ - clean)² /
+    variance), over levels k from 0 (the input), the mean over units; variances are those of the clean batch.
 
     Parameters
     ----------
     weight : float, default=1.0
-        Of the input's level, at least 0, relative to the mean cost of the rows with a target. 0: none is
-        denoised, which is fine-tuning without a ladder.
+        Weight of the input's level, at least 0, relative to the mean loss of the rows with a target. 0: no
+        ladder.
     decay : float, default=0.1
-        Weight of each level as a share of that below, in [0, 1].
+        Weight of each level as a fraction of that of the level below, in [0, 1].
     top : float or None, default=None
-        Denoise the last code alone, with this weight: the Γ-model. None: every level.
+        Denoise the last code only, with this weight: the Γ-model. None: every level.
 
     Notes
     -----
-    Rasmus et al. normalise each level by batches; here levels are what pretraining made of them, divided by
-    their spread in the cost alone, so that the fine-tuned network is the one that was pretrained. It needs
-    layers with decoders; a shortcut's decoder is not used.
+    Rasmus et al. use batch normalisation at each level; here only the cost is normalised, so that fine-tuning
+    starts from the pretrained network as it is. The decoder of a shortcut is not used.
 
     References
     ----------

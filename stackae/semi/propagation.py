@@ -20,28 +20,28 @@ _RTOL, _MAX_ITER = 1e-10, 2000
 
 
 class Propagation(LabelSpread):
-    """Labels spread from neighbour to neighbour in the space of the codes.
+    """Label propagation: labels spread over the nearest-neighbour graph of the codes. For classifiers.
 
-    Each sample is joined to its nearest neighbours by weights exp(-d² / (σ·σ')), σ being the distance to a
-    sample's 7th neighbour. With the weights' matrix normalised to S = D^-½·W·D^-½ the classes' scores are
-    (1 - α)·(I - α·S)⁻¹·Y, where Y holds a 1 for each label: what ``LabelSpreading`` of scikit-learn
-    converges to. A sample joins the fine-tuning with the class of the largest score, and is visited the more
-    often the more certain it is: (p - 1/K) / (1 - 1/K) times as often as one that had a label, if p is the
-    largest of K shares. It works where neighbours are of one class, as images of digits are, and can do harm
-    where they are not: judge it on labels that are held out.
+    Each sample is joined to its nearest neighbours with weights exp(-d² / (σ·σ')), where d is their distance
+    and σ, σ' are the distances of either to its 7th neighbour. With the weights normalised to
+    S = D^-½·W·D^-½, class scores are (1 - α)·(I - α·S)⁻¹·Y, where Y is the one-hot matrix of the labels: the
+    limit of scikit-learn's ``LabelSpreading``. Each unlabelled sample joins fine-tuning with the class of its
+    largest score, and is visited ``weight`` · (p - 1/K) / (1 - 1/K) times as often as a labelled one, where p
+    is the largest of its K normalised scores. This helps if neighbours share a class, as images of digits do,
+    and can do harm if not: judge it on held-out labels, or use ``semi="auto"``.
 
     Parameters
     ----------
     n_neighbors : int, default=10
-        Of fewer samples all others.
+        Number of neighbours; with fewer samples, all others.
     alpha : float, default=0.99
-        How far labels reach, in (0, 1).
+        How far labels spread, in (0, 1).
     weight : float, default=1.0
-        How often a sample whose spread label is certain is visited, as a share of one that had a label.
+        How often a sample with a certain spread label is visited, relative to a labelled one, above 0.
 
     Notes
     -----
-    The neighbours of n codes of at most 15 numbers are found in about n·log n, of wider ones in n² steps;
+    The neighbours of n codes are found in O(n·log n) for codes of up to 15 numbers, in O(n²) for wider ones;
     60,000 codes of 10 numbers take seconds. All codes are held in memory.
 
     References

@@ -19,22 +19,21 @@ _SHARE = 1 / 6
 
 
 class VirtualAdversarial(UnlabelledCost):
-    """Predictions that stay where a row is moved a little, in the direction in which they change most.
+    """Virtual adversarial training: predictions must not change when a row moves a little, in any direction.
 
-    The cost is ``weight`` · D(f(x), f(x + r)): D is the Kullback-Leibler divergence of a classifier's
-    probabilities, half the squared distance of a regressor's outputs; f(x) is held fixed, and r is the vector
-    of length ``eps`` that makes D largest, found by power iteration. It asks no label, so that classes are
-    not parted where rows are dense.
+    The cost is ``weight`` · D(f(x), f(x + r)), where r is the vector of length ``eps`` that maximises D,
+    found by power iteration. D is the Kullback-Leibler divergence of a classifier's probabilities, or half
+    the squared distance of a regressor's outputs; no gradient flows through f(x). It needs no labels, and
+    keeps the boundary between classes away from dense regions.
 
     Parameters
     ----------
     eps : float or "auto", default="auto"
-        Length of r, above 0, in the units in which the model works. ``"auto"``: a sixth of the rows'
-        length (the root of its mean square).
+        Length of r, above 0, in scaled units. ``"auto"``: a sixth of the root mean square length of the rows.
     weight : float, default=1.0
-        Factor, above 0, relative to the mean cost of the rows with a target.
+        Weight, above 0, relative to the mean loss of the rows with a target.
     n_iter : int, default=1
-        Power iterations, a pass and a half each.
+        Number of power iterations, each at the cost of about one and a half passes.
 
     References
     ----------

@@ -27,28 +27,26 @@ _NO_WEIGHTS = ("code.best", "shortcut.mean", "shortcut.kept")
 
 
 def describe_model(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What a model consists of, and how its training went.
+    """Describe a saved model and its training, without loading torch.
 
     Parameters
     ----------
     path : str or path-like
-        What ``save`` of an estimator wrote, in this version or an earlier one.
+        A file that ``save`` of an estimator wrote, in this version or an earlier one.
 
     Returns
     -------
     dict
-        JSON values: the estimator, its widths, the number of its weights, epochs and last losses of the
-        phases that concern all layers, how it learned from rows without a label (``"semi"``) and in how many
-        folds it was calibrated (``"calibration"``), where that was asked for, columns and classes (None where
-        it has none), what each column of a table became (``"table"``; None where it was numbers), the
-        versions that it was made with, and ``layers``: of each its parts, its epochs and its health report
-        (:class:`stackae.modules.health.Health`).
+        JSON values: the estimator, its widths and number of weights; epochs and last losses of fine-tuning;
+        ``"semi"`` and ``"calibration"``, if used; column names and classes, if any; ``"table"``, how each
+        column of a table was encoded, or None; the versions it was made with; and ``"layers"``, for each its
+        parts, epochs and health report (:class:`stackae.modules.health.Health`).
 
     Raises
     ------
     ModelFileError
-        As :func:`stackae.load` says it of a file that is damaged, foreign or newer. What only the parts
-        themselves know, such as the legal values of their parameters, is not looked at.
+        As from :func:`stackae.load`: the file is damaged, foreign or newer. The values of the parts'
+        parameters are not checked.
     OSError
         The file cannot be read.
 

@@ -105,7 +105,7 @@ def check_new_file(path: str | os.PathLike[str], option: str = "--out") -> None:
     Raises
     ------
     FileExistsError
-        There is something of that name already.
+        Something of that name exists already.
     OSError
         The folder is missing, or files cannot be created in it.
     """

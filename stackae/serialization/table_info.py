@@ -12,21 +12,21 @@ _WIDTHS = (20, 14, 8, 7, 9, 80)
 
 
 class ColumnInfo(NamedTuple):
-    """What one column became.
+    """How one column of a table was encoded.
 
     Attributes
     ----------
     name : str or int
     dtype : str
-        Its type, as its library calls it.
+        Its type, as named by its library.
     kind : str
         "number", "binary", "category", "date", "text" or "drop".
     n_encoded : int
-        How many encoded columns it has.
+        Number of its encoded columns.
     n_missing : int
-        How many cells were missing at fit.
+        Number of cells missing in the fit.
     note : str
-        What else there is to say, such as why it was left out.
+        Anything else, such as why it was dropped.
     """
 
     name: str | int
@@ -38,7 +38,8 @@ class ColumnInfo(NamedTuple):
 
 
 class TableInfo(tuple[ColumnInfo, ...]):
-    """One :class:`ColumnInfo` a column; ``repr`` is a table of at most 80 characters a line."""
+    """How a table was encoded: one :class:`ColumnInfo` per column. Printed, a table of up to 80
+    characters."""
 
     __slots__ = ()
 
@@ -46,7 +47,7 @@ class TableInfo(tuple[ColumnInfo, ...]):
         return "\n".join(self.lines(_MOST_LINES))
 
     def lines(self, most: int) -> list[str]:
-        """A heading and a line a column, of ``most`` of them, and how many more there are."""
+        """A heading, a line for each of the first ``most`` columns, and how many more there are."""
         head = ("column", "type", "kind", "encoded", "missing", "note")
         lines = [
             (str(name), dtype, kind, str(n_encoded or "-"), str(n_missing or "-"), note)

@@ -43,17 +43,22 @@ _OBJECTS = {
 
 
 def as_table(X: Any) -> nw.DataFrame[Any] | None:
-    """A table that was given, or None where it is none of pandas, polars and pyarrow.
+    """Wrap a table of pandas, polars or pyarrow for reading.
 
     Parameters
     ----------
     X : object
         Anything.
 
+    Returns
+    -------
+    narwhals.DataFrame or None
+        None if ``X`` is not a table.
+
     Raises
     ------
     DataTypeError, DataError
-        A lazy frame, a table of another library, or names that occur twice, or are neither text nor whole
+        A lazy frame, a table of another library, or column names that repeat or are neither text nor whole
         numbers.
     """
     if type(X).__name__ == "LazyFrame":
@@ -71,14 +76,14 @@ def as_table(X: Any) -> nw.DataFrame[Any] | None:
 
 
 def holds_other_than_numbers(X: Any) -> bool:
-    """Whether it is a table some columns of which hold text, categories, dates or the like.
+    """Whether something is a table with non-numeric columns: text, categories, dates or the like.
 
-    Numeric text in columns of objects is no number; numbers and gaps among objects are.
+    Estimators encode such tables. Object columns of numbers and gaps are numeric; numeric text is not.
 
     Parameters
     ----------
     X : object
-        Anything; what is no table gives False.
+        Anything; False if it is not a table.
     """
     is_lazy = type(X).__name__ == "LazyFrame"  # which asks for its columns with a warning
     table = None if is_lazy or not (hasattr(X, "columns") or hasattr(X, "column_names")) else as_table(X)
@@ -86,11 +91,12 @@ def holds_other_than_numbers(X: Any) -> bool:
 
 
 def fill_gaps(table: Any, other: Any) -> Any:
-    """A table with its missing cells taken from another one of the same columns, rows and library.
+    """Fill the missing cells of a table with those of another one.
 
     Parameters
     ----------
     table, other : DataFrame or Table of pandas, polars or pyarrow
+        With the same rows, and of the same library. Only the columns of ``other`` are filled.
     """
     own, source = as_table(table), as_table(other)
     if own is None or source is None:

@@ -45,43 +45,42 @@ def encode_stream(
     max_memory: int | str | None = None,
     cache_folder: str | os.PathLike[str] | None = None,
 ) -> MappedMatrix:
-    """Encode a table that may be larger than memory, as estimators take it.
+    """Encode a table that may be larger than memory, to fit estimators on.
 
     Parameters
     ----------
     stream : iterable of pyarrow.RecordBatch, with ``schema``
-        As :func:`stackae.data.dialects.stream_any` gives it; it is iterated over up to two times.
+        Such as from :func:`stackae.data.dialects.stream_any`; it is iterated over up to twice.
     encoder : TableEncoder or None, default=None
-        A fitted one is used as it is. Another one, or None for ``TableEncoder()``, tells the parameters with
-        which one is fitted: on all rows, or on as many as there is room for, drawn evenly from all, always
-        the same ones of the same rows. Of values that are not among those, categories go to the column of
-        rare ones where there is one, and others are gaps.
+        A fitted encoder is used as it is. An unfitted one gives the parameters, None means
+        ``TableEncoder()``; a copy is fitted on all rows or, if memory does not allow, on a reproducible
+        random sample of them. Unseen categories then go to the column of rare ones if there is one; other
+        unseen values are gaps.
     max_memory : int, str or None, default=None
-        What all of this may take, beside what the stream itself takes: bytes, or a text such as ``"2GiB"``;
-        None: half of the machine's memory.
+        Memory to use, besides that of the stream itself: bytes, or text like ``"2GiB"``. None: half of the
+        machine's memory.
     cache_folder : path-like or None, default=None
-        Where there is room for the encoded rows; None: the system's folder for temporary files. The file has
-        no name, and vanishes with the matrix.
+        Where the encoded rows are stored, in an unnamed file that vanishes with the matrix. None: the
+        system's folder for temporary files.
 
     Returns
     -------
     MappedMatrix of shape (n_samples, n_encoded)
-        What ``encoder.transform`` gives for the whole table; its ``table`` is the encoder.
+        The encoded table; its ``table`` is the encoder. Estimators treat it as the table itself.
 
     Raises
     ------
     DataTypeError
-        ``stream`` cannot be read again, or the encoder was fitted on an array.
+        ``stream`` cannot be iterated over again, or the encoder was fitted on an array.
     DataError
-        A column cannot be encoded; there are no rows, or not always as many.
+        A column cannot be encoded, there are no rows, or the second pass has another number of rows.
     OSError
         There is not enough room for the file.
 
     Warns
     -----
     StackaeWarning
-        Once: from how many rows the encoder was learned, if not from all; and how many values it has not
-        seen.
+        Once: how many rows the encoder was fitted on, if not all, and how many values are unseen.
 
     Examples
     --------

@@ -23,71 +23,69 @@ Floats = npt.NDArray[np.floating]
 
 
 class TableEncoder(TransformerMixin, Constrained):
-    """A table of pandas, polars or pyarrow as one array of floats, and back.
+    """Encode a table of pandas, polars or pyarrow as one array of floats, and decode it.
 
-    What a column becomes depends on what it looks like; ``columns`` says otherwise, and ``table_`` what
-    became of each:
+    Estimators encode tables themselves; use this class to change how, or to see the encoded columns. Each
+    column is encoded by its kind, which is inferred unless ``columns`` names it; ``table_`` lists the kinds:
 
-    - ``"number"``: one column, as it is, or through quantiles (see ``numeric``); durations in seconds.
-    - ``"binary"``: 0 or 1: truth values, and any column of exactly two numbers or texts.
-    - ``"category"``: one column a category: categorical types, and text of at most ``max_categories`` values
-      that have two rows each on the average (or are at most 10). Rare ones share a column (see
+    - ``"number"``: one column, unchanged or by quantiles (see ``numeric``); durations in seconds.
+    - ``"binary"``: 0 or 1. Booleans, zeros and ones, and categories or text with exactly two values.
+    - ``"category"``: one-hot. Categorical types, and text with at most ``max_categories`` different values
+      and at least two rows per value on average (or at most 10 values). Rare ones share a column (see
       ``min_frequency``).
-    - ``"date"``: dates, and text that is all ISO dates written alike: days since the first one, and where in
-      the year, the week and the day it is, on circles (sine and cosine), where that varies. Times of day: the
-      last circle alone.
-    - ``"text"``: text of more values: pieces of 3 and 4 characters, hashed, reduced by SVD.
-    - ``"drop"``: nothing: constants; identifiers, which are single texts that all differ, or 10 or more whole
-      numbers in equal steps; columns without a value.
+    - ``"date"``: days since the first date, and the time of year, week and day as sine and cosine, if they
+      vary. Dates, and text that is all ISO dates in one format. Times of day: the time of day alone.
+    - ``"text"``: hashed character 3- and 4-grams, reduced by SVD. Text with more values.
+    - ``"drop"``: nothing. Constants; identifiers (texts that all differ, of under three words on average, or
+      10 or more whole numbers in equal steps); empty columns.
 
-    Gaps (None, NaN, NA, null) are NaN, in all columns that a cell has. An array of numbers, or anything else
-    that is no such table, passes as it is, unless ``numeric="quantile"``.
+    Gaps (None, NaN, NA, null) are NaN in all encoded columns of a cell. An array of numbers, or anything else
+    that is not a table, is passed through, unless ``numeric="quantile"``.
 
     Parameters
     ----------
     columns : dict or None, default=None
-        Kinds of columns by their names, such as ``{"zip": "category", "when": "drop"}``.
+        From column names to kinds, such as ``{"zip": "category", "when": "drop"}``. None: all are inferred.
     numeric : {"auto", "standard", "quantile"}, default="auto"
-        How numbers are encoded. ``"standard"``: as they are: to standardise them is the autoencoder's
-        business. ``"quantile"``: as normal scores, by at most 1000 quantiles. ``"auto"``: so where they are
-        heavy-tailed: where the middle 99.8 % spread over more than 10 times the range of the middle half, or
-        all over more than 100 times.
+        How numbers are encoded. ``"standard"``: unchanged, since the autoencoder standardises them.
+        ``"quantile"``: as normal scores, by at most 1000 quantiles. ``"auto"``: ``"quantile"`` for
+        heavy-tailed columns, where the middle 99.8 % span more than 10 interquartile ranges, or all values
+        more than 100; otherwise ``"standard"``.
     max_categories : int, default=100
-        How many columns a category may have. Where there are more of them in a column of a categorical type,
-        or in one told to be a category, the most frequent ones have a column each, and all others one.
+        Maximum number of categories with a column of their own. If a categorical type, or a column named in
+        ``columns``, has more, all but the most frequent share one.
     min_frequency : float, default=0.001
-        Categories in a smaller share of the known rows are rare and share one column, if there are two or
-        more, and they are not most of the rows.
+        Categories in a smaller fraction of the non-missing rows are rare and share a column, if there are at
+        least two of them and they are not most of the rows.
     text_components : int, default=10
-        How many numbers a text becomes.
+        Number of encoded columns per text.
 
     Attributes
     ----------
     table_ : tuple of ColumnInfo
-        Of each column its name, type, kind, number of encoded columns, gaps at fit, and a note; ``repr``
-        shows it as a table.
+        Name, type, kind, number of encoded columns, gaps in the fit, and a note of each column; printed, a
+        table.
     groups_ : tuple of (int, int)
-        First and past-the-last encoded column of every category.
+        Start and stop of the encoded columns of every category.
     binary_ : tuple of int
-        Encoded columns that are 0 or 1 each for itself.
+        Encoded columns of binary columns.
     column_of_ : ndarray of shape (n_encoded,)
-        From which of the table's columns each encoded one comes.
+        The table's column that each encoded one comes from.
     n_features_in_ : int
         Columns of the table.
-    feature_names_in_ : ndarray of str, only where all names are text
+    feature_names_in_ : ndarray of str, only if all names are text
 
     Notes
     -----
-    In ``transform`` columns are found by name: other orders and further columns make no difference. Values
-    are compared as text, whole numbers without a point and truth values as 1 and 0, so that a category 1 is
-    the same as 1.0 and "1". What a category has not seen goes to the column of rare ones; where there is
-    none, or in a binary column, it becomes a gap, with a warning. Text where numbers or dates are needed is
-    refused.
+    ``transform`` finds columns by name: their order does not matter, and further ones are ignored. Values are
+    compared as text, whole numbers without a point and booleans as 1 and 0, so that the categories 1, 1.0 and
+    "1" are the same. An unseen category goes to the column of rare ones; without one, or in a binary column,
+    it becomes a gap, with a warning. Text in columns of numbers or dates is refused.
 
-    ``inverse_transform`` gives categories by the largest of their columns, binary values from 0.5 on, numbers
-    within the fitted range and whole where they all were, dates to the largest of day, hour, minute, second,
-    millisecond and microsecond that all fitted dates had. Constants come back in every row; identifiers,
-    texts, rare categories and what was dropped are missing.
+    ``inverse_transform`` takes a category's largest column, rounds binary values at 0.5, clips numbers to the
+    range of the fit and rounds them if all were whole, and rounds dates to the unit (day to microsecond) of
+    those fitted. Constants come back in every row; identifiers, texts, rare categories and dropped columns
+    come back missing.
 
     Examples
     --------
@@ -130,7 +128,7 @@ class TableEncoder(TransformerMixin, Constrained):
         self.text_components = text_components
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn what each column is.
+        """Learn how to encode each column.
 
         Parameters
         ----------
@@ -144,14 +142,14 @@ class TableEncoder(TransformerMixin, Constrained):
         Raises
         ------
         InvalidParameterError, ParameterError
-            A parameter breaks its rule, or ``columns`` names no column, or no kind.
+            A parameter is invalid, or ``columns`` names an unknown column or kind.
         DataError
-            A column cannot be encoded, or none is left; the message names it.
+            A column cannot be encoded (the message names it), or none is left.
         """
         return self._fit(X)
 
     def fit_transform(self, X: Any, y: Any = None) -> Floats:
-        """The same as :meth:`fit` and then :meth:`transform`, while a table is read once.
+        """Like :meth:`fit` and then :meth:`transform`, but the table is read only once.
 
         Parameters
         ----------
@@ -161,7 +159,7 @@ class TableEncoder(TransformerMixin, Constrained):
         return self.fit_encode(X)
 
     def fit_encode(self, X: Any) -> Floats:
-        """The same, an array whatever ``set_output`` says."""
+        """Like :meth:`fit_transform`, but an array whatever ``set_output`` says."""
         cells: list[Cells] = []
         self._fit(X, cells)
         return self._fitted.encode(len(cells[0].values), cells.__getitem__) if cells else self.encode(X)
@@ -192,22 +190,22 @@ class TableEncoder(TransformerMixin, Constrained):
         return self
 
     def transform(self, X: Any) -> Floats:
-        """The table as an array.
+        """Encode a table.
 
         Parameters
         ----------
         X : DataFrame, Table or array-like of shape (n_samples, n_features)
-            A table with at least the columns that were fitted, in any order.
+            A table with at least the fitted columns, in any order.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_encoded), float64
-            float32 where all encoded columns are plain float32 numbers.
+        ndarray of shape (n_samples, n_encoded)
+            float64, or float32 if all encoded columns are unchanged float32 numbers.
 
         Raises
         ------
         DataError
-            Columns are missing, or cells are of another type than was fitted, or infinite.
+            Columns are missing, or cells have another type than in the fit, or are infinite.
         """
         return self.encode(X)
 
@@ -229,7 +227,7 @@ class TableEncoder(TransformerMixin, Constrained):
         return mapped(array, fitted, back=False)
 
     def inverse_transform(self, X: Any) -> Any:
-        """The nearest table to an array.
+        """Decode an array to a table.
 
         Parameters
         ----------
@@ -238,7 +236,7 @@ class TableEncoder(TransformerMixin, Constrained):
         Returns
         -------
         DataFrame, Table or ndarray
-            Of the library that was fitted, with all columns in their order and, as far as can be, types.
+            Of the fitted library, with all columns in their order and, as far as possible, their types.
 
         Raises
         ------
@@ -259,22 +257,22 @@ class TableEncoder(TransformerMixin, Constrained):
         return fitted.build(encoded) if fitted.library else mapped(encoded, fitted, back=True)
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
-        """What the encoded columns are called: ``age``, ``color=red``, ``color: other``, ``when: month sin``.
+        """Names of the encoded columns: ``age``, ``color=red``, ``color: other``, ``when: month sin``.
 
         Parameters
         ----------
         input_features : array-like of str or None, default=None
-            The table's names, or those of an array's columns, which else are x0, x1, ...
+            The table's column names. None: those, or x0, x1, ... for an array.
 
         Returns
         -------
         ndarray of str
-            They all differ.
+            All different.
 
         Raises
         ------
         DataError
-            Other names than were fitted, or another number of them.
+            Other names than in the fit, or another number of them.
         """
         check_is_fitted(self)
         places = [f"x{place}" for place in range(self.n_features_in_)]
@@ -289,7 +287,7 @@ class TableEncoder(TransformerMixin, Constrained):
         return np.array(self._fitted.encoded_names(given), dtype=object)
 
     def to_json(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """All that was fitted, and the parameters.
+        """The fitted state and the parameters, for a file.
 
         Returns
         -------
@@ -305,7 +303,7 @@ class TableEncoder(TransformerMixin, Constrained):
 
     @classmethod
     def from_json(cls, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
-        """The encoder that :meth:`to_json` has told of; nothing in it is executed.
+        """Rebuild an encoder from :meth:`to_json`; nothing in it is executed.
 
         Parameters
         ----------
@@ -315,7 +313,7 @@ class TableEncoder(TransformerMixin, Constrained):
         Raises
         ------
         KeyError, TypeError, ValueError
-            They are not of an encoder.
+            They do not describe an encoder.
         """
         params = dict(values["params"])
         params["columns"] = params["columns"] and dict(params["columns"])

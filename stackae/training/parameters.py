@@ -32,56 +32,55 @@ _MIN_HELD_OUT = 20
 class Training(Constrained):
     """How one phase is trained: greedy pretraining of a layer, or fine-tuning of the stack.
 
+    Stacks whose layers are all given by widths have other defaults with a shortcut, nearly two-valued data or
+    a table of mixed columns: their recipes are in docs/defaults.md.
+
     Parameters
     ----------
     max_epochs : int or "auto", default="auto"
-        Passes over the rows at most. ``"auto"``: as many as make about ``updates`` updates, and at least 4.
+        Maximum number of passes over the rows. ``"auto"``: what makes about ``updates`` updates, at least 4.
     batch_size : int or "auto", default="auto"
-        Rows in a batch; the last batch of an epoch may be smaller. ``"auto"``: 32 for up to 640 rows,
-        growing to 256 from 5,120 rows on; where labels are learned at least 64.
+        Rows per batch; the last one of an epoch may be smaller. ``"auto"``: 32 for fewer than 1,280 rows,
+        doubling up to 256 from 5,120 rows; at least 64 in supervised fine-tuning.
     learning_rate : float or "auto", default="auto"
-        Peak learning rate. ``"auto"``: 2e-3; 1e-3 where labels are learned; 4e-3 in fine-tuning stacks of
-        bare widths to nearly two-valued data (see docs/defaults.md); for SGD, whose gradient is that of a
-        loss summed over features, 2e-3 divided by ten and by the number of features.
+        Peak learning rate. ``"auto"``: 2e-3, in supervised fine-tuning 1e-3, in the recipe for nearly
+        two-valued data 4e-3. For SGD it is also divided by 10 and by the number of features, over which the
+        loss is summed.
     optimizer : {"adam", "adamw", "sgd"}, default="adam"
     momentum : float, default=0.9
         Of SGD, in [0, 1).
     schedule : {"constant", "cosine", "one-cycle"}, default="one-cycle"
-        The rate over the whole budget: flat; down to zero along a cosine; or up over the first three tenths
-        and then down along a cosine.
+        The learning rate over the whole budget: constant; to zero along a cosine; or up over the first 30 %
+        and then to zero along a cosine.
     weight_decay : float, default=0.0
-        Decay of the weights (not the biases): decoupled for AdamW, added to the gradient otherwise.
+        Weight decay (not of biases): decoupled for AdamW, otherwise added to the gradient.
     validation_fraction : float, default=0.1
-        Share of the rows held out to watch the reconstruction, in [0, 1). None are held out where that would
-        be fewer than 20 rows. They are judged without corruption, as the model will be used: who wants the
-        best denoiser of noisy rows sets this to 0, and trains the whole budget.
+        Fraction of the rows held out for validation, in [0, 1); none if that is fewer than 20 rows. They are
+        not corrupted, as in use of the model. To train the best denoiser of noisy rows, set this to 0, which
+        trains for the whole budget.
     patience : int, "auto" or None, default="auto"
-        Epochs without gain on the held-out rows after which the phase ends; None: it never ends early.
-        ``"auto"``: a third of ``max_epochs``, and at least 10, since the last gains come when the rate falls;
-        None where the corruption falls to none by default, since they come then. The weights of the best
-        epoch are kept either way, where rows are held out.
+        Epochs without improvement on the held-out rows after which the phase ends. ``"auto"``: a third of
+        ``max_epochs``, at least 10, since the last improvements come when the learning rate falls; None in
+        recipes whose corruption falls to none. None: no early stopping. Either way, if rows are held out, the
+        weights of the best epoch are kept.
     tol : float, default=1e-4
-        Gain that counts, as a share of the best loss so far, at least 0.
+        Smallest improvement that counts, as a fraction of the best loss so far, at least 0.
     corruption : "auto", {"masking", "gaussian", "salt-and-pepper", "swap", "dropout"}, Corruption, list of \
             these, or None
-        Default: "auto". What the stack sees instead of its input in fine-tuning; one that damages hidden
-        units is applied to every layer's code, as ``Dropout(0.3)`` does; several are applied one after
-        another. ``"auto"``: to reconstruct, ``GaussianNoise(0.1)``, which on digits gave better features
-        (cross-validated) than clean fine-tuning; ``Masking((0.5, 0.0))`` in stacks of bare widths that have a
-        shortcut or are fitted to nearly two-valued data (see docs/defaults.md); ``Masking(0.5)`` where values
-        may be missing, and in stacks of bare widths fitted to a table of mixed columns; where labels are
-        learned ``Dropout(0.1)``. Layers in pretraining have a corruption of their own; anything but
-        ``"auto"`` is refused there.
+        Default: "auto". Corruption in fine-tuning, of the input or, if it is one of hidden units such as
+        ``Dropout(0.3)``, of every layer's code; several are applied in order. ``"auto"``: to reconstruct
+        ``GaussianNoise(0.1)``, or ``Masking(0.5)`` if values may be missing; in supervised fine-tuning
+        ``Dropout(0.1)``; in recipes ``Masking((0.5, 0.0))``, for tables ``Masking(0.5)``. In pretraining
+        layers have a ``corruption`` of their own, and anything but ``"auto"`` is refused here.
     layerwise_rate : float or "auto", default="auto"
-        In fine-tuning: how fast each layer learns, as a share of the rate of the layer above, in (0, 1]. The
-        last layer (and the head, where labels are learned) has ``learning_rate`` itself. ``"auto"``: 1 where
-        the input is reconstructed; where labels are learned 0.5 for fewer than 1,000 of them, 0.7 for fewer
-        than 10,000, else 1.
+        In fine-tuning: learning rate of each layer as a fraction of that of the layer above, in (0, 1]. The
+        last layer (and the head) has ``learning_rate``. ``"auto"``: 1 to reconstruct; in supervised
+        fine-tuning 0.5 for fewer than 1,000 labels, 0.7 for fewer than 10,000, otherwise 1.
     updates : int or "auto", default="auto"
-        What ``max_epochs="auto"`` aims at; refused where ``max_epochs`` is a number. ``"auto"``: 2000 for a
-        layer in pretraining and 2500 in fine-tuning to reconstruct, but 500 and 5000 in stacks of bare widths
-        (see docs/defaults.md); where labels are learned 400 for 100 of them, 1000 for 1,000 and 5000 for
-        60,000.
+        Target of ``max_epochs="auto"``; refused if ``max_epochs`` is a number. ``"auto"``: 2000 for a layer
+        in pretraining, 2500 in fine-tuning to reconstruct; in supervised fine-tuning 400 for 100 labels, 1000
+        for 1,000 and 5000 for 60,000. In recipes: 500 in pretraining; in fine-tuning 5000, with a shortcut
+        60·√n_samples, at most 2000.
 
     Examples
     --------
@@ -138,7 +137,7 @@ class Training(Constrained):
         self.updates = updates
 
     def check_parameters(self) -> None:
-        """Raise for the first parameter, or corruption in a list, that breaks its rule."""
+        """Raise for the first invalid parameter, or corruption in a list."""
         super().check_parameters()
         if not (isinstance(self.max_epochs, str) or isinstance(self.updates, str)):
             raise InvalidParameterError(
@@ -153,7 +152,7 @@ class Training(Constrained):
                 )
 
     def n_held_out(self, n_samples: int) -> int:
-        """How many of the samples are held out."""
+        """The number of samples held out."""
         held_out = int(n_samples * self.validation_fraction)
         return held_out if held_out >= _MIN_HELD_OUT else 0
 

@@ -11,14 +11,13 @@ from stackae.training.phase import EpochRecord, Phase, PhaseRun
 
 
 class Callback:
-    """The calls that training makes; this one does nothing, and a subclass overrides what it wants to hear.
+    """The base of all callbacks: its methods do nothing, and a subclass overrides those that it needs.
 
-    A phase is a layer's pretraining or fine-tuning: ``phase.name``, ``phase.layer`` (from 1; None in
+    A phase is the pretraining of a layer, or fine-tuning: ``phase.name``, ``phase.layer`` (from 1; None in
     fine-tuning), ``phase.max_epochs``. A record is a dict, a row of ``history_``: phase, layer, epoch, loss,
-    validation_loss (None where no samples are held out), learning_rate, seconds, samples_per_second. The run
-    is where the phase stands (:class:`stackae.training.phase.PhaseRun`); a phase that is not trained step by
-    step, since its layer has a closed form or was kept from another fit, has None. Callbacks are told one
-    after the other, in their order.
+    validation_loss (None if no samples are held out), learning_rate, seconds, samples_per_second. The run is
+    the state of the phase (:class:`stackae.training.phase.PhaseRun`), or None if the phase is not trained
+    step by step: its layer has a closed form, or comes from the cache. Several callbacks are called in order.
 
     Examples
     --------
@@ -35,38 +34,39 @@ class Callback:
     """
 
     def setup(self, estimator: Any) -> None:
-        """``fit`` or ``partial_fit`` of an estimator begins: one fit, or that of an encoder and of a head."""
+        """``fit`` or ``partial_fit`` of an estimator begins; a predictor fits its encoder, then its head."""
 
     def begin_fit(self, n_phases: int, n_bytes: int, generator: Generator) -> None:
-        """So many phases follow, which leave weights of so many bytes, and draw from the generator."""
+        """A fit begins, of ``n_phases`` phases and ``n_bytes`` of weights, that draws from ``generator``."""
 
     def begin_phase(self, phase: Phase, run: PhaseRun | None) -> None:
         """A phase begins. ``run.gradient`` and ``run.watch`` may be wrapped; ``run.stop = True`` skips it."""
 
     def begin_epoch(self, run: PhaseRun | None) -> None:
-        """An epoch begins. Of one that is not trained now nothing is told but its end."""
+        """An epoch begins; not called for epochs that are not trained now."""
 
     def end_batches(self, n_samples: int) -> None:
-        """So many more samples of the epoch are done."""
+        """A batch or more is done, of ``n_samples`` samples in all."""
 
     def end_epoch(self, record: EpochRecord, run: PhaseRun | None) -> None:
-        """An epoch is done. ``run.stop = True`` ends the phase."""
+        """An epoch ends. ``run.stop = True`` ends the phase."""
 
     def end_phase(self, run: PhaseRun | None) -> None:
-        """The phase is done."""
+        """The phase ends."""
 
     def break_off(self, error: BaseException) -> None:
-        """The phase is broken off, by an error or by a signal."""
+        """The phase is interrupted, by an error or a signal."""
 
     def end_fit(self) -> None:
-        """All is done, or broken off."""
+        """The fit ends, or is interrupted."""
 
     def teardown(self, estimator: Any, error: BaseException | None) -> None:
-        """What :meth:`setup` told of is over: the estimator is fitted or, by an error, is not."""
+        """The fit that :meth:`setup` announced is over: the estimator is fitted, or ``error`` prevented
+        it."""
 
 
 class Callbacks(Callback):
-    """Several callbacks as one.
+    """Several callbacks as one, called in order.
 
     Parameters
     ----------

@@ -49,19 +49,20 @@ _KEPT = 2
 
 
 class Checkpoints(Callback):
-    """Keeps in a folder where training stands, and lets a fit go on from there.
+    """Save the state of training in a folder, so that an interrupted fit resumes from there, to the same
+    bits.
 
-    One object is for one fit: it counts the phases from its first. Of several processes the first keeps them.
+    Use a new object for each fit. In distributed training the first process saves.
 
     Parameters
     ----------
     folder : path-like
-        Made where it is not there; one process at a time may use it.
+        Created if missing; only one process at a time may use it.
     key : str
-        Says which run it is: what another one has left is refused. So is what a fit has left on data that
-        look different, with another seed or with other training parameters.
+        Identifies the run: checkpoints of another key are refused, and so are those of other data, another
+        seed or other training parameters.
     every : float, default=60.0
-        Seconds, at least, between two checkpoints of one phase; 0: after every epoch.
+        Minimum number of seconds between two checkpoints of a phase; 0: after every epoch.
 
     Examples
     --------

@@ -11,17 +11,17 @@ from stackae.training.phase import EpochRecord, PhaseRun, Trainable
 
 
 class EarlyStopping(Callback):
-    """Watches the held-out loss of one phase.
+    """Stop a phase when the held-out loss no longer improves; every phase has one (see ``patience``).
 
     Parameters
     ----------
     module : Trainable
-        Whose weights are remembered. At the end of the phase those of the best epoch are put back, where
-        samples are held out; where the loss leaves the finite numbers those of the start, too.
+        At the end of the phase, if samples are held out, it gets back the weights of the best epoch. So it
+        does if the loss diverges, then perhaps those of the start.
     patience : int or None
-        Epochs without gain to bear; None: any number.
+        Epochs without improvement to wait; None: no limit.
     tol : float
-        Gain that counts, as a share of the size of the best loss.
+        Smallest improvement that counts, as a fraction of the absolute best loss.
     """
 
     def __init__(self, module: Trainable, patience: int | None, tol: float) -> None:
@@ -48,7 +48,7 @@ class EarlyStopping(Callback):
 
     @torch.no_grad()
     def update(self, loss: float) -> bool:
-        """Take note of an epoch's held-out loss; return whether to stop."""
+        """Record an epoch's held-out loss; return whether to stop."""
         if loss < self.best_loss:
             self.best_loss = loss
             torch._foreach_copy_(self.best, self._parameters)
@@ -61,16 +61,16 @@ class EarlyStopping(Callback):
 
     @torch.no_grad()
     def restore(self) -> None:
-        """Put the best weights back: those of the start, where no epoch was watched."""
+        """Restore the best weights: those of the start, if no epoch was recorded."""
         torch._foreach_copy_(self._parameters, self.best)
 
     def counters(self) -> list[float | None]:
-        """What it knows beside the best weights; None for an infinite number."""
+        """The state beside the best weights, with None for infinity."""
         numbers = (self.best_loss, self._reference, self.epochs_without_gain)
         return [None if number == float("inf") else number for number in numbers]
 
     def set_counters(self, counters: list[float | None]) -> None:
-        """Go on with what :meth:`counters` said."""
+        """Set the state from :meth:`counters`."""
         best, reference, without = counters
         self.best_loss = float("inf") if best is None else best
         self._reference = float("inf") if reference is None else reference

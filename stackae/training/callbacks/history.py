@@ -16,12 +16,12 @@ def as_record(given: Mapping[str, Any]) -> EpochRecord:
 
 
 class History(Callback):
-    """Keeps every record of a fit.
+    """Collect the records of a fit, which become ``history_``.
 
     Parameters
     ----------
     past : sequence of EpochRecord, default=()
-        Of earlier fits, whose epochs are counted on.
+        Records of earlier fits, whose epoch numbers are continued.
     """
 
     def __init__(self, past: Sequence[EpochRecord] = ()) -> None:

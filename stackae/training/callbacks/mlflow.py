@@ -14,27 +14,27 @@ _LONGEST, _AT_ONCE = 500, 100
 
 
 class MLflowLogger(Logger):
-    """Writes how fits go as one run of MLflow's.
+    """Log fits to MLflow, as one run.
 
-    Parameters of the estimator are the run's parameters, versions its tags. Metrics are called as
-    :class:`~stackae.training.callbacks.TensorBoardLogger` calls them, ``loss/layer_1``, at the same steps;
-    images are artifacts, ``reconstructions/finetune/00010.png``. The run ends as FINISHED, as FAILED where an
-    error broke the fit off, as KILLED where a signal did. MLflow's own active run is left alone.
+    The estimator's parameters become the run's parameters, versions its tags. Metrics have the names and
+    steps of :class:`~stackae.training.callbacks.TensorBoardLogger`, such as ``loss/layer_1``; images are
+    artifacts, such as ``reconstructions/finetune/00010.png``. The run ends as FINISHED, as FAILED after an
+    error, or as KILLED after a signal. MLflow's active run is not touched.
 
     Parameters
     ----------
     experiment : str
-        Made where it is not there.
+        Created if missing.
     run_name : str or None, default=None
-        None: MLflow invents one.
+        None: MLflow makes one up.
     tracking_uri : str or None, default=None
-        Such as ``"sqlite:///mlflow.db"``; None: MLflow's own setting.
+        Such as ``"sqlite:///mlflow.db"``. None: as MLflow is configured.
     every : int, default=10
-        Epochs between two images; a phase's last epoch has them too. 0: no images.
+        Epochs between two images, which a phase's last epoch always has. 0: no images.
     image_shape : tuple of 2 or 3 int, or None, default=None
         As in :class:`~stackae.training.callbacks.TensorBoardLogger`.
     resume : bool, default=False
-        Go on with the newest run of that name, where there is one.
+        Continue the newest run of that name, if there is one.
 
     Raises
     ------

@@ -259,12 +259,19 @@ def describe(record: EpochRecord) -> str:
 
 
 def progress_bars(verbose: int) -> Callback | None:
-    """Bars on a terminal, one in a notebook, lines elsewhere; None for 0, or without standard error.
+    """The callback that shows progress: bars on a terminal, one in a notebook, lines elsewhere.
+
+    Estimators add it themselves, for their ``verbose``.
 
     Parameters
     ----------
     verbose : int
-        0: nothing.
+        0: no progress.
+
+    Returns
+    -------
+    Callback or None
+        None for 0, or without standard error.
     """
     log = standard_error()
     if not verbose or log is None:

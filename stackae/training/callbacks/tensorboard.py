@@ -12,27 +12,27 @@ from stackae.training.callbacks.logger import Logger, Picture, refuse_missing
 
 
 class TensorBoardLogger(Logger):
-    """Writes how fits go for TensorBoard: ``tensorboard --logdir FOLDER``.
+    """Log fits for TensorBoard: ``tensorboard --logdir FOLDER``.
 
-    A number is called ``loss/layer_1``: what it is, then the phase (``layer_1``, ..., ``finetune``,
-    ``supervised``). There are ``loss``, ``validation_loss`` (of samples held out), ``learning_rate`` and
-    ``samples_per_second``, as in ``history_``, at each epoch; ``health/layer_1/dead_units`` and the rest of
-    ``health_`` at a phase's end. The step is the epoch, from 1; fits that follow count on. Images are
-    ``reconstructions/finetune``, eight rows above what is made of them, and ``weights/layer_1``, the first 64
-    units. Training is the same to the bit, with it or without.
+    Scalars are named by quantity and phase (``layer_1``, ..., ``finetune``, ``supervised``), such as
+    ``loss/layer_1``: ``loss``, ``validation_loss``, ``learning_rate`` and ``samples_per_second`` at each
+    epoch, as in ``history_``; ``health/layer_1/dead_units`` and the rest of ``health_`` when a phase ends.
+    The step is the epoch, from 1; later fits continue it. Images are ``reconstructions/finetune``, eight rows
+    above their reconstructions, and ``weights/layer_1``, the first 64 units. Logging does not change the
+    result of training, to the bit.
 
     Parameters
     ----------
     folder : path-like
-        Of one run; made where it is not there.
+        The folder of one run, created if missing.
     every : int, default=10
-        Epochs between two images; a phase's last epoch has them too. 0: no images.
+        Epochs between two images, which a phase's last epoch always has. 0: no images.
     image_shape : tuple of 2 or 3 int, or None, default=None
-        (height, width) or (height, width, channels) of the image that a row is. None: that of a convolutional
-        first layer; of others no images are written.
+        Shape of the image in a row, (height, width) or (height, width, channels). None: that of a
+        convolutional first layer; without one, no images.
     resume : bool, default=False
-        Go on with what lies in the folder: an interrupted fit with ``Checkpoints`` is then written once,
-        without gap. Otherwise a folder that holds events is refused.
+        Continue the events in the folder, so that a fit resumed from ``Checkpoints`` is logged once, without
+        gaps. False: a folder with events is refused.
 
     Raises
     ------
