@@ -50,7 +50,7 @@ class Dropout(CellwiseCorruption):
 
     def with_slope(self, x: Tensor, generator: Generator, fraction: float) -> tuple[Tensor, Tensor | None]:
         kept = 1 - at(self.level, fraction)
-        slope = choose_cells(x, kept, generator) / kept
+        slope = choose_cells(x, kept, generator).to(x.dtype) / kept
         return x * slope, slope
 
     def moments(self, mean: Tensor, covariance: Tensor) -> Moments:

@@ -189,7 +189,7 @@ class ClassPredictor(Predictor):
     def cost_with_gradient(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         labels = targets[:, :1]
         known = ~labels.isnan()
-        share = known / known.sum().clamp(min=1)
+        share = known.float() / known.sum().clamp(min=1)
         meant = torch.full_like(outputs, self.label_smoothing / self.n_outputs, dtype=torch.float32)
         own = torch.full_like(labels, 1 - self.label_smoothing, dtype=torch.float32)
         meant.scatter_add_(1, labels.nan_to_num().long(), own)
