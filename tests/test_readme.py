@@ -262,7 +262,7 @@ def test_the_figures_beside_the_literatures_are_those_of_the_results():
     mixture = accuracy["stackae, UMAP, Gaussian mixture"]
     assert f"| {mixture} |" in rows["a Gaussian mixture on UMAP of the same codes"]
     guide = page("guide/labels.md")
-    assert f"{mixture} come to lie" in guide
+    assert f"{mixture} of the test images" in guide
     assert f"{accuracy['stackae']} with k-means" in guide
     for name, table in (
         ("digits, 10,000 labels", "basic"),

@@ -28,31 +28,32 @@ def engine_options(function: F) -> F:
         click.option(
             "--resume",
             is_flag=True,
-            help="Go on with a folder in --out that was interrupted or killed; where there is none, begin.",
+            help="Go on with an interrupted --out folder; if there is none, begin.",
         ),
         click.option(
             "--keep",
             multiple=True,
             metavar="COLUMN",
-            help="Of folders: write a column of DATA, as it is, before what is computed (repeatable).",
+            help="For folders: copy a column of DATA to the output (repeatable).",
         ),
         click.option(
             "--workers",
             type=click.IntRange(1),
             metavar="N",
-            help="Of folders: how many files are computed at once [default, and at most on this machine: one"
-            " a core].",
+            help="For folders: how many files to process at once [default, and at most on this machine: one"
+            " per core].",
         ),
         click.option(
             "--address",
             metavar="ADDRESS",
-            help="Of folders: where a cluster of ray, spark or dask answers [default: one is started here].",
+            help="For folders: the address of a Ray, Spark or Dask cluster [default: start one on this"
+            " machine].",
         ),
         click.option(
             "--engine",
             type=click.Choice(ENGINES),
-            help="What computes the files, where DATA and --out are folders of Parquet files [default: local,"
-            " the processes of this machine].",
+            help="What does the work if DATA and --out are folders of Parquet files [default: local, the"
+            " processes of this machine].",
         ),
     ):
         function = option(function)

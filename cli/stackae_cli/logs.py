@@ -21,13 +21,13 @@ def log_options(function: F) -> F:
         click.option(
             "--mlflow",
             metavar="EXPERIMENT",
-            help="Log the run to MLflow too, where MLFLOW_TRACKING_URI says [default: not].",
+            help="Also log the run to MLflow, at MLFLOW_TRACKING_URI [default: no log].",
         ),
         click.option(
             "--tensorboard",
             type=click.Path(path_type=Path, file_okay=False),
             metavar="FOLDER",
-            help="Log the run for TensorBoard too, in a subfolder of its name [default: not].",
+            help="Also log the run for TensorBoard, in a subfolder with its name [default: no log].",
         ),
     ):
         function = option(function)

@@ -26,10 +26,10 @@ from stackae_cli.errors import run
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(stackae.__version__, prog_name="stackae")
 def cli() -> None:
-    """Nonlinear features where people now write PCA.
+    """Learn nonlinear features, as an alternative to PCA.
 
-    Autoencoders are pretrained greedily, stacked and fine-tuned. Begin with "stackae pretrain digits",
-    then "stackae evaluate runs/digits digits".
+    Autoencoders are pretrained one layer at a time, stacked and fine-tuned. To begin, try "stackae pretrain
+    digits", then "stackae evaluate runs/digits digits".
     """
 
 

@@ -84,7 +84,7 @@ def columns_option(function: F) -> F:
         multiple=True,
         type=ColumnKind(),
         metavar="NAME=KIND",
-        help=f"What a column is: {', '.join(ColumnKind.kinds)} (repeatable) [default: as it looks].",
+        help=f"The kind of a column: {', '.join(ColumnKind.kinds)} (repeatable) [default: detected].",
     )(function)
 
 
@@ -95,36 +95,36 @@ def data_options(function: F) -> F:
             "--data-home",
             type=click.Path(path_type=Path),
             metavar="FOLDER",
-            help="Where the files of mnist and fashion-mnist lie [default: $STACKAE_DATA_HOME, else a"
-            " download].",
+            help="The folder with the files of mnist and fashion-mnist [default: $STACKAE_DATA_HOME, else"
+            " they are downloaded].",
         ),
-        click.option("--encoding", metavar="NAME", help="The encoding of text [default: as it looks]."),
+        click.option("--encoding", metavar="NAME", help="The encoding of text files [default: detected]."),
         click.option(
             "--na",
             multiple=True,
             metavar="VALUE",
-            help="A cell of text that stands for a gap, as empty cells, NA and nan do (repeatable).",
+            help="A text that means a missing value, besides empty cells, NA and nan (repeatable).",
         ),
         click.option(
             "--decimal",
             type=click.Choice([".", ","]),
-            help="The decimal sign of text [default: as it looks].",
+            help="The decimal sign in text files [default: detected].",
         ),
         click.option(
             "--delimiter",
             type=Delimiter(),
             metavar="CHARACTER",
-            help="What is between the cells of text: a character, tab or space [default: as it looks].",
+            help="What separates the cells of text files: a character, tab or space [default: detected].",
         ),
         click.option(
             "--header/--no-header",
             default=None,
-            help="Whether the first row of text names the columns [default: as it looks].",
+            help="Whether the first row of a text file has the column names [default: detected].",
         ),
         click.option(
             "--id",
             metavar="COLUMN",
-            help="What the rows are called by: it is no feature, and stands before what is written.",
+            help="The column with ids of the rows: it is not used as a feature, and is copied to the output.",
         ),
         click.option(
             "--drop", multiple=True, metavar="COLUMN", help="Leave a column of DATA out (repeatable)."
@@ -137,14 +137,14 @@ def data_options(function: F) -> F:
 def common_options(function: F) -> F:
     """``--quiet``: results alone; and ``--debug``: a traceback where something fails."""
     function = click.option(
-        "--debug", is_flag=True, expose_value=False, help="Show a traceback with an error."
+        "--debug", is_flag=True, expose_value=False, help="Show the traceback of an error."
     )(function)
     return click.option(
         "--quiet",
         is_flag=True,
         expose_value=False,
         callback=_keep_quiet,
-        help="Print nothing but the result, warnings and errors; nothing where the result is a file.",
+        help="Print only results, warnings and errors; no progress or notes.",
     )(function)
 
 
@@ -180,7 +180,11 @@ def say_written(path: Path, what: str) -> None:
 def device_option(function: F) -> F:
     """``--device``: where it is computed."""
     return click.option(
-        "--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda, cuda:1, ..."
+        "--device",
+        default="auto",
+        show_default=True,
+        metavar="NAME",
+        help="Where to compute: auto, cpu, cuda, cuda:1, ...",
     )(function)
 
 
@@ -196,7 +200,7 @@ def seed_option(function: F) -> F:
     return click.option(
         "--random-state",
         type=click.IntRange(0, 2**32 - 1),
-        help="Seed [default: one is drawn, and written down].",
+        help="Seed of all random draws [default: a new one, which is recorded in the run folder].",
     )(function)
 
 
@@ -214,8 +218,8 @@ def out_option(function: F) -> F:
         required=True,
         type=Destination(),
         metavar="FILE",
-        help="The file to write: .npy, .csv or .parquet; of a folder of Parquet files, a folder. It must not"
-        " exist. -: CSV to standard output.",
+        help="The file to write: .npy, .csv or .parquet; a folder if DATA is a folder of Parquet files. It"
+        " must not exist. -: CSV to standard output.",
     )(function)
 
 

@@ -27,8 +27,8 @@ def report_option(function: F) -> F:
     return click.option(
         "--report/--no-report",
         default=True,
-        help=f"Leave {REPORT}, what was learned, and {CARD}, a model card, in the run's folder"
-        " [default: where jinja2 and matplotlib are installed].",
+        help=f"Write {REPORT}, a page on what was learned, and {CARD}, a model card, to the run folder"
+        " [default: if jinja2 and matplotlib are installed].",
     )(function)
 
 

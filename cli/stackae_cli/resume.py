@@ -47,7 +47,7 @@ def config_option(function: F) -> F:
         expose_value=False,
         callback=_use_config,
         metavar="FILE",
-        help="Take from a run's config.toml what is not given here.",
+        help="Take the options that are not given from a run's config.toml.",
     )(function)
 
 
@@ -61,12 +61,12 @@ def run_options(function: F) -> F:
             show_default=True,
             callback=_refuse_nan,
             metavar="SECONDS",
-            help="How often a phase of training is written down, at most; 0: after every epoch.",
+            help="The least time between two checkpoints of a phase of training; 0: after every epoch.",
         ),
         click.option(
             "--resume",
             is_flag=True,
-            help="Go on with the run in --out that was interrupted or killed; where there is none, start it.",
+            help="Go on with the interrupted run in --out; if there is none, start it.",
         ),
         config_option,
     ):

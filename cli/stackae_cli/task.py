@@ -24,8 +24,8 @@ def task_option(function: F) -> F:
         type=click.Choice(["auto", "classify", "regress"]),
         default="auto",
         show_default=True,
-        help="What labels are. auto: classes where they are text, booleans or few whole numbers, numbers to"
-        " predict where they have fractions or are many.",
+        help="Whether labels are classes or numbers to predict. auto: classes if they are text, booleans or"
+        " few distinct whole numbers, otherwise numbers.",
     )(function)
 
 
@@ -36,8 +36,8 @@ def unlabelled_option(function: F) -> F:
         type=click.Choice(list(UNLABELLED)),
         default="auto",
         show_default=True,
-        help="What a class of -1 means: no label, or (none) a class. auto: no label beside two or more other"
-        " classes, with a warning.",
+        help="What a label of -1 means. -1: no label; none: a class; auto: no label if there are two or more"
+        " other classes, with a warning.",
     )(function)
 
 

@@ -20,7 +20,7 @@ from stackae_cli.source import Source, config_of, data_of, say_what_is_ignored
     type=click.Path(path_type=Path),
     required=True,
     metavar="RUN",
-    help="The folder to make for the detector. It must not exist.",
+    help="The folder to create for the detector. It must not exist.",
 )
 @click.option(
     "--contamination",
@@ -28,15 +28,16 @@ from stackae_cli.source import Source, config_of, data_of, say_what_is_ignored
     default=0.1,
     show_default=True,
     metavar="SHARE",
-    help="The share of DATA's rows that are outliers: those with the largest errors.",
+    help="The share of the rows of DATA that are outliers: those with the largest errors.",
 )
 @config_option
 def detect(out: Path, **options: Any) -> None:
-    """Make of RUN a detector of outliers, with a threshold from the rows of DATA.
+    """Turn RUN into an outlier detector, with a threshold set on the rows of DATA.
 
-    DATA are rows as they usually are, best some that RUN was not pretrained on, whose errors are smaller. The
-    threshold is the error that the given share of them exceeds. "stackae score" then says which other rows
-    are outliers, and by which columns; "stackae predict" writes -1 or 1.
+    DATA are typical rows, preferably ones that RUN was not pretrained on, since it has smaller errors on its
+    own. The threshold is the error that the share --contamination of them exceeds. "stackae score" then says
+    which other rows are outliers, and in which columns; "stackae predict" writes -1 or 1. If DATA is left
+    out, it is what RUN was made from.
     """
     from sklearn.frozen import FrozenEstimator
 

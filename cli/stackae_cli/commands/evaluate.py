@@ -57,7 +57,8 @@ _WITHOUT_RUN = {
 @click.option(
     "--labels",
     metavar="COLUMN|FILE",
-    help="The labels: a column of DATA, or a file; data sets have their own.",
+    help="A column of DATA, or a file of labels; data sets have their own [default: the --labels column of"
+    " RUN].",
 )
 @task_option
 @unlabelled_option
@@ -66,27 +67,28 @@ _WITHOUT_RUN = {
     "methods",
     multiple=True,
     metavar="NAME",
-    help="What to compare with (repeatable), or all [default: what takes no time beside a stack].",
+    help="A method to compare with (repeatable), or all [default: those that are fast compared with a"
+    " stack].",
 )
 @click.option(
     "--fast",
     is_flag=True,
-    help="Compare with PCA and raw rows alone (or --method), with three draws of few labels and no clusters.",
+    help="Compare only with PCA and raw rows (or --method), with three draws of few labels and no clusters.",
 )
 @click.option(
     "--few-labels",
     multiple=True,
     type=click.IntRange(2),
     metavar="N",
-    help="Probe with so many labels too (repeatable) [default: 10, 100, 1000].",
+    help="Also probe with only N labels (repeatable) [default: 10, 100, 1000].",
 )
 @click.option(
     "--layer",
     "layers",
     multiple=True,
     type=LayerSpec(),
-    help="Without RUN: a layer below the code, bottom first (repeatable) [default: one of 4 units a column,"
-    " from 32 to 256].",
+    help="Without RUN: a layer below the code, from the bottom up (repeatable) [default: one of 4 units per"
+    " column, from 32 to 256].",
 )
 @click.option(
     "--width",
@@ -104,37 +106,41 @@ _WITHOUT_RUN = {
 @click.option(
     "--splits",
     type=click.IntRange(1),
-    help="Without RUN: how often DATA is split into training and test rows [default: 5].",
+    help="Without RUN: the number of random splits into training and test rows [default: 5].",
 )
 @click.option(
-    "--jobs", type=int, help="Without RUN: trainings at the same time, -1: one a processor [default: 1]."
+    "--jobs",
+    type=int,
+    help="Without RUN: the number of fits at the same time; -1: one per processor [default: 1].",
 )
 @click.option(
-    "--dask", metavar="ADDRESS", help="Without RUN: the Dask scheduler whose workers take the splits."
+    "--dask",
+    metavar="ADDRESS",
+    help="Without RUN: the address of a Dask scheduler, to run the splits on its workers.",
 )
 @click.option(
     "--json",
     "json_path",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write every figure as JSON too. It must not exist.",
+    help="Also write all figures as JSON. It must not exist.",
 )
 @click.option(
     "--picture",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Draw accuracy against width and labels: .png, .svg, .pdf. It must not exist.",
+    help="Plot accuracy against width and number of labels: .png, .svg or .pdf. It must not exist.",
 )
 @common_options
 def evaluate(where: tuple[str, ...], json_path: Path | None, picture: Path | None, **options: Any) -> None:
-    """Compare features with PCA's of the same width, on labelled rows, and say who wins.
+    """Compare codes with PCA's of the same width, on labelled rows, and say which are better.
 
-    With RUN its codes are judged, on the test rows of a data set or a quarter of a file's rows; where DATA is
-    left out, on what the run was made from. Without it a
-    stack is trained at each width, on several random splits of DATA (of a data set's training rows: its test
-    rows are not touched). Simple models, logistic regression, 5 nearest neighbours and k-means, learn from
-    the features of training rows and are asked about test rows. Where labels are numbers to predict, the
-    models are ridge and 5-nearest-neighbour regression, and figures are R².
+    With RUN, its codes are compared, on the test rows of a data set or a quarter of the rows of a file; if
+    DATA is left out, it is what RUN was made from. Without RUN, a stack of each width is fitted on several
+    random splits of DATA (of a data set, only the training rows are used). Logistic regression, 5 nearest
+    neighbours and k-means are trained on the features of the training rows and tested on the test rows. If
+    labels are numbers to predict, the models are ridge and 5-nearest-neighbour regression, and the figures
+    are R².
     """
     from stackae.plotting import ComparisonDisplay
     from stackae.plotting.display import check_picture

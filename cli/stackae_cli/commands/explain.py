@@ -17,26 +17,27 @@ from stackae_cli.options import model_on_rows, note, say, say_written
     required=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="The file of the loadings to write: .csv or .parquet. It must not exist. -: CSV to standard output.",
+    help="The file to write loadings to: .csv or .parquet. It must not exist. -: CSV to standard output.",
 )
 @click.option(
     "--rows",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write what each column adds to the code of each row, from the mean of the columns on, to .npy, .csv"
-    " or .parquet.",
+    help="Also write how much each column adds to the code of each row, compared with the mean row, to .npy,"
+    " .csv or .parquet.",
 )
 @click.option(
     "--code",
     metavar="NAME",
-    help="The code of which --rows tells, by name or number [default: the only one].",
+    help="The code for --rows, by name or number [default: the only one].",
 )
 def explain(run: str, out: Path, rows: Path | None, code: str | None, device: str, **options: Any) -> None:
-    """Say which columns of DATA make which code.
+    """Write how much each code depends on each column of DATA.
 
-    What is written are the loadings, a line a code: by how much it changes as a column rises by one standard
-    deviation, in the mean over the rows; of categories and dates how much it changes with them, without a
-    sign. Which columns a row is reconstructed badly in, "stackae score --explain" says.
+    The file has a line for each code, with its loadings: how much it changes if a column rises by one
+    standard deviation, averaged over the rows; for categories and dates, how much it changes with them,
+    without a sign. If DATA is left out, it is what RUN was made from. To see in which columns a row is
+    reconstructed badly, use "stackae score --explain".
     """
     from dataclasses import replace
 

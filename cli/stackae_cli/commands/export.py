@@ -26,13 +26,13 @@ _PREDICTIONS = {
     metavar="FILE",
     help="The ONNX file to write. It must not exist.",
 )
-@click.option("--codes", is_flag=True, help="Write the codes, also of a model that predicts.")
+@click.option("--codes", is_flag=True, help="Output the codes, even if the model predicts.")
 @common_options
 def export(run: str, out: Path, codes: bool) -> None:
-    """Write a model as ONNX: rows in their own units in, its predictions or codes out.
+    """Write a model as an ONNX file, which takes rows in the units of DATA and returns predictions or codes.
 
-    A classifier gives label and probabilities, a regressor predictions, a detector label and scores, any
-    other model codes. Models of numbers are written, not those of tables of words and dates.
+    A classifier returns label and probabilities, a regressor predictions, a detector label and scores, any
+    other model codes. Models of tables with text, categories or dates cannot be exported.
     """
     from stackae.serialization.files import check_new_file
     from stackae_cli.options import load_run, say_written

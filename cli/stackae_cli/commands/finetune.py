@@ -47,15 +47,15 @@ _OF_CLASSES = ("label_smoothing", "balanced", "calibration")
 @click.option(
     "--labels",
     metavar="COLUMN|FILE",
-    help="A column of DATA, or a file of labels; data sets bring their own. Empty, NA and nan mean that a"
-    " row has none [default: the column that RUN's pretraining left out].",
+    help="A column of DATA, or a file of labels; data sets have their own. Empty, NA and nan mean no label"
+    " [default: the --labels column of RUN's pretraining].",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     required=True,
     metavar="RUN",
-    help="The folder to make for the fine-tuned run. It must not exist.",
+    help="The folder to create for the fine-tuned run. It must not exist.",
 )
 @task_option
 @unlabelled_option
@@ -65,55 +65,61 @@ _OF_CLASSES = ("label_smoothing", "balanced", "calibration")
     default=0.2,
     show_default=True,
     metavar="SHARE",
-    help="The share of labelled rows on which a first fit, without them, is judged; then all are learned"
-    " from. 0: not judged. Of a data set its test rows are, by one fit.",
+    help="The share of labelled rows on which a first fit is tested; then a second fit learns from all of"
+    " them. 0: no test. For data sets, one fit is tested on the test rows.",
 )
 @click.option(
     "--label-curve",
     is_flag=True,
-    help="Say how much more labels would help: before the fit, 20 others learn from growing shares of the"
-    " labels, up to four fifths, and are judged on the fifth that each leaves out.",
+    help="Estimate how much more labels would help: 20 extra fits learn from growing shares of the labels,"
+    " up to four fifths, and are tested on the fifth left out.",
 )
-@click.option("--epochs", type=click.IntRange(1), help="Epochs [default: chosen by the number of labels].")
+@click.option("--epochs", type=click.IntRange(1), help="Epochs [default: by the number of labels].")
 @click.option(
-    "--batch-size", type=click.IntRange(1), help="Rows in a batch [default: by the number of labels]."
+    "--batch-size", type=click.IntRange(1), help="Rows per batch [default: by the number of labels]."
 )
 @click.option("--learning-rate", type=float, help="Peak learning rate [default: 0.001].")
-@click.option("--weight-decay", type=float, help="Decay of the weights [default: 0].")
+@click.option("--weight-decay", type=float, help="Weight decay [default: 0].")
 @click.option(
     "--layerwise-rate",
     type=float,
-    help="Rate of each layer as a share of the one above's [default: by the number of labels].",
+    help="The learning rate of each layer relative to the layer above [default: by the number of labels].",
 )
 @click.option(
     "--corruption",
     "corruptions",
     multiple=True,
     type=CorruptionSpec(),
-    help="What the encoder sees instead of its input, as masking=0.2, or of its codes, as dropout=0.3"
-    " (repeatable; none for none).",
+    help="Corruption of the input, such as masking=0.2, or of the codes, such as dropout=0.3 (repeatable;"
+    " none for none).",
 )
 @click.option(
-    "--adversarial", type=float, help="How far each row is moved to where it costs most [default: 0]."
+    "--adversarial",
+    type=float,
+    help="Adversarial training: how far each row is moved to increase its loss [default: 0].",
 )
 @click.option(
     "--semi",
     multiple=True,
     type=SemiSpec(),
-    help="Learn from rows without a label, too: propagation (labels spread to rows with similar codes), vat"
-    " (predictions stay where a row moves a little), consistency (they stay under another corruption), ladder"
-    " (layers go on denoising); several as propagation,vat, with a parameter as vat=0.5, how far a row moves"
+    help="Also learn from rows without a label, by propagation (labels spread to rows with similar codes),"
+    " vat (predictions stay the same when a row changes a little), consistency (the same under another"
+    " corruption) or ladder (layers keep denoising). Several: propagation,vat. With a parameter: vat=0.5"
     " (repeatable). auto: propagation, if it predicts held-out labels better [default: none].",
 )
 @click.option(
     "--calibration",
     type=click.IntRange(2),
     metavar="FOLDS",
-    help="Calibrate a classifier's probabilities, so that of rows given 80 % about 80 % are right: each label"
-    " is predicted from the others, one more fit a fold; at least two labels a class [default: not done].",
+    help="Calibrate a classifier's probabilities, so that of rows given 80 % about 80 % are right. Needs one"
+    " more fit per fold, and at least two labels per class [default: not done].",
 )
-@click.option("--label-smoothing", type=float, help="Of a classifier's targets [default: 0].")
-@click.option("--balanced", is_flag=True, help="Let a classifier see all classes equally often.")
+@click.option(
+    "--label-smoothing",
+    type=float,
+    help="Share of a classifier's target that is spread over all classes [default: 0].",
+)
+@click.option("--balanced", is_flag=True, help="Use all classes equally often in training a classifier.")
 @seed_option
 @log_options
 @report_option
@@ -130,11 +136,11 @@ def finetune(
     report: bool,
     **options: Any,
 ) -> None:
-    """Fine-tune the encoders of RUN, with a head, to predict the labels of DATA's rows.
+    """Fine-tune the encoders of RUN to predict the labels of DATA.
 
-    RUN is used as it is, so that one pretraining serves many fine-tunings. The new run is for predict,
-    transform, info and export. One that is interrupted or killed goes on with --resume, and ends in the same
-    bits.
+    RUN is not changed, so it can be fine-tuned many times. Use the new run with predict, transform, evaluate,
+    info and export. An interrupted run can be continued with --resume, and ends with the same weights, bit
+    for bit. If DATA is left out, it is what RUN was made from.
     """
     logs = Logs(tensorboard, mlflow)
     loggers = logs.loggers(out, resume=resume)

@@ -16,9 +16,10 @@ from stackae_cli.options import model_on_rows, out_option
 @engine_options
 @out_option
 def impute(run: str, out: Path, device: str, **options: Any) -> None:
-    """Write DATA with its missing cells filled by what RUN makes of the others.
+    """Write DATA with its missing values filled, as RUN predicts them from the other cells.
 
-    All other cells, and columns that RUN does not know, are written as they are.
+    All other cells, and columns that RUN does not know, are written unchanged. If DATA is left out, it is
+    what RUN was made from.
     """
     from stackae.data.filling import with_gaps_filled
     from stackae.data.matrix import is_encoded

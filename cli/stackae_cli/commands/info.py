@@ -21,10 +21,10 @@ _MOST_NAMES, _MOST_COLUMNS = 10, 30
 
 @click.command()
 @run_argument
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @common_options
 def info(run: str, as_json: bool) -> None:
-    """Print what a model consists of and how its training went."""
+    """Print the parts of a model, how its training went, and the health of its layers."""
     from stackae.serialization.description import describe_model
     from stackae_cli.run_folder import held_out_in_words
     from stackae_cli.source import config_of

@@ -17,9 +17,10 @@ from stackae_cli.options import model_on_rows, out_option
 @engine_options
 @out_option
 def predict(run: str, proba: bool, out: Path, device: str, **options: Any) -> None:
-    """Write what a fine-tuned RUN predicts for the rows of DATA.
+    """Write the predictions of RUN, a classifier, regressor or detector, for the rows of DATA.
 
-    Of a detector: -1 for outliers, 1 for the others.
+    A detector predicts -1 for outliers and 1 for other rows. If DATA is left out, it is what RUN was made
+    from.
     """
     from stackae import StackedAutoencoderClassifier
     from stackae.engines.methods import METHODS

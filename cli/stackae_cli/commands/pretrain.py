@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
 @click.command(
     no_args_is_help=True,
-    epilog=f"A SPEC is a width, then parts joined by colons: 256, 256:masking=0.25, 1000:kl=0.05,weight=3."
-    f" Parts: {', '.join(known_words())}. A bare width is a denoising layer. A shape is in the order of the"
+    epilog=f"A SPEC is a width, then parts, joined by colons: 256, 256:masking=0.25, 1000:kl=0.05,weight=3."
+    f" Parts: {', '.join(known_words())}. A width alone is a denoising layer. Shapes are in the order of the"
     " columns: 16:convolutional=28x28x3 is height x width x channels, 8:recurrent=128x3 steps x channels;"
     " 16:convolutional=3x128,channels_first=true has 3 channels of 128 steps, one after the other.",
 )
@@ -50,76 +50,76 @@ if TYPE_CHECKING:
     "--out",
     type=click.Path(path_type=Path),
     metavar="RUN",
-    help="The folder to make for the run [default: runs/ and the data's name]. It must not exist.",
+    help="The folder to create for the run [default: runs/ and the name of DATA]. It must not exist.",
 )
 @click.option(
     "--layer",
     "layers",
     multiple=True,
     type=LayerSpec(),
-    help="One layer, bottom first (repeatable) [default: one of 4 units a column, from 32 to 256, and a code"
-    " of half as many numbers as columns, up to 64]. The last may be auto: an ordered code, cut to what is"
-    " needed.",
+    help="A layer, from the bottom up (repeatable) [default: one of 4 units per column, from 32 to 256, and a"
+    " code of half as many numbers as columns, up to 64]. The last may be auto: an ordered code, cut to the"
+    " width that is needed.",
 )
-@click.option(
-    "--epochs", type=click.IntRange(1), help="Epochs a layer [default: chosen by the number of rows]."
-)
+@click.option("--epochs", type=click.IntRange(1), help="Epochs per layer [default: by the number of rows].")
 @click.option(
     "--finetune-epochs",
     type=click.IntRange(0),
-    help="Epochs of fine-tuning; 0 for none [default: chosen by the number of rows].",
+    help="Epochs of fine-tuning; 0 for none [default: by the number of rows].",
 )
+@click.option("--batch-size", type=click.IntRange(1), help="Rows per batch [default: by the number of rows].")
 @click.option(
-    "--batch-size", type=click.IntRange(1), help="Rows in a batch [default: chosen by the number of rows]."
-)
-@click.option(
-    "--learning-rate", type=float, help="Peak learning rate of every phase [default: 0.002, or 0.001]."
+    "--learning-rate",
+    type=float,
+    help="Peak learning rate of every phase [default: 0.002; 0.004 in fine-tuning on nearly two-valued"
+    " data].",
 )
 @click.option(
     "--scale",
     type=click.Choice(["auto", "standard", "minmax", "none"]),
     default="auto",
     show_default=True,
-    help="auto keeps data within [0, 1]; of others, columns of 0 and 1, and it standardises the rest.",
+    help="How to scale the columns. auto: data within [0, 1], and columns of only 0 and 1, are kept; others"
+    " are standardised.",
 )
 @click.option(
     "--output",
     type=click.Choice(["code", "all"]),
     default="code",
     show_default=True,
-    help="What transform will give: the last layer's code, or every layer's.",
+    help="What transform returns: the code of the last layer, or those of all layers.",
 )
 @click.option(
     "--precision",
     type=click.Choice(["auto", "float32", "bfloat16"]),
     default="auto",
     show_default=True,
-    help="Number format of the products in training.",
+    help="Number format of matrix products in training.",
 )
 @click.option(
     "--shortcut",
     type=click.Choice(["auto", "pca", "none"]),
     default="auto",
     show_default=True,
-    help="A linear way past layers of bare widths, which starts as PCA; auto leaves it out for nearly"
-    " two-valued data.",
+    help="A linear autoencoder beside the layers, which starts as PCA. pca: always; auto: only if layers are"
+    " given by widths alone and data are not nearly two-valued.",
 )
 @click.option(
     "--ordered",
     is_flag=True,
-    help="Order the code, so that its first numbers are a code of their own.",
+    help="Order the code, so that its first k numbers are a code by themselves, for every k.",
 )
 @click.option(
     "--labels",
     metavar="COLUMN",
-    help="A column that holds labels: no feature, and remembered for finetune and evaluate.",
+    help="The column with labels: it is not used as a feature, and is remembered for finetune and evaluate.",
 )
 @seed_option
 @device_option
 @click.option(
     "--max-memory",
     metavar="SIZE",
-    help="Memory for rows and codes, as 1GB; what exceeds it stays on disk [default: half of the machine's].",
+    help="Memory for rows and codes, such as 1GB; larger data stay on disk [default: half of the machine's].",
 )
 @data_options
 @columns_option
@@ -129,7 +129,7 @@ if TYPE_CHECKING:
 @click.option(
     "--dry-run",
     is_flag=True,
-    help="Print what would be done, with memory and updates; train and write nothing.",
+    help="Print what would be done, with memory and updates, without training or writing anything.",
 )
 @common_options
 @click.pass_context
@@ -145,15 +145,16 @@ def pretrain(
     report: bool,
     **options: Any,
 ) -> None:
-    """Pretrain a stack on DATA, fine-tune it, and leave the model in a run folder.
+    """Fit a stack to DATA, without labels, and write it to a run folder.
 
     DATA is a file (.csv, .tsv and other text, Excel, JSON lines, .parquet, .feather, .npy, .npz, IDX), a
-    folder with the .npy or .parquet shards of one table, or a data set's name: digits, mnist, fashion-mnist.
-    Columns may hold numbers, text, categories, dates and gaps.
+    folder with the .npy or .parquet shards of one table, or the name of a data set: digits, mnist,
+    fashion-mnist. Columns may hold numbers, text, categories, dates and missing values.
 
-    A run that is interrupted or killed goes on with --resume, and ends in the same bits. Started by torchrun
-    (torchrun --nproc-per-node 2 -m stackae_cli.main pretrain ...), all processes train one model, each on its
-    share of every batch, with its part of --max-memory; --resume goes on with any number of them.
+    An interrupted run can be continued with --resume, and ends with the same weights, bit for bit. With
+    torchrun (torchrun --nproc-per-node 2 -m stackae_cli.main pretrain ...), several processes train one
+    model, each on its share of every batch and with its share of --max-memory; --resume works with any number
+    of them.
     """
     from stackae.training.distributed import together
     from stackae.training.precision import resolve_device

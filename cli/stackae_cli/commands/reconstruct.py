@@ -16,7 +16,10 @@ from stackae_cli.options import model_on_rows, out_option
 @engine_options
 @out_option
 def reconstruct(run: str, out: Path, device: str, **options: Any) -> None:
-    """Write the reconstructions of the rows of DATA, in their own units."""
+    """Write the reconstructions of the rows of DATA, in the units of DATA.
+
+    If DATA is left out, it is what RUN was made from.
+    """
     from stackae_cli.applying import Application
     from stackae_cli.options import load_reconstructing
 

@@ -18,31 +18,32 @@ from stackae_cli.options import load_run, model_on_rows, say_written
     required=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="The page to write, as report.html. It must not exist.",
+    help="The page to write, such as report.html. It must not exist.",
 )
 @click.option(
     "--card",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write a model card too, as README.md. It must not exist.",
+    help="Also write a model card, such as README.md. It must not exist.",
 )
 @click.option(
     "--labels",
     metavar="COLUMN|FILE",
-    help="A column of DATA, or a file of labels, for the colours of the map and the verdict against PCA; data"
-    " sets bring their own [default: the column that RUN's pretraining left out].",
+    help="A column of DATA, or a file of labels, to colour the map and to compare with PCA; data sets have"
+    " their own [default: the --labels column of RUN's pretraining].",
 )
 @click.option(
     "--no-labels",
     is_flag=True,
-    help="Use no labels, though RUN or a data set has some: errors colour the map, and there is no verdict.",
+    help="Use no labels, even if there are some: errors colour the map, and there is no comparison with PCA.",
 )
 def report(run: str, out: Path, card: Path | None, device: str, *, no_labels: bool, **options: Any) -> None:
-    """Write what RUN has learned to one HTML page, which needs nothing else.
+    """Write a self-contained HTML page on what RUN has learned.
 
-    The page tells of data, layers, training and health, with what to try where something is wrong; it shows
-    the best and the worst reconstructions, a map of the codes, and which columns make which code. With labels
-    it says whether the codes serve better than PCA's. At most 2,000 rows of DATA are looked at.
+    The page describes the data, layers, training and health, with advice if something is wrong. It shows the
+    best and the worst reconstructions, a map of the codes, and how much each code depends on each column.
+    With labels it says whether the codes are better than PCA's. At most 2,000 rows of DATA are used. If DATA
+    is left out, it is what RUN was made from.
     """
     from stackae.exceptions import DataFileError
     from stackae.report.rendering import check_report

@@ -27,29 +27,30 @@ _STANDARD = "in squared standard deviations"
     "--out",
     type=Destination(),
     metavar="FILE",
-    help="Write each row's squared error, and of a detector whether it is an outlier (1), to .npy, .csv or"
-    " .parquet. -: CSV to standard output.",
+    help="Write the squared error of each row and, with a detector, whether it is an outlier (1), to .npy,"
+    " .csv or .parquet. -: CSV to standard output.",
 )
 @click.option(
     "--explain",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write each row's squared error in every feature.",
+    help="Write the squared error of each row in every column, to .npy, .csv or .parquet.",
 )
 @click.option(
     "--top",
     type=click.IntRange(1),
     metavar="N",
-    help="Say which N rows are reconstructed worst, and in which columns. Rows are counted from 0.",
+    help="Print the N rows that are reconstructed worst, and in which columns. Rows are counted from 0.",
 )
 def score(
     run: str, out: Path | None, explain: Path | None, top: int | None, device: str, **options: Any
 ) -> None:
-    """Say how well rows are reconstructed and, of a detector, which are outliers.
+    """Print how well rows are reconstructed and, with a detector, which are outliers.
 
-    The columns with the largest errors are where to look first: one cell far off spoils what is made of its
-    neighbours too, so that the culprit may stand second or third. What an outlier is the rows that are judged
-    cannot say: "stackae detect" finds a threshold on others, and keeps it.
+    Look at the columns with the largest errors first. A single wrong cell also spoils the reconstruction of
+    other cells in its row, so it may have only the second or third largest error. To call rows outliers, a
+    threshold is needed: "stackae detect" sets one on other rows. If DATA is left out, it is what RUN was made
+    from.
     """
     import numpy as np
 

@@ -18,7 +18,8 @@ from stackae_cli.options import model_on_rows, out_option
 def transform(run: str, out: Path, device: str, **options: Any) -> None:
     """Write the codes of the rows of DATA.
 
-    Of a folder of Parquet files --out may be a folder, too, which gets a file for each.
+    If DATA is a folder of Parquet files, --out may be a folder, which gets one file for each. If DATA is left
+    out, it is what RUN was made from.
     """
     from stackae_cli.applying import Application
     from stackae_cli.options import load_run
