@@ -18,6 +18,7 @@ from .losses.cross_entropy import CrossEntropy as CrossEntropy
 from .losses.huber import Huber as Huber
 from .losses.per_feature import PerFeature as PerFeature
 from .losses.squared_error import SquaredError as SquaredError
+from .networks.batch_normalised import BatchNormalised as BatchNormalised
 from .networks.closed_form import Marginalised as Marginalised
 from .networks.closed_form import PCAStart as PCAStart
 from .networks.convolutional import Convolutional as Convolutional

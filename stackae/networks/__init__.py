@@ -17,6 +17,7 @@ NETWORKS: PartTable[Network] = PartTable(
     __name__,
     {
         "dense": "dense:Dense",
+        "batch_normalised": "batch_normalised:BatchNormalised",
         "convolutional": "convolutional:Convolutional",
         "recurrent": "recurrent:Recurrent",
         "pca": "closed_form:PCAStart",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
 from torch import Generator, Tensor, nn
@@ -35,6 +35,11 @@ class NetworkModule(nn.Module):
     def unit_bias(self) -> Tensor | None:
         """What is added to each unit's preactivation, (units,); None where units share it."""
         return None
+
+    @property
+    def statistics(self) -> Sequence[Tensor]:
+        """What it has seen in training, which goes with the weights and is kept with the best of them."""
+        return ()
 
     @abstractmethod
     def initialise(self, generator: Generator) -> None:

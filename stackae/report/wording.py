@@ -19,6 +19,7 @@ from stackae.losses.huber import Huber
 from stackae.losses.per_feature import PerFeature
 from stackae.losses.squared_error import SquaredError
 from stackae.modules.layer import Composition, Layer
+from stackae.networks.batch_normalised import BatchNormalised
 from stackae.networks.closed_form import Marginalised, PCAStart
 from stackae.networks.convolutional import Convolutional
 from stackae.networks.dense import Dense
@@ -27,6 +28,7 @@ from stackae.networks.recurrent import Recurrent
 #: Parts by their type, exactly: others, which somebody has added, are told as Python writes them.
 _WORDS: dict[type, Callable[[Any], str]] = {
     Dense: lambda part: "dense",
+    BatchNormalised: lambda part: "dense, batch-normalised",
     PCAStart: lambda part: "dense, started as PCA",
     Marginalised: lambda part: "dense, solved in closed form",
     Convolutional: lambda part: f"convolutional, rows of {_shape(part.image_shape)}",

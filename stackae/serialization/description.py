@@ -23,7 +23,7 @@ _HEALTH = (
     "variance_reconstructed",
 )
 #: Tensors of 32-bit floats that nothing trains; other dtypes hold no weights.
-_NO_WEIGHTS = ("code.best", "shortcut.mean", "shortcut.kept")
+_NO_WEIGHTS = ("code.best", "network.mean", "network.variance", "shortcut.mean", "shortcut.kept")
 
 
 def describe_model(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from stackae._utils.draws import Share, drawing_for
+from stackae._utils.steps import STEP
 from stackae.exceptions import DivergedError
 from stackae.training.batches import Samples
 from stackae.training.callbacks.base import Callback, Callbacks
@@ -195,7 +196,11 @@ def step(run: PhaseRun, batch: Batch) -> Tensor:
     """One update; return the batch's loss, still on the device."""
     factor = SCHEDULES[run.budget.schedule](run.updates / run.n_updates)
     run.learning_rate = run.budget.learning_rate * factor
-    loss, gradients = _gradient(run, batch)
+    token = STEP.set(set())
+    try:
+        loss, gradients = _gradient(run, batch)
+    finally:
+        STEP.reset(token)
     run.optimizer.step(gradients, run.learning_rate)
     run.updates += 1
     return loss

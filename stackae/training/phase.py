@@ -38,6 +38,9 @@ class Trainable(Protocol):
     def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
         """As those of any module."""
 
+    def modules(self) -> Iterator[nn.Module]:
+        """As those of any module."""
+
 
 class EpochRecord(TypedDict):
     """One epoch of one phase: a row of ``history_``, which ``pandas.DataFrame`` takes as it is.

@@ -11,7 +11,7 @@ from torch import distributed as torch_distributed
 
 from stackae._utils.draws import Share, is_by_rows
 from stackae._utils.memory import MemoryBudget
-from stackae.exceptions import DataError
+from stackae.exceptions import DataError, ParameterError
 from stackae.modules.autoencoder import DeepEncoder
 from stackae.modules.heads import Predictor
 
@@ -111,6 +111,11 @@ class Group:
         """Let a phase (a ``PhaseRun``) stand where it stands in the first process, which may have gone on."""
         if self.size == 1:
             return
+        if any(getattr(part, "statistics", ()) for part in run.module.modules()):
+            raise ParameterError(
+                "batch normalisation goes by whole batches, and each process has a part of them; train in one"
+                " process, or with network='dense'"
+            )
         run.stand_at(*self.agreed(run.standing))
         self.agree_on_draws(run.generator)
         for tensor in run.tensors(whole=True).values():

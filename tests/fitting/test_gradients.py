@@ -11,6 +11,7 @@ from stackae.fitting import phases
 
 #: What the plan names, of the variants that are left to autograd.
 REASONS = {
+    "network batch_normalised": "BatchNormalised",
     "network convolutional": "Convolutional",
     "network recurrent": "Recurrent",
     "activation gelu": "gelu",

@@ -31,6 +31,8 @@ class EarlyStopping(Callback):
         self.epochs_without_gain = 0
         self._reference = float("inf")
         self._parameters: list[Tensor] = [p for p in module.parameters() if p.requires_grad]
+        for part in module.modules():  # what goes with the weights
+            self._parameters += getattr(part, "statistics", ())
         self.best: list[Tensor] = [p.detach().clone() for p in self._parameters]
 
     def end_epoch(self, record: EpochRecord, run: PhaseRun | None) -> None:
