@@ -31,7 +31,7 @@ import json
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -138,10 +138,22 @@ class Methods:
             random_state=0,
         ).fit(data.X)
         self.seconds = perf_counter() - start
-        untrained = StackedAutoencoder(self.layers, pretrain=None, finetune=None, random_state=0)
-        self.untrained = untrained.fit(data.X[:1000])
-        self.components = PCA(min(COMPONENTS, data.X.shape[1] // 2), random_state=0).fit(data.X)
-        self.graph = neighbour_graph(data.X, data.X_asked, NEIGHBOURS)
+
+    @cached_property
+    def untrained(self) -> StackedAutoencoder:
+        """The same layers with their starting weights."""
+        start = StackedAutoencoder(self.layers, pretrain=None, finetune=None, random_state=0)
+        return start.fit(self.data.X[:1000])
+
+    @cached_property
+    def components(self) -> PCA:
+        """Principal components of all samples."""
+        return PCA(min(COMPONENTS, self.data.X.shape[1] // 2), random_state=0).fit(self.data.X)
+
+    @cached_property
+    def graph(self) -> Callable[..., Any]:
+        """The neighbours of every sample."""
+        return neighbour_graph(self.data.X, self.data.X_asked, NEIGHBOURS)
 
     def by_name(self, per_class: int) -> dict[str, Callable[[np.ndarray, int], np.ndarray]]:
         return {
@@ -150,8 +162,10 @@ class Methods:
                 f"stackae, {name}": partial(self.fine_tuned, self.pretrained, semi)
                 for name, semi in LABELS[per_class].items()
             },
-            "without pretraining": partial(self.fine_tuned, self.untrained, None, layerwise_rate=1.0),
-            "logistic regression on PCA": partial(self.linear, self.components.transform),
+            "without pretraining": lambda *draw: self.fine_tuned(
+                self.untrained, None, *draw, layerwise_rate=1.0
+            ),
+            "logistic regression on PCA": lambda *draw: self.linear(self.components.transform, *draw),
             "logistic regression on pixels": partial(self.linear, np.asarray),
             "LabelSpreading": self.spread,
         }
