@@ -6,8 +6,11 @@ One layer, 784-1000 with masking noise, is trained on rows that are read from a 
 blocks (60,000 rows and 64 MB of memory; --quick 6,000 and 16 MiB), by one process and by two, in turns. Each
 process is held to a core of its own and has one thread. Of each turn the median time of an epoch but the
 first is taken; what is told is the median over the turns of the first one's time over the other's, for each
-number of rows in a batch: the gradients of all weights are exchanged once a batch, whatever its size. Then a
-run of the command line by two processes is killed (SIGKILL of one, drawn) at drawn moments, each time gone on
+number of rows in a batch: the gradients of all weights are exchanged once a batch, whatever its size. Beside
+it stands what the machine allows: the epochs that two processes which know nothing of each other, with a core
+each, end in the time of one epoch of one alone; where cores share memory or parts of the processor, it is
+less than 2. Then a run of the command line by two processes is killed (SIGKILL of one, drawn) at drawn
+moments, each time gone on
 with by --resume, and its weights compared with those of a run that was left alone.
 """
 
@@ -22,7 +25,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
 import click
@@ -31,6 +34,7 @@ from common import conclude
 
 BATCHES = (256, 1024, 4096)
 TARGET = 1.8
+_FIRST_CORE = "FIRST_CORE"
 _TORCHRUN = ("-m", "torch.distributed.run", "--standalone")
 _RUN = ("--layer", "64", "--layer", "16:masking=0.2", "--epochs", "20", "--finetune-epochs", "20",
         "--random-state", "0", "--checkpoint-every", "0", "--no-report")  # fmt: skip
@@ -61,7 +65,8 @@ def main(
             arguments = (folder / "rows.npy", size, "16MiB" if quick else "64MB")
             ratios[size] = measured(arguments, turns)
             print(
-                f"batches of {size:,}: two processes {ratios[size]['ratio']:.2f} times as fast as one",
+                f"batches of {size:,}: two processes {ratios[size]['ratio']:.2f} times as fast as one,"
+                f" two that know nothing of each other {ratios[size]['ratio_apart']:.2f}",
                 flush=True,
             )
         if not quick and max(found["ratio"] for found in ratios.values()) < TARGET:
@@ -71,27 +76,38 @@ def main(
 
 
 def measured(arguments: tuple[Path, int, str], turns: int) -> dict[str, Any]:
-    """Seconds of an epoch by one process and by two, in turns, and their ratio."""
-    seconds: dict[int, list[float]] = {1: [], 2: []}
+    """Seconds of an epoch by one process, by two, and by two apart, in turns, and their ratios."""
+    seconds: dict[str, list[float]] = {"1": [], "2": [], "apart": []}
     for _ in range(turns):
-        for n_processes, own in seconds.items():
-            command = [
-                *_TORCHRUN,
-                f"--nproc-per-node={n_processes}",
-                __file__,
-                "--worker",
-                *map(str, arguments),
-            ]
-            done = subprocess.run(
-                [sys.executable, *command],
-                capture_output=True,
-                text=True,
-                check=True,
-                env={**os.environ, "OMP_NUM_THREADS": "1"},
-            )
-            own.append(float(done.stdout))
-    ratio = median(one / two for one, two in zip(seconds[1], seconds[2], strict=True))
-    return {"seconds": {str(n): own for n, own in seconds.items()}, "ratio": ratio}
+        seconds["1"].append(finished(begun(1, arguments)))
+        seconds["2"].append(finished(begun(2, arguments)))
+        both = [begun(1, arguments, core) for core in range(2)]
+        seconds["apart"].append(mean(map(finished, both)))
+    one, two, apart = seconds.values()
+    return {
+        "seconds": seconds,
+        "ratio": median(a / b for a, b in zip(one, two, strict=True)),
+        "ratio_apart": median(2 * a / b for a, b in zip(one, apart, strict=True)),
+    }
+
+
+def begun(n_processes: int, arguments: tuple[Path, int, str], core: int = 0) -> subprocess.Popen[str]:
+    """So many processes that train together, the first of them on that core."""
+    together = [*_TORCHRUN, f"--nproc-per-node={n_processes}", __file__, "--worker", *map(str, arguments)]
+    return subprocess.Popen(
+        [sys.executable, *together],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", _FIRST_CORE: str(core)},
+    )
+
+
+def finished(process: subprocess.Popen[str]) -> float:
+    """The seconds that they say."""
+    said, _ = process.communicate()
+    if process.returncode:
+        raise RuntimeError(f"torchrun ended with {process.returncode}")
+    return float(said)
 
 
 def seconds_of_an_epoch(path: Path, size: int, memory: str) -> float:
@@ -102,7 +118,8 @@ def seconds_of_an_epoch(path: Path, size: int, memory: str) -> float:
     from stackae.training.distributed import together
 
     cores = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {cores[int(os.environ["LOCAL_RANK"]) % len(cores)]})
+    own = int(os.environ[_FIRST_CORE]) + int(os.environ["LOCAL_RANK"])
+    os.sched_setaffinity(0, {cores[own % len(cores)]})
     torch.set_num_threads(1)
     training = Training(max_epochs=4, batch_size=size, validation_fraction=0)
     layer = Autoencoder(
