@@ -59,7 +59,7 @@ def read_learned(source: Source, encoder: BaseEncoder, options: Mapping[str, Any
     if data.y is None:
         raise ParameterError(f"{source.data} brings no labels; give --labels, a column of it or a file")
     with about(source.data):
-        if settled_task(options["task"], source, data.y) == CLASSIFY:
+        if settled_task(options["task"], source, data.y, options["unlabelled"]) == CLASSIFY:
             labels = as_labels(data.y, UNLABELLED[options["unlabelled"]])
             targets = np.full(len(labels.known), None, dtype=object)
             targets[labels.known] = labels.values
@@ -84,6 +84,7 @@ def judged(
 
     from stackae.data.labels import as_labels
     from stackae.evaluation import beside_baselines, hold_out
+    from stackae.evaluation.held_out import LEAST_LABELLED
     from stackae.serialization.files import atomic_write_text
 
     path = folder / HELD_OUT
@@ -98,7 +99,8 @@ def judged(
         )
         halves = hold_out(y, options["held_out"], options["random_state"], classes=learned.are_classes)
         if halves is None:
-            note(f"{len(y):,} labels are too few to hold some out: the model is not judged")
+            few = f"{len(y):,} labels" if len(y) < LEAST_LABELLED else "the labels of all classes but one"
+            note(f"{few} are too few to hold some out: the model is not judged")
             return None
         note(f"a first fit leaves {len(halves[1]):,} labelled rows out, to be judged on them")
         train, test = (learned.data.take(labelled[half]) for half in halves)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from stackae_cli.options import note
+from stackae_cli.options import about, note
 from stackae_cli.source import Source
+
+if TYPE_CHECKING:
+    from stackae.data.labels import Labels
 
 #: What ``--unlabelled`` means.
 UNLABELLED: dict[str, Any] = {"auto": "auto", "-1": -1, "none": None}
@@ -41,22 +44,26 @@ def unlabelled_option(function: F) -> F:
     )(function)
 
 
-def settled_task(task: str, source: Source, y: Any) -> str:
+def settled_task(task: str, source: Source, y: Any, unlabelled: str) -> str:
     """The task; where it is left to the labels of a file, standard error is told what they were taken for.
 
     Raises
     ------
+    DataError
+        No row has a label, or all labels are the same.
     ParameterError
         They are texts that nearly all differ.
     """
     from stackae.data.labels import CLASSIFY, REGRESS, as_labels, task_of
     from stackae.exceptions import ParameterError
 
-    if task != "auto":
-        return task
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), about(source.data):
         warnings.simplefilter("ignore")  # whoever takes them warns
         found = task_of(as_labels(y, unlabelled=None))
+        are_numbers = (found.task if task == "auto" else task) == REGRESS
+        _check_differ(as_labels(y, None if are_numbers else UNLABELLED[unlabelled]), source.labels)
+    if task != "auto":
+        return task
     if found.task is None:
         raise ParameterError(
             f"{source.data}: the labels are {found.labels}, names rather than classes; say --task classify if"
@@ -67,3 +74,17 @@ def settled_task(task: str, source: Source, y: Any) -> str:
         overrules = f"; --task {other} overrules" if found.are_numbers else ""
         note(f"{source.data}: the labels are {found.labels}: taken as {taken}{overrules}")
     return found.task
+
+
+def _check_differ(labels: Labels, column: str | None) -> None:
+    """Refuse labels that nothing can be learned from."""
+    from stackae.exceptions import DataError
+
+    n, where = len(labels.known), "" if column is None else f" in {column!r}"
+    mend = "give another --labels COLUMN or FILE"
+    if not len(labels.values):
+        raise DataError(f"no row of {n:,} has a label{where}; {mend}")
+    if (labels.values == labels.values[0]).all():
+        raise DataError(
+            f"all labels{where} are {labels.values.tolist()[0]!r}, where two that differ are needed; {mend}"
+        )

@@ -21,7 +21,7 @@ OURS = "fine-tuned"
 #: The linear model of the columns learns from so many samples at most: more hardly change it.
 _MOST_SAMPLES = 20_000
 #: Fewer labelled samples are all needed for learning.
-_LEAST_LABELLED = 20
+LEAST_LABELLED = 20
 
 
 def hold_out(
@@ -45,7 +45,7 @@ def hold_out(
     (train, test) or None
         Indices. None if fewer than 20 samples are labelled, or the training samples have one class only.
     """
-    if len(y) < _LEAST_LABELLED:
+    if len(y) < LEAST_LABELLED:
         return None
     counts = np.unique(y, return_counts=True)[1] if classes else np.zeros(0)
     can_stratify = len(counts) > 0 and counts.min() >= 2 and round(len(y) * share) >= len(counts)

@@ -128,7 +128,11 @@ def resplit(
 def _enough_of_each(classes: npt.NDArray[Any], test_share: float) -> bool:
     """Whether every class can have its share on both sides of a split."""
     _, counts = np.unique(classes, return_counts=True)
-    if len(counts) < 2 or len(counts) > len(classes) // 2:
+    if len(counts) < 2:
+        raise DataError(
+            f"y must have at least 2 classes, got 1 class, {classes.tolist()[0]!r}; name another column"
+        )
+    if len(counts) > len(classes) // 2:
         raise DataError(
             f"the labels must be classes of two rows or more on the average, got {len(counts)} for"
             f" {len(classes)} rows; name another column, or take them as targets (task regress)"
@@ -195,8 +199,13 @@ def _column(y: Any) -> npt.NDArray[Any]:
 
 
 def _known(y: Any, task: str, unlabelled: Unlabelled = "auto") -> Labels:
-    """The labels that are there; a target of -1 is a number."""
-    return as_labels(_column(y), unlabelled if task == CLASSIFY else None)
+    """The labels that are there, some at least; a target of -1 is a number."""
+    found = as_labels(_column(y), unlabelled if task == CLASSIFY else None)
+    if not len(found.values):
+        raise DataError(
+            f"y must have a label for some row, got none among {len(found.known)} rows; name another column"
+        )
+    return found
 
 
 def as_rows(X: Any, encoder: TableEncoder | None = None) -> Rows:

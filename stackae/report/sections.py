@@ -273,6 +273,8 @@ def _labels(subject: Subject) -> str:
     """What the labels are."""
     labels = as_labels(subject.y, unlabelled=None)
     named = f"Labels ({subject.labels_name})" if subject.labels_name else "Labels"
+    if not len(labels.values):
+        return f"{named}: no row has one."
     n_unknown = int((~labels.known).sum())
     without = f"; {n_unknown:,} rows have none" if n_unknown else ""
     if task_of(labels).task != CLASSIFY:

@@ -227,6 +227,29 @@ def test_labels_that_are_missing_or_no_classes_exit_3(refuse, stackae, csv, tmp_
     refuse(DATA, *its_own, "--task", "classify", ["classes"])
 
 
+def test_labels_that_nothing_can_be_learned_from_are_refused_before_any_note(refuse, stackae, csv, tmp_path):
+    lines = csv.read_text().splitlines()
+    rows = [lines[0] + ",none,one,three,code", *(f"{line},,x,3,-1" for line in lines[1:])]
+    table, run = file(tmp_path, "t.csv", "\n".join(rows) + "\n"), tmp_path / "run"
+    features = ("--drop", "none", "--drop", "one", "--drop", "three", "--drop", "code", "--drop", "kind")
+    stackae("pretrain", table, *features, "--layer", 2, "--epochs", 1, "--out", run)
+    for command in (
+        ("finetune", run, table, "--out", tmp_path / "tuned", "--labels"),
+        ("evaluate", run, table, "--labels"),
+        ("evaluate", table, "--labels"),
+    ):
+        for task in ("auto", "classify", "regress"):
+            mend = "give another --labels COLUMN or FILE"
+            nothing = f"{table}: no row of 60 has a label in 'none'; {mend}"
+            refuse(DATA, *command, "none", "--task", task, [nothing])
+            alike = f"{table}: all labels in 'three' are 3, where two that differ are needed; {mend}"
+            refuse(DATA, *command, "three", "--task", task, [alike])
+        refuse(DATA, *command, "one", ["all labels in 'one' are 'x'"])
+        refuse(DATA, *command, "code", ["no row of 60 has a label in 'code'"])
+        refuse(DATA, *command, "code", "--unlabelled", "none", ["all labels in 'code' are -1"])
+    assert not (tmp_path / "tuned").exists()
+
+
 def test_evaluate_refuses_before_it_trains(refuse, csv, tmp_path):
     there = file(tmp_path, "there.json", "{}")
     refuse(IO, "evaluate", csv, "--labels", "kind", "--json", there, [str(there), "--json"])

@@ -142,7 +142,9 @@ def test_the_task_may_be_said():
         (X[:, :2], "auto", r"y must have one label a row, got an array of shape \(60, 2\)"),
         (KINDS[:59], "auto", "y must have one label a row, 60, got 59"),
         ([f"row {k}" for k in range(60)], "auto", "60 different texts in 60 rows, names rather than classes"),
-        (np.where(np.arange(60) < 2, np.nan, 1.0), "auto", "classes of two rows or more"),
+        (np.where(np.arange(60) < 2, np.nan, 1.0), "auto", "at least 2 classes, got 1 class, 1; name"),
+        ([""] * 60, "classify", "y must have a label for some row, got none among 60 rows"),
+        ([""] * 60, "regress", "y must have a label for some row, got none among 60 rows"),
     ],
 )
 def test_labels_that_cannot_be_judged_by_are_refused(y, task, said):

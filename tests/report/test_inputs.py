@@ -22,7 +22,8 @@ from stackae import (
 )
 from stackae.data.mapped import MappedMatrix
 from stackae.exceptions import DataError, ParameterError
-from stackae.report import report_on
+from stackae.report import report_on, sections
+from stackae.report.gathering import Subject
 from stackae.report.rows import MOST_ROWS, evenly_spaced
 
 PREDICTS = "predicts and does not reconstruct; see the report of the model that it was fine-tuned from."
@@ -54,6 +55,12 @@ def test_without_labels_the_map_is_coloured_by_errors_and_the_verdict_left_out(s
     named = stack.report(two_halves()[0], labels_name="sort").contents.section("codes").figures[0]
     assert named.uri == figure.uri
     assert contents.left_out == ("The verdict against PCA: it needs labels, and none were given.",)
+
+
+def test_labels_that_no_row_has_are_told_so(stack):
+    X = two_halves()[0]
+    told = sections.data(Subject.of(stack, X, [None] * len(X), {}, None, "sort"))
+    assert told.sentences[-1] == "Labels (sort): no row has one."
 
 
 def test_a_classifier_is_told_with_what_it_predicts():

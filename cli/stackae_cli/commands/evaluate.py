@@ -231,14 +231,15 @@ def _of_run(
     model = load_run(run, options["device"]).set_params(verbose=0)
     source = source.with_labels_of(run).as_told(run)
     whole = read_training_samples(source, model)
-    say_what_is_ignored(source, whole, run)
-    with about(source.data):
-        model.transform(whole.take(np.arange(1)).named_samples)  # refuses other columns before fitting
     unlabelled = options["unlabelled"]
     if unlabelled == "auto":  # as the run was told
         unlabelled = config_of(run).get("unlabelled", unlabelled)
-    task = settled_task(options["task"], source, whole.y)
-    split = one_split(source, whole, model, task, UNLABELLED.get(unlabelled, "auto"))
+    unlabelled = unlabelled if unlabelled in UNLABELLED else "auto"
+    task = settled_task(options["task"], source, whole.y, unlabelled)
+    say_what_is_ignored(source, whole, run)
+    with about(source.data):
+        model.transform(whole.take(np.arange(1)).named_samples)  # refuses other columns before fitting
+    split = one_split(source, whole, model, task, UNLABELLED[unlabelled])
     fitted_on, notes = samples_of_run(run, whole, split, model)
     if hasattr(model, "feature_names_in_"):
         del model.feature_names_in_  # from here on the rows are bare arrays
@@ -273,7 +274,7 @@ def _of_data(source: Source, options: dict[str, Any], *, verbose: int) -> tuple[
     whole = read_training_samples(source)
     below: list[Any] = [parse_layer(spec) for spec in options["layers"]]
     n_splits = options["splits"] or N_SPLITS
-    task = settled_task(options["task"], source, whole.y)
+    task = settled_task(options["task"], source, whole.y, options["unlabelled"])
     say_what_looks_like_a_key(source, whole)
     missing = missing_values_of(source, whole)
     with _workers(options["dask"]), about(source.data):

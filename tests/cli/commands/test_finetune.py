@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from helpers import SHORT, SMALL, small_stack
 from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import train_test_split
 
 from stackae import StackedAutoencoder, StackedAutoencoderClassifier, load
 from stackae.data import load_data
@@ -197,6 +198,18 @@ def test_too_few_labels_are_all_learned_from(stackae, pretrained, tmp_path):
     assert done.err.count(said) == 1
     assert "15 labels are too few to hold some out" in done.err
     assert done.out.startswith("classifier fine-tuned on 15 labelled rows of 60")
+
+
+def test_a_class_too_rare_to_be_on_both_sides_is_said_where_nothing_is_held_out(
+    stackae, pretrained, tmp_path
+):
+    _, held_out = train_test_split(np.arange(60), test_size=0.2, random_state=0)
+    np.save(tmp_path / "X.npy", load_data("digits").X[:60])
+    np.save(tmp_path / "y.npy", (np.arange(60) == held_out[0]).astype(int))
+    labels = ("--labels", tmp_path / "y.npy", "--random-state", 0, "--epochs", 1)
+    done = stackae("finetune", pretrained, tmp_path / "X.npy", *labels, "--out", tmp_path / "r")
+    assert done.code == 0, done.err
+    assert "the labels of all classes but one are too few to hold some out" in done.err
 
 
 def test_many_whole_numbers_are_to_be_predicted_and_it_is_said(stackae, pretrained, tmp_path):
