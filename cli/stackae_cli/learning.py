@@ -125,6 +125,32 @@ def judged(
     return held_out_in_words(folder)
 
 
+def say_what_semi_meets(semi: Any, learned: Learned) -> None:
+    """Say where methods for rows without a label meet none, or fewer rows than they ask for.
+
+    Parameters
+    ----------
+    semi : list of SemiSupervised, "auto" or None
+    learned : Learned
+    """
+    from stackae.semi import SEMI
+    from stackae.semi.base import LabelSpread
+
+    parts = semi if isinstance(semi, list) else []
+    if parts and learned.known.all():
+        what = ("applies to the labelled rows", "has nothing to spread")
+        told = [f"{SEMI.name_of(part)} {what[isinstance(part, LabelSpread)]}" for part in parts]
+        note(f"every row has a label: {', '.join(told)}")
+        return
+    n_others = len(learned.known) - 1
+    for asked in (getattr(part, "n_neighbors", 0) for part in parts):
+        if asked > n_others:
+            note(
+                f"propagation to {asked:,} neighbours: each row has only {n_others:,} others, and is joined"
+                " to all of them"
+            )
+
+
 def chosen_in_words(model: Any, learned: Learned) -> str:
     """What became of ``--semi auto``, and why."""
     from stackae.fitting.semi_choice import MOST_ROWS

@@ -53,6 +53,10 @@ class PartTable(Mapping[str, type[T]], Generic[T]):
             raise ParameterError(f"the {self.kind} {name!r} is there already; choose another name")
         self._entries[name] = variant
 
+    def name_of(self, part: object) -> str:
+        """What a part is called here; the name of its class where it has no other."""
+        return next((name for name in self if self[name] is type(part)), type(part).__name__)
+
     def __getitem__(self, name: str) -> type[T]:
         if name not in self._entries:
             raise ParameterError(f"{self.kind} must be one of {', '.join(self._entries)}, got {name!r}")

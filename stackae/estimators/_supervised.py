@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -156,7 +157,11 @@ class BaseSupervised(EncoderEstimator):
                     f"The 'semi' parameter of {type(self).__name__} must hold instances of SemiSupervised or"
                     f" names among {', '.join(SEMI)}. Got {part!r} in place {k} instead."
                 )
-        spreading = [part for part in self._semi_parts() if isinstance(part, LabelSpread)]
+        parts = self._semi_parts()
+        for name, n in Counter(map(SEMI.name_of, parts)).items():
+            if n > 1:
+                raise ParameterError(f"semi names {name!r} more than once; leave all but one out")
+        spreading = [part for part in parts if isinstance(part, LabelSpread)]
         if spreading and not is_classifier(self):
             others = [name for name, kind in SEMI.items() if not issubclass(kind, LabelSpread)]
             raise ParameterError(

@@ -134,6 +134,13 @@ def test_auto_is_of_classes(blobs):
         small(semi=["auto"]).fit(X, few)
 
 
+@pytest.mark.parametrize("semi", [["vat", "vat"], ("ladder", VirtualAdversarial(), VirtualAdversarial(0.3))])
+def test_a_method_that_is_named_twice_is_refused(semi, blobs):
+    X, few, _ = blobs
+    with pytest.raises(ParameterError, match="semi names 'vat' more than once; leave all but one out"):
+        small(semi=semi).fit(X, few)
+
+
 @pytest.mark.parametrize("semi", [None, "propagation", Ladder(0.0), [Ladder(top=0.0)], []], ids=repr)
 def test_what_is_idle_is_supervised_fine_tuning_bit_for_bit(semi, blobs):
     X, few, y = blobs

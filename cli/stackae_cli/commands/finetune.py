@@ -163,7 +163,7 @@ def _run(
 ) -> None:
     """Make the run."""
     from stackae.data import fingerprint
-    from stackae_cli.learning import chosen_in_words, curve_of, judged, read_learned
+    from stackae_cli.learning import chosen_in_words, curve_of, judged, read_learned, say_what_semi_meets
 
     given = _given(options)
     encoder = load_stack(options["run"], options["device"])
@@ -172,6 +172,7 @@ def _run(
     learned = read_learned(source, encoder, options)
     say_what_is_ignored(source, learned.data, options["run"])
     model = _predictor(encoder, given, options, learned)
+    say_what_semi_meets(model.semi, learned)
     model.set_params(verbose=int(not is_quiet()))
     with run_folder(out, resume=resume) as folder:
         if resume and is_done(folder):

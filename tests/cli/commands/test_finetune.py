@@ -312,6 +312,7 @@ def test_rows_without_a_label_are_learned_from_too(given, expected, stackae, pre
         ("vat=", "lacks its number; write vat or vat=0.5"),
         ("propagation,vat=0.3", "got 'vat'; give vat its own --semi"),
         ("propagation=5,reach=2", "takes n_neighbors, alpha, weight, got 'reach'"),
+        ("vat,propagation,vat", "semi names 'vat' more than once; leave all but one out"),
     ],
 )
 def test_a_semi_supervised_method_that_cannot_be_is_refused(given, message, stackae, pretrained, tmp_path):
@@ -319,6 +320,18 @@ def test_a_semi_supervised_method_that_cannot_be_is_refused(given, message, stac
     assert done.code == 2
     assert message in done.err
     assert not (tmp_path / "run").exists()
+
+
+def test_methods_that_meet_no_row_without_a_label_or_too_few_rows_are_told(stackae, pretrained, tmp_path):
+    rows = half_labelled(tmp_path / "rows.csv")
+    learn = ("finetune", pretrained, "--epochs", 1, "--held-out", 0, "--semi")
+    done = stackae(*learn, "propagation=1000000", rows, "--labels", "label", "--out", tmp_path / "wide")
+    assert done.code == 0, done.err
+    assert "propagation to 1,000,000 neighbours: each row has only 299 others, and is joined" in done.err
+    done = stackae(*learn, "propagation,vat", "digits", "--out", tmp_path / "all")
+    assert done.code == 0, done.err
+    told = "every row has a label: propagation has nothing to spread, vat applies to the labelled rows"
+    assert f"stackae: {told}\n" in done.err
 
 
 def test_auto_says_what_it_chose_and_stands_alone(stackae, pretrained, tmp_path):
