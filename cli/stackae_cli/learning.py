@@ -84,7 +84,8 @@ def judged(
 
     from stackae.data.labels import as_labels
     from stackae.evaluation import beside_baselines, hold_out
-    from stackae.evaluation.held_out import LEAST_LABELLED
+    from stackae.evaluation.held_out import LEAST_LABELLED, OURS
+    from stackae.evaluation.statistics import of_share
     from stackae.serialization.files import atomic_write_text
 
     path = folder / HELD_OUT
@@ -115,11 +116,13 @@ def judged(
             rows, own = learned.data.take(others), learned.targets[others]
         first.set_callbacks(keeper).fit(rows.named_samples, own)
         scores = beside_baselines(first, train.named_samples, y_train, test.named_samples, y_test)
-        found = {
+        found: dict[str, Any] = {
             "measure": "accuracy" if learned.are_classes else "r2",
             "rows": len(y_test),
             "scores": scores,
         }
+        if learned.are_classes:
+            found["interval"] = of_share(scores[OURS], len(y_test))[2:]
         atomic_write_text(path, json.dumps(found, indent=2) + "\n")
         shutil.rmtree(folder / CHECKPOINTS / "held-out", ignore_errors=True)
     return held_out_in_words(folder)

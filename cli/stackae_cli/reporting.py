@@ -11,7 +11,7 @@ import click
 
 from stackae_cli.logs import image_shape
 from stackae_cli.options import note
-from stackae_cli.run_folder import CARD, CONFIG, REPORT, held_out_in_words, seconds_of
+from stackae_cli.run_folder import CARD, CONFIG, REPORT, held_out_in_words, label_curve_in_words, seconds_of
 from stackae_cli.source import config_of, kept_columns
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ def report_of(run: str, model: BaseEncoder, data: DataSet, labels: str | None = 
     config, path = config_of(run), Path(run)
     is_run = path.is_dir()
     held_out = held_out_in_words(path) if is_run else None
+    curve = label_curve_in_words(path) if is_run else None
+    told = (("A first fit had", held_out), ("By the number of labels:", curve))
     return report_on(
         model,
         data.named_samples,
@@ -69,7 +71,7 @@ def report_of(run: str, model: BaseEncoder, data: DataSet, labels: str | None = 
         made_from=data.name,
         labels_name=Path(labels or kept_columns(run).get("labels") or "").name or None,
         seconds=seconds_of(path) if is_run else None,
-        notes=[] if held_out is None else [f"A first fit had {held_out}."],
+        notes=[f"{before} {found}." for before, found in told if found is not None],
         replay=_replay(config, path),
         image_shape=image_shape(str(config.get("data", data.name)), data.X.shape[1]),
     )

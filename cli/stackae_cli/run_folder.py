@@ -202,23 +202,47 @@ def held_out_in_words(path: Path) -> str | None:
     ModelFileError
         The file that says it is damaged.
     """
-    if not (path / HELD_OUT).is_file():
+    return _told(path / HELD_OUT, _scores_in_words)
+
+
+def label_curve_in_words(path: Path) -> str | None:
+    """How a run's score rises with the number of labels, likewise."""
+    return _told(path / LABEL_CURVE, _curve_in_words)
+
+
+def _told(path: Path, in_words: Callable[[Mapping[str, Any]], str]) -> str | None:
+    if not path.is_file():
         return None
     try:
-        found = json.loads((path / HELD_OUT).read_text(encoding="utf-8"))
-        return _in_words(found)
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        raise ModelFileError(f"{path / HELD_OUT}: is damaged; remove it if you trust the run") from None
+        return in_words(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):
+        raise ModelFileError(f"{path}: is damaged; remove it if you trust the run") from None
 
 
-def _in_words(found: Mapping[str, Any]) -> str:
-    is_share = found["measure"] == "accuracy"
-    (_, own), *others = (
-        (name, f"{100 * score:.1f} %" if is_share else f"{score:.3f}")
-        for name, score in found["scores"].items()
-    )
-    beside = ", ".join(f"{name} {score}" for name, score in others)
-    return f"{'accuracy' if is_share else 'R²'} {own} on {found['rows']:,} held-out rows; {beside}"
+def _scores_in_words(found: Mapping[str, Any]) -> str:
+    name, spell = _measure(found)
+    own, *others = found["scores"].items()
+    beside = ", ".join(f"{other} {spell(score)}" for other, score in others)
+    between = ""
+    if "interval" in found:  # of a share, and not in runs of earlier versions
+        low, high = found["interval"]
+        between = f" (95 % interval {100 * low:.1f} to {spell(high)})"
+    return f"{name} {spell(own[1])}{between} on {found['rows']:,} held-out rows; {beside}"
+
+
+def _curve_in_words(found: Mapping[str, Any]) -> str:
+    name, spell = _measure(found)
+    means = [spell(sum(scores) / len(scores)) for scores in found["scores"]]
+    (first, fewest), *others = zip(means, found["labels"], strict=True)
+    rest = "".join(f", {mean} with {n:,}" for mean, n in others)
+    return f"{name} {first} with {fewest:,} labels{rest}; {found['verdict']}"
+
+
+def _measure(found: Mapping[str, Any]) -> tuple[str, Callable[[float], str]]:
+    """What scores are called, and how one is written."""
+    if found["measure"] == "accuracy":
+        return "accuracy", lambda score: f"{100 * score:.1f} %"
+    return "R²", lambda score: f"{score:.3f}"
 
 
 def _leftovers(folder: Path) -> list[Path]:

@@ -59,9 +59,26 @@ class LabelCurve:
         gains = self.scores[-1] - self.scores[-2]
         return float(gains.mean()), float(gains.std(ddof=1) / np.sqrt(len(gains)))
 
+    @property
+    def verdict(self) -> str:
+        """What the last step brought, and whether that is sure, in a sentence."""
+        factor, digits, points = (100, 1, " points") if self.measure == "accuracy" else (1, 3, "")
+        gain, error = self.gain
+        fewer, all_of_them = self.n_labels[-2:]
+        found = "more labels are likely to help" if gain > _SURE * error else "no clear gain"
+        return (
+            f"from {fewer:,} to {all_of_them:,} labels: {factor * gain:+.{digits}f} ±"
+            f" {factor * error:.{digits}f}{points} (standard error): {found}"
+        )
+
     def to_dict(self) -> dict[str, Any]:
-        """The curve as plain values for JSON."""
-        return {"measure": self.measure, "labels": list(self.n_labels), "scores": self.scores.tolist()}
+        """The curve as plain values for JSON, and the verdict."""
+        return {
+            "measure": self.measure,
+            "labels": list(self.n_labels),
+            "scores": self.scores.tolist(),
+            "verdict": self.verdict,
+        }
 
     def __str__(self) -> str:
         is_share = self.measure == "accuracy"
@@ -69,15 +86,7 @@ class LabelCurve:
         lines = [f"{'labels':>9}   {name}"]
         for n, mean, error in zip(self.n_labels, self.means, self.errors, strict=True):
             lines.append(f"{n:>9,}   {factor * mean:.{digits}f} ± {factor * error:.{digits}f}")
-        gain, error = self.gain
-        fewer, all_of_them = self.n_labels[-2:]
-        verdict = "more labels are likely to help" if gain > _SURE * error else "no clear gain"
-        points = " points" if is_share else ""
-        lines.append(
-            f"from {fewer:,} to {all_of_them:,} labels: {factor * gain:+.{digits}f} ±"
-            f" {factor * error:.{digits}f}{points} (standard error): {verdict}"
-        )
-        return "\n".join(lines)
+        return "\n".join([*lines, self.verdict])
 
 
 def label_curve(

@@ -64,6 +64,20 @@ def interval(values: Sequence[float]) -> Interval:
     return Interval(mean, half, mean - half, mean + half)
 
 
+def of_share(share: float, n: int) -> Interval:
+    """A share of n rows and its 95 % interval (Wilson's), which does not lie around it.
+
+    Examples
+    --------
+    >>> from stackae.evaluation.statistics import of_share
+    >>> share, _, low, high = of_share(0.75, 12)
+    >>> share, round(low, 3), round(high, 3)
+    (0.75, 0.468, 0.911)
+    """
+    low, high = stats.binomtest(round(share * n), n).proportion_ci(0.95, method="wilson")
+    return Interval(share, float(high - low) / 2, float(low), float(high))
+
+
 def over_splits(ours: npt.ArrayLike, theirs: npt.ArrayLike, test_share: float) -> Difference:
     """The corrected resampled t-test of two methods judged on the same splits.
 

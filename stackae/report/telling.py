@@ -96,6 +96,8 @@ def _facts(subject: Subject) -> tuple[tuple[str, str], ...]:
     ]
     facts += [("epochs", f"{model.n_iter_:,}")] if model.n_iter_ else []
     facts += [] if subject.seconds is None else [("training", f"{subject.seconds:.1f} s")]
+    if hasattr(model, "temperature_"):
+        facts.append(("temperature of the probabilities", f"{model.temperature_:.2f}"))
     facts += [] if subject.r2 is None else [("R² of these rows", f"{subject.r2:.3f}")]
     return tuple(facts)
 

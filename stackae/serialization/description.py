@@ -38,9 +38,9 @@ def describe_model(path: str | os.PathLike[str]) -> dict[str, Any]:
     -------
     dict
         JSON values: the estimator, its widths and number of weights; epochs and last losses of fine-tuning;
-        ``"semi"`` and ``"calibration"``, if used; column names and classes, if any; ``"table"``, how each
-        column of a table was encoded, or None; the versions it was made with; and ``"layers"``, for each its
-        parts, epochs and health report (:class:`stackae.modules.health.Health`).
+        ``"semi"``, ``"calibration"`` and its ``"temperature"``, if used; column names and classes, if any;
+        ``"table"``, how each column of a table was encoded, or None; the versions it was made with; and
+        ``"layers"``, for each its parts, epochs and health report (:class:`stackae.modules.health.Health`).
 
     Raises
     ------
@@ -93,6 +93,8 @@ def _described(header: dict[str, Any], table: dict[str, dict[str, Any]]) -> dict
     for name in ("semi", "calibration"):
         if (given := header["params"].get(name)) is not None:
             found[name] = given if isinstance(given, (str, int)) else _written(given)
+    if "temperature_" in fitted:
+        found["temperature"] = float(fitted["temperature_"])
     if "semi_" in fitted:
         found["semi"] = f"auto: {' and '.join(map(str, fitted['semi_'])) or 'none'}"
     if "offset_" in fitted:

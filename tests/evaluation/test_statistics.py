@@ -9,7 +9,13 @@ import pytest
 from scipy.stats import ttest_rel
 from sklearn.metrics import r2_score
 
-from stackae.evaluation.statistics import interval, over_samples, over_splits, over_squared_errors
+from stackae.evaluation.statistics import (
+    interval,
+    of_share,
+    over_samples,
+    over_splits,
+    over_squared_errors,
+)
 
 
 def test_the_interval_is_students():
@@ -23,6 +29,14 @@ def test_of_fewer_than_three_values_there_is_the_range_alone(values, mean, ends)
     found = interval(values)
     assert (found.mean, found.low, found.high) == (mean, *ends)
     assert isnan(found.half_width)
+
+
+@pytest.mark.parametrize(("n_right", "n"), [(8, 12), (12, 12), (0, 5)])
+def test_the_interval_of_a_share_is_wilsons(n_right, n):
+    z, p = 1.959964, n_right / n
+    middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    assert of_share(p, n) == pytest.approx((p, half, middle - half, middle + half), abs=1e-6)
 
 
 def test_without_overlap_the_test_over_splits_is_the_paired_t_test():

@@ -26,7 +26,7 @@ _MOST_NAMES, _MOST_COLUMNS = 10, 30
 def info(run: str, as_json: bool) -> None:
     """Print the parts of a model, how its training went, and the health of its layers."""
     from stackae.serialization.description import describe_model
-    from stackae_cli.run_folder import held_out_in_words
+    from stackae_cli.run_folder import held_out_in_words, label_curve_in_words
     from stackae_cli.source import config_of
 
     found, config = describe_model(path_of(run)), config_of(run)
@@ -34,6 +34,7 @@ def info(run: str, as_json: bool) -> None:
         found["made from"] = ", ".join(str(config[name]) for name in ("run", "data") if name in config)
         found["labels"] = config.get("labels")
         found["held out"] = held_out_in_words(Path(run))
+        found["label curve"] = label_curve_in_words(Path(run))
     result(json.dumps(found, indent=2) if as_json else "\n".join(_lines(found)))
 
 

@@ -163,6 +163,14 @@ def test_a_model_is_judged_on_rows_that_it_has_not_seen_beside_simpler_ones(stac
     said = "accuracy" if kind == "classes" else "R²"
     assert done.out.startswith(f"{said} ")
     assert f" on {n_labelled // 5} held-out rows; {names[1]} " in done.out
+    if kind == "classes":
+        low, high = found["interval"]
+        share = found["scores"]["fine-tuned"]
+        assert low < share <= high
+        between = f"{100 * share:.1f} % (95 % interval {100 * low:.1f} to {100 * high:.1f} %) on 30 held-out"
+        assert f"accuracy {between} rows" in done.out
+    else:
+        assert "interval" not in {*found, *done.out.split()}
     assert f"fine-tuned on {n_labelled} labelled rows" in done.out
     # The model that is left has learned from all.
     whole = stackae(

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from helpers import SMALL
 
+from stackae import load
+from stackae.evaluation import LabelCurve
 from stackae_cli.run_folder import sha256
 
 OF_A_RUN = ["README.md", "config.toml", "history.jsonl", "manifest.json", "model.safetensors", "report.html"]
@@ -46,14 +48,30 @@ def test_a_run_without_a_report_ends_in_the_same_model(stackae, csv, tmp_path):
         assert (tmp_path / "with" / file).read_bytes() == (tmp_path / "without" / file).read_bytes()
 
 
-def test_a_fine_tuned_run_leaves_its_report(stackae, run_of_csv, tmp_path):
-    out = tmp_path / "classifier"
-    assert stackae("finetune", "--report", run_of_csv, "--out", out, "--epochs", 2).code == 0
+def test_a_fine_tuned_run_leaves_its_report(stackae, run_of_csv, tmp_path, monkeypatch):
+    out, scores = tmp_path / "classifier", np.array([[0.5, 0.6, 0.55], [0.7, 0.75, 0.8]])
+    monkeypatch.setattr(
+        "stackae.evaluation.label_curve", lambda *_, **__: LabelCurve("accuracy", (24, 1200), scores)
+    )
+    asked = ("--calibration", 2, "--label-curve", "--epochs", 2)
+    assert stackae("finetune", "--report", run_of_csv, "--out", out, *asked).code == 0
     card = (out / "README.md").read_text(encoding="utf-8")
     assert "pipeline_tag: tabular-classification" in card
     assert "A first fit had accuracy" in card
+    curve = (
+        "accuracy 55.0 % with 24 labels, 75.0 % with 1,200; from 24 to 1,200 labels: +20.0 ± 2.9 points"
+        " (standard error): more labels are likely to help"
+    )
+    temperature = load(out).temperature_
+    page, told = (out / "report.html").read_text(encoding="utf-8"), stackae("info", out).out.split()
+    for text in (card, page):
+        assert f"By the number of labels: {curve}." in text
+        assert "temperature of the probabilities" in text
+        assert f"{temperature:.2f}" in text
+    assert f"label curve {curve}" in " ".join(told)
+    assert f"temperature {temperature:.5g}" in " ".join(told)
+    assert "label_curve.json" in json.loads((out / "manifest.json").read_text())["sha256"]
     assert f"stackae finetune --config {out.name}/config.toml --out {out.name}-again" in card
-    assert (out / "report.html").is_file()
 
 
 @pytest.mark.parametrize("error", [ValueError("no room\nfor it"), MemoryError()])
