@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 
 
 #: Options that mean nothing where numbers are learned.
-_OF_CLASSES = ("label_smoothing", "balanced", "calibration")
+_OF_CLASSES = ("label_smoothing", "balanced", "calibration", "unlabelled")
+_NOT_GIVEN = (None, False, "auto")
 
 
 @click.command()
@@ -256,15 +257,18 @@ def _predictor(
     from sklearn.frozen import FrozenEstimator
 
     from stackae import StackedAutoencoderClassifier, StackedAutoencoderRegressor
+    from stackae.data.labels import REGRESS
     from stackae.exceptions import ParameterError
 
     common, of_classes = given
     model: StackedAutoencoderClassifier | StackedAutoencoderRegressor
     if learned.are_classes:
         model = StackedAutoencoderClassifier(FrozenEstimator(encoder), **of_classes, **common)
-    elif any(options.get(name) for name in _OF_CLASSES) or options["unlabelled"] != "auto":
+    elif given_names := [name for name in _OF_CLASSES if options.get(name) not in _NOT_GIVEN]:
+        option = f"--{given_names[0].replace('_', '-')}"
+        mend = "" if options["task"] == REGRESS else ", or say --task classify if they are classes"
         raise ParameterError(
-            "--label-smoothing, --balanced, --calibration and --unlabelled are for classes, got a regression"
+            f"{option} is for classes, and the labels are numbers to predict; leave it out{mend}"
         )
     elif common["semi"] == AUTO:
         raise ParameterError("--semi auto is for classes; for numbers choose vat, consistency or ladder")

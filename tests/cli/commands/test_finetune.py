@@ -112,7 +112,11 @@ def impossible(pretrained, tmp_path_factory):
         ("finetune PRETRAINED rows.npy --labels few.npy --out r", 3, "5 labels for the 1,437 rows"),
         ("finetune PRETRAINED digits --out r --corruption haze", 2, "must be one of masking"),
         ("finetune PRETRAINED digits --out r --layerwise-rate nan", 2, "'layerwise_rate'"),
-        ("finetune PRETRAINED digits --out r --task regress --balanced", 2, "for classes"),
+        (
+            "finetune PRETRAINED digits --out r --task regress --balanced",
+            2,
+            "--balanced is for classes, and the labels are numbers to predict; leave it out",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(
@@ -391,6 +395,18 @@ def test_how_much_more_labels_would_help_is_said_and_kept(stackae, pretrained, t
     kept = json.loads((run / "label_curve.json").read_text())
     assert kept["labels"] == [14, 23, 42, 80]
     assert np.shape(kept["scores"]) == (4, 5)
+
+
+@pytest.mark.parametrize("option", [("--unlabelled", "none"), ("--calibration", 3)])
+def test_what_is_for_classes_is_refused_by_its_name_where_numbers_are_learned(
+    option, stackae, pretrained, tmp_path
+):
+    rows = half_labelled(tmp_path / "rows.csv")
+    rows.write_text(rows.read_text().replace("digit ", "0.5"))
+    done = stackae("finetune", pretrained, rows, "--labels", "label", *option, "--out", tmp_path / "run")
+    assert done.code == 2
+    mend = "leave it out, or say --task classify if they are classes"
+    assert f"{option[0]} is for classes, and the labels are numbers to predict; {mend}\n" in done.err
 
 
 def test_labels_of_numbers_do_not_spread(stackae, pretrained, tmp_path):
