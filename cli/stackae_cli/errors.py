@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import warnings
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,7 @@ from typing import NoReturn
 
 import click
 
+from stackae._utils.wording import interval_in_words
 from stackae.exceptions import DataError, DivergedError, ModelFileError, ParameterError
 from stackae_cli.streams import finish, prepare, tell
 
@@ -39,6 +41,8 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (UnicodeError, 5),  # a name or a text that the system cannot spell
     (ValueError, 2),  # what is left are scikit-learn's parameter errors
 )
+#: Which ends belong to a range, by which do not.
+_CLOSED = {(False, False): "both", (False, True): "left", (True, False): "right", (True, True): "neither"}
 
 
 class Terminated(BaseException):
@@ -97,7 +101,7 @@ def _exit_code(command: click.Command, args: list[str]) -> int:
         return 2
     except click.UsageError as error:
         hint = f" (see '{error.ctx.command_path} --help')" if error.ctx is not None else ""
-        return report(error, f"{' '.join(error.format_message().split())}{hint}", 2)
+        return report(error, f"{' '.join(_usage(error).split())}{hint}", 2)
     except (KeyboardInterrupt, click.Abort) as signal_:
         return report(signal_, str(signal_) or "interrupted; nothing was written", 130)
     except Terminated as signal_:
@@ -114,6 +118,20 @@ def _exit_code(command: click.Command, args: list[str]) -> int:
                 return report(error, _one_line(error), code)
         return report(error, f"{type(error).__name__}: {_one_line(error)}; --debug shows where", 1)
     return 0
+
+
+def _usage(error: click.UsageError) -> str:
+    """What click says; of a number that cannot be the rule and what was given, as of parameters elsewhere."""
+    kind = getattr(getattr(error, "param", None), "type", None)
+    refused = re.fullmatch(r"(.+) is not (?:a valid|in the) .+", error.message, flags=re.DOTALL)
+    told = error.format_message()
+    if refused and isinstance(kind, (click.types.IntParamType, click.types.FloatParamType)):
+        noun = "a whole number" if isinstance(kind, click.types.IntParamType) else "a number"
+        low, high = (getattr(kind, end, None) for end in ("min", "max"))
+        closed = _CLOSED[getattr(kind, "min_open", False), getattr(kind, "max_open", False)]
+        rule = f"must be {interval_in_words(noun, low, high, closed)}, got {refused[1]}"
+        told = told.replace(error.message, rule)
+    return told
 
 
 def _one_line(error: BaseException) -> str:

@@ -65,6 +65,17 @@ class ColumnKind(click.ParamType):  # type: ignore[type-arg]
         return str(value)
 
 
+class NumberRange(click.FloatRange):
+    """The same without nan, which click lets pass."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """The number."""
+        number = super().convert(value, param, ctx)
+        if number != number:
+            self.fail("nan is not a valid number.", param, ctx)
+        return number
+
+
 class Destination(click.Path):
     """A path; or a URL, which stays as it is."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import shlex
 import signal
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from stackae_cli.options import NumberRange
 from stackae_cli.run_folder import CHECKPOINTS, CONFIG, has_checkpoint, read_config, to_toml
 
 if TYPE_CHECKING:
@@ -56,10 +56,9 @@ def run_options(function: F) -> F:
     for option in (
         click.option(
             "--checkpoint-every",
-            type=click.FloatRange(0),
+            type=NumberRange(0),
             default=60.0,
             show_default=True,
-            callback=_refuse_nan,
             metavar="SECONDS",
             help="The least time between two checkpoints of a phase of training; 0: after every epoch.",
         ),
@@ -72,13 +71,6 @@ def run_options(function: F) -> F:
     ):
         function = option(function)
     return function
-
-
-def _refuse_nan(context: click.Context, parameter: click.Parameter, value: float) -> float:
-    """The range lets nan pass."""
-    if math.isnan(value):
-        raise click.BadParameter("nan is not in the range x>=0.")
-    return value
 
 
 def _use_config(context: click.Context, parameter: click.Parameter, path: Path | None) -> None:

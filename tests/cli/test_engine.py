@@ -121,7 +121,7 @@ def test_a_run_that_was_killed_goes_on_with_one_command(stackae, tmp_path):
         (("--out", "codes.npy", "--engine", "ray"), 2, "--engine is for folders: give one to --out"),
         (("--out", "codes.parquet", "--keep", "key"), 2, "--keep is for folders"),
         (("--out", "codes", "--delimiter", ";"), 2, "--delimiter is for single files"),
-        (("--out", "codes", "--workers", "0"), 2, "0 is not in the range x>=1"),
+        (("--out", "codes", "--workers", "0"), 2, "must be a whole number of at least 1, got 0"),
         (("--out", "codes", "--keep", "name"), 3, "no column 'name'"),
         (
             ("--out", "codes", "--engine", "dask", "--address", "127.0.0.1:9"),

@@ -185,6 +185,25 @@ def test_impossible_options_exit_2_and_leave_no_run(options, words, refuse, tmp_
 
 
 @pytest.mark.parametrize(
+    ("command", "option", "value", "rule"),
+    [
+        ("evaluate", "--width", "0", "a whole number of at least 1, got 0"),
+        ("evaluate", "--few-labels", "1", "a whole number of at least 2, got 1"),
+        ("evaluate", "--jobs", "few", "a whole number, got 'few'"),
+        ("pretrain", "--epochs", "x", "a whole number of at least 1, got 'x'"),
+        ("pretrain", "--random-state", "-1", "a whole number from 0 to 4294967295, got -1"),
+        ("pretrain", "--learning-rate", "", "a number, got ''"),
+        ("pretrain", "--checkpoint-every", "nan", "a number of at least 0, got nan"),
+        ("finetune", "--held-out", "nan", "a number from 0 to 0.9, got nan"),
+        ("detect", "--contamination", "0", "a number above 0 and at most 0.5, got 0.0"),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused_by_rule_and_value(command, option, value, rule, refuse):
+    words = f"Invalid value for '{option}': must be {rule} (see 'stackae {command} --help')"
+    refuse(USAGE, command, option, value, [words])
+
+
+@pytest.mark.parametrize(
     ("content", "words"),
     [("layers = [", ["not TOML"]), ("colour = 'red'\n", ["'colour'"]), (b"\xff\xfe", ["not TOML"])],
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from stackae_cli.options import about, load_stack, model_on_rows, note, path_of, say_written
+from stackae_cli.options import NumberRange, about, load_stack, model_on_rows, note, path_of, say_written
 from stackae_cli.resume import config_option, write_config
 from stackae_cli.run_folder import MODEL, leave, run_folder, sha256
 from stackae_cli.source import Source, config_of, data_of, say_what_is_ignored
@@ -24,7 +24,7 @@ from stackae_cli.source import Source, config_of, data_of, say_what_is_ignored
 )
 @click.option(
     "--contamination",
-    type=click.FloatRange(0, 0.5, min_open=True),
+    type=NumberRange(0, 0.5, min_open=True),
     default=0.1,
     show_default=True,
     metavar="SHARE",

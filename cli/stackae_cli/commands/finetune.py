@@ -11,6 +11,7 @@ import click
 from stackae_cli.layer_spec import AUTO, CorruptionSpec, SemiSpec, parse_corruption, parse_semi
 from stackae_cli.logs import Logs, image_shape, log_options
 from stackae_cli.options import (
+    NumberRange,
     about,
     drawn,
     is_quiet,
@@ -62,7 +63,7 @@ _NOT_GIVEN = (None, False, "auto")
 @unlabelled_option
 @click.option(
     "--held-out",
-    type=click.FloatRange(0, 0.9),
+    type=NumberRange(0, 0.9),
     default=0.2,
     show_default=True,
     metavar="SHARE",
