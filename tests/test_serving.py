@@ -70,6 +70,17 @@ def test_requests_at_once_are_each_answered_with_their_own_rows_by_as_few_runs_a
     assert (health["requests"], health["runs"]) == (12, runs)
 
 
+@pytest.mark.parametrize("path", [None, "nowhere.onnx"])
+def test_without_a_model_the_app_ends_in_one_line(path, monkeypatch):
+    monkeypatch.delenv("STACKAE_MODEL", raising=False)
+    if path is not None:
+        monkeypatch.setenv("STACKAE_MODEL", path)
+    with pytest.raises(
+        SystemExit, match=f"^STACKAE_MODEL must be the path of an ONNX file.*got '{path or ''}'$"
+    ):
+        runpy.run_path(str(APP))["make_app"]()
+
+
 def test_predictions_are_served_by_their_names(served, digits):
     encoder = small_stack(pretrain=BRIEF, finetune=BRIEF)
     model = StackedAutoencoderClassifier(encoder, random_state=0)

@@ -91,8 +91,13 @@ def as_rows(body: bytes, width: int, max_rows: int) -> np.ndarray:
 def make_app() -> FastAPI:
     """The app, its model loaded once."""
     settings, setting = SessionOptions(), os.environ.get
+    path = setting("STACKAE_MODEL", "")
+    if not os.path.isfile(path):
+        raise SystemExit(
+            f"STACKAE_MODEL must be the path of an ONNX file, as stackae export writes it, got {path!r}"
+        )
     settings.intra_op_num_threads = 1  # more processors are for more processes
-    session = InferenceSession(os.environ["STACKAE_MODEL"], settings, providers=["CPUExecutionProvider"])
+    session = InferenceSession(path, settings, providers=["CPUExecutionProvider"])
     width, names = session.get_inputs()[0].shape[1], [output.name for output in session.get_outputs()]
     batcher = Batcher(
         lambda X: dict(zip(names, session.run(names, {"X": X}), strict=True)),
