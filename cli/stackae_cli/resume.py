@@ -147,7 +147,7 @@ def _program() -> list[str]:
     n_processes = os.environ.get("WORLD_SIZE", "1")
     if n_processes == "1":
         return ["stackae"]
-    return ["torchrun", "--nproc-per-node", n_processes, "-m", "stackae_cli.main"]
+    return ["torchrun", "--nproc-per-node", n_processes, "--no-python", "stackae"]
 
 
 def _is_loss(error: BaseException) -> bool:

@@ -78,7 +78,7 @@ run("stackae pretrain shards/ --max-memory 24MB --layer 32 --layer 8 --dry-run")
 #
 # .. code-block:: text
 #
-#    torchrun --nproc-per-node 2 -m stackae_cli.main pretrain mnist --out runs/mnist
+#    torchrun --nproc-per-node 2 --no-python stackae pretrain mnist --out runs/mnist
 #
 # ``stackae evaluate --dask ADDRESS`` spreads the splits of a comparison over a cluster. How long things take and how much
 # memory: :doc:`/reference/performance`.

@@ -90,7 +90,9 @@ def test_a_run_of_which_a_process_is_killed_starts_again_by_itself_or_goes_on_wi
     """Killed in layer 1 it starts again, and comes to the same bits; killed in fine-tuning it ends."""
     run, draws = tmp_path / "run", random.Random(7)
     options = ("pretrain", "digits", "--out", run, *RUN, "--resume", "--checkpoint-every", 0, "--no-report")
-    process = torchrun("--max-restarts=1", "-m", "stackae_cli.main", *options)
+    script = Path(sys.executable).with_name("stackae")
+    program = [script] if script.is_file() else [sys.executable, "-m", "stackae_cli.main"]
+    process = torchrun("--max-restarts=1", "--no-python", *program, *options)
     killed: set[int] = set()
     for phase, epoch in ((1, draws.randint(1, 3)), (3, draws.randint(1, 6))):
         wait_for(run, f"{phase:03d}-{epoch:06d}.safetensors", process)
@@ -98,7 +100,7 @@ def test_a_run_of_which_a_process_is_killed_starts_again_by_itself_or_goes_on_wi
         os.kill(draws.choice(workers), signal.SIGKILL)
         killed.update(workers)
     out, err = process.communicate(timeout=60)
-    go_on = f"torchrun --nproc-per-node 2 -m stackae_cli.main pretrain --resume --out {run} digits"
+    go_on = f"torchrun --nproc-per-node 2 --no-python stackae pretrain --resume --out {run} digits"
     said = [line for line in err.splitlines() if line.startswith("stackae: ")]
     assert said == 2 * [f"stackae: error: another process of this run has ended; go on with: {go_on}"]
     assert (process.returncode, out) == (1, "")

@@ -152,7 +152,7 @@ def pretrain(
     fashion-mnist. Columns may hold numbers, text, categories, dates and missing values.
 
     An interrupted run can be continued with --resume, and ends with the same weights, bit for bit. With
-    torchrun (torchrun --nproc-per-node 2 -m stackae_cli.main pretrain ...), several processes train one
+    torchrun (torchrun --nproc-per-node 2 --no-python stackae pretrain ...), several processes train one
     model, each on its share of every batch and with its share of --max-memory; --resume works with any number
     of them.
     """
