@@ -52,6 +52,7 @@ suppress_warnings = ["config.cache"]
 nitpicky = False
 
 # Pages
+smartquotes_action = "qe"  # two hyphens are an option's, not a dash
 highlight_language = "none"  # what is not marked as Python is a command or its output
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_inline"]
 myst_heading_anchors = 3
