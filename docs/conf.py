@@ -52,6 +52,8 @@ suppress_warnings = ["config.cache"]
 nitpicky = False
 
 # Pages
+smartquotes_action = "qe"  # two hyphens are an option's, not a dash
+highlight_language = "none"  # what is not marked as Python is a command or its output
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_inline"]
 myst_heading_anchors = 3
 html_math_renderer = "mathml"  # browsers draw it; nothing is fetched
@@ -148,7 +150,14 @@ def _signature(app, what, name, obj, options, signature, returns):
     return None
 
 
+def _title(app, pagename, templatename, context, doctree):
+    """The first page is called by the project's name alone."""
+    if pagename == "index":
+        context["docstitle"] = ""
+
+
 def setup(app):
+    app.connect("html-page-context", _title)
     app.connect("autodoc-skip-member", _skip)
     app.connect("autodoc-process-signature", _signature)
     app.connect("source-read", _figure_of_full_run)

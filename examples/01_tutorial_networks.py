@@ -1,25 +1,26 @@
 """Three networks that every tutorial builds
 ============================================
 
-Three networks that every tutorial on autoencoders builds: a dense layer, three dense, three convolutional.
+A dense layer, three dense layers and three convolutional ones, on MNIST: how well do they reconstruct?
 
 ::
 
     python examples/01_tutorial_networks.py            # about 3 minutes on 2 cores
     python examples/01_tutorial_networks.py --quick    # seconds, on the bundled digits
 
-Each is judged by the binary cross-entropy, in nats a pixel, of its reconstructions of the 10,000 test images
-of MNIST, which no fit has seen. Sigmoid output and cross-entropy are the library's choice for data in [0, 1].
+Most tutorials on autoencoders build these three networks. They are compared by the binary cross-entropy, in
+nats per pixel, of the reconstructions of the 10,000 test images. Lower is better.
 
-The dense networks are trained as the library does by default: by a budget of updates, a few epochs a layer.
-The convolutional one is slower. It sees the first 20,000 images only, in small batches: the time of a
-convolution goes with the images seen, so the fewer there are in a batch, the more updates it leaves room for.
+The dense networks are trained with the defaults: a fixed number of updates, which is a few epochs for each
+layer. The convolutional network is slower, so it is trained on the first 20,000 images only, in small
+batches: its time depends on the number of images seen, and smaller batches give more updates in the same
+time.
 
-Published: "blog" is the text of Chollet (2016), Building autoencoders in Keras, The Keras Blog, as it stands
-today (50, 100 and 50 epochs, losses on the same test images); "retold" are the losses that retellings of it
-report after 50 epochs of Adadelta. The networks are the tutorial's, but for two things: the last layer of a
-stack has a linear code here, where the tutorial has relu; and the convolutional decoder has three
-convolutions here, as many as the encoder, where the tutorial has four.
+The column "blog" has the losses that Chollet reports on the same test images after 50, 100 and 50 epochs
+(2016, Building autoencoders in Keras, The Keras Blog, in its current version). The column "retold" has the
+losses after 50 epochs of Adadelta that other tutorials report for the same networks. Two things differ from
+the blog's networks: the last layer of a stack has a linear code here, relu there; and the convolutional
+decoder has three convolutions here, as many as the encoder, four there.
 """
 
 from __future__ import annotations

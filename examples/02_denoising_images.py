@@ -1,24 +1,24 @@
 """Cleaning noisy images
 ========================
 
-Cleaning images: autoencoders that were fitted to clean images, given noisy ones.
+Autoencoders are trained to remove noise from images, and compared with PCA and a linear map.
 
 ::
 
     python examples/02_denoising_images.py            # about 4 minutes on 2 cores
     python examples/02_denoising_images.py --quick    # seconds, on the bundled digits
 
-The noise is gaussian with standard deviation 0.5, and what leaves [0, 1] is clipped, as a camera or a file
-would. In training the library damages every batch anew and asks for the clean images back. Its GaussianNoise
-does not clip, and that matters: clipping turns a black background grey. So a corruption of one's own, a few
-lines below, is tried beside it.
+The noise is Gaussian with standard deviation 0.5, clipped to [0, 1] as a camera or a file format would. In
+training, every batch gets new noise, and the loss asks for the clean images. The library's ``GaussianNoise``
+does not clip, and that matters: clipped noise turns a black background grey on average. So the script also
+defines a corruption of its own, ``ClippedNoise``, in a few lines.
 
-The measure is the peak signal-to-noise ratio in decibels, the mean over the test images; higher is better.
-Beside the autoencoders stand PCA, fitted to the clean images, with the number of components that cleans
-held-out training images best, and a linear map from noisy copies of the training images to the clean ones.
+The images are compared by their peak signal-to-noise ratio in decibels, averaged over the test images; higher
+is better. The other methods are PCA, fitted to clean images, with the number of components that works best on
+held-out training images, and a linear map (ridge regression) from noisy training images to clean ones.
 
-Vincent et al. (2010), Stacked denoising autoencoders, JMLR 11, from whom the method is; they publish no
-figure for this task.
+The method is that of Vincent et al. (2010), Stacked denoising autoencoders, JMLR 11, who publish no figures
+for this task.
 """
 
 from __future__ import annotations

@@ -1,25 +1,27 @@
 """A weather table through three numbers
 ========================================
 
-A table of 17 weather columns through 3 numbers, and whether it rains tomorrow read off them.
+17 weather columns are reduced to 3 numbers a day. Do they still predict tomorrow's rain?
 
 ::
 
     python examples/03_weather_table.py            # about half a minute on 2 cores
     python examples/03_weather_table.py --quick    # seconds
 
-The columns are on mixed scales: degrees, hPa, km/h, percent, skewed rainfall, one that is 0 or 1. PCA sees
-them standardised, the stacks all but the 0/1 column, which the second reconstructs as a probability
-(``loss="per_feature"``); it is trained on days with cells swapped in from others. Models are fitted on the
-earlier days, judged on the later ones: by R² of the reconstruction, averaged over columns, and by how well a
-logistic regression on the 3 numbers ranks days by tomorrow's rain, never among the columns (area under the
-ROC curve; 0.5 is chance). The error is the standard error of the difference from PCA, from resampled test
+The columns have different scales: degrees, hPa, km/h, percent, skewed rainfall, and one that is 0 or 1. For
+PCA all are standardised, for the stacks all but the 0/1 column. Two stacks are compared with PCA: one with
+the defaults, and one for tables, which reconstructs the 0/1 column as a probability (``loss="per_feature"``)
+and whose first layer is trained on rows with some cells swapped in from other days (``Swap``).
+
+Models are fitted to the earlier days and tested on the later ones, in two ways: by the R² of the
+reconstruction, averaged over columns, and by the area under the ROC curve of a logistic regression that
+predicts from the 3 numbers whether it rains tomorrow (0.5 is chance; tomorrow's rain is not among the
+columns). The column "error" is the standard error of the difference from PCA, by bootstrap over the test
 days.
 
-No data set like it comes with a dependency, so ``weather`` below draws the days, from four drifting states
-(pressure system, moisture, wind, warmth of the air) and the season. No row is an observation. The columns are
-those of the Australian Bureau of Meteorology's daily observations (weatherAUS in Williams (2011), Data mining
-with Rattle and R, Springer). The figures are this script's own, not published ones.
+The data are simulated by ``weather`` below, from the season and four hidden states that drift from day to day
+(pressure, moisture, wind, warmth). The columns are those of the daily observations of the Australian Bureau
+of Meteorology (weatherAUS in Williams (2011), Data mining with Rattle and R, Springer).
 """
 
 from __future__ import annotations

@@ -1,28 +1,29 @@
 """The field of a denoising autoencoder
 =======================================
 
-What a denoising autoencoder learns: arrows from any place back to where the data are.
+A denoising autoencoder learns a field of arrows that point from anywhere back to the data.
 
 ::
 
     python examples/04_denoising_field.py            # about 1 minute on 2 cores
     python examples/04_denoising_field.py --quick    # seconds
 
-(a) The samples are points of a spiral in the plane. After training on noisy copies, the reconstruction of
-a place beside the spiral lies on it: the arrows g(f(x)) - x of a grid are compared with the way to the
-nearest point. In squared error nothing is better than the mean of the points from which a noisy sample may
-have come ("best possible").
+The arrow at x is g(f(x)) - x, the reconstruction minus x, where f is the encoder and g the decoder.
 
-(b) Theory says what the arrows are. With noise of standard deviation s the best reconstruction is
-x + s² · grad log p(x), with p the density of the noisy samples, which for small s is that of the samples. For
-Gaussian samples of mean m and covariance C the arrows are thus -s² (C + s² I)⁻¹ (x - m), which needs no
-training. The arrows of three layers, at new noisy samples, are compared with it; the relative error is the
-mean length of the difference over the mean length of theory's arrows.
+(a) On the left, the samples lie on a spiral in the plane, and the networks are trained on noisy copies of
+them. The arrows on a grid are compared with the way to the nearest point of the spiral. The table says "best
+possible" for the reconstruction with the smallest squared error: the mean of the points from which a noisy
+sample may have come.
 
-The figures are this script's own, not published ones. References: Alain & Bengio (2014), What regularized
-auto-encoders learn from the data-generating distribution, JMLR 15 (small noise); Miyasawa (1961), An
-empirical Bayes estimator of the mean of a normal population (any noise); Chen et al. (2012), Marginalized
-denoising autoencoders for domain adaptation, ICML (the closed form).
+(b) On the right, theory says what the arrows should be. With noise of standard deviation s, the best
+reconstruction is x + s² · grad log p(x), where p is the density of the noisy samples. For Gaussian samples
+with mean m and covariance C, the arrows are therefore -s² (C + s² I)⁻¹ (x - m), without any training. The
+arrows of three layers are compared with these at new noisy samples; the relative error is the mean length of
+the difference divided by the mean length of the theoretical arrows.
+
+References: Alain & Bengio (2014), What regularized auto-encoders learn from the data-generating distribution,
+JMLR 15 (small noise); Miyasawa (1961), An empirical Bayes estimator of the mean of a normal population (any
+noise); Chen et al. (2012), Marginalized denoising autoencoders for domain adaptation, ICML (the closed form).
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ COMMON = {"scale": None, "precision": "float32", "random_state": 0}
 
 
 def training(epochs, rate, **others):
-    # Held-out samples would be judged without noise, and the epoch kept that copies best: none are held out.
+    # None are held out: they would be judged without noise, and the epoch that copies best be kept.
     return Training(round(epochs), learning_rate=rate, validation_fraction=0.0, **others)
 
 

@@ -1,22 +1,22 @@
 """Dropout of the code
 ======================
 
-Dropout on the hidden units of a wide layer: what it costs the reconstruction, and gives the codes.
+Dropout on the code of a wide layer: do the codes become better features, and at what price?
 
 ::
 
     python examples/05_dropout_levels.py            # about 3 minutes on 2 cores, MNIST
     python examples/05_dropout_levels.py --quick    # seconds, on the bundled digits
 
-A layer of 1,000 units is trained with each unit's code set to zero with probability 0 (no corruption) to 0.5
-before it is decoded; nothing is dropped when images are encoded later. Each level is fitted to half of 10,000
-training images and judged on the other half: by the cross-entropy of the reconstruction, and by the accuracy
-of a logistic regression on the codes, fitted to the first half. Three seeds, each with halves of its own. The
-level with the best accuracy is chosen there; then it and level 0 are fitted to all 10,000 images and meet the
-test images, which had no part in the choice.
+In training, each of the 1,000 units of the layer is set to zero before the code is decoded, with a
+probability (the level) from 0, which is no dropout, to 0.5. ``transform`` drops nothing. A layer at each
+level is fitted to one half of 10,000 training images and tested on the other half, by the cross-entropy of
+the reconstructions and by the accuracy of a logistic regression on the codes. This is repeated with three
+seeds, each with another split into halves. Finally the level with the best accuracy, and level 0, are fitted
+to all 10,000 images and tested on the test images, which were not used for the choice.
 
-The figures are this script's own, not published ones. Reference: Srivastava et al. (2014), Dropout: a simple
-way to prevent neural networks from overfitting, JMLR 15.
+Reference: Srivastava et al. (2014), Dropout: a simple way to prevent neural networks from overfitting, JMLR
+15.
 """
 
 from __future__ import annotations

@@ -1,32 +1,35 @@
 """Codes that can be sampled from
 =================================
 
-Codes that can be sampled from: a variational and an adversarial code of two units, beside a plain one.
+A variational and an adversarial code of two units, from which new images can be drawn, and a plain one.
 
 ::
 
     python examples/06_generative_codes.py            # MNIST, about 3 minutes on 2 cores
     python examples/06_generative_codes.py --quick    # the bundled 8 × 8 digits, seconds
 
-Three stacks that differ in nothing but what is asked of their last code. A plain autoencoder puts its codes
-wherever reconstruction likes them. The variational code pays row by row for its distance from the standard
-normal distribution. The adversarial penalty pays for that of all images together: a discriminator must not
-be able to tell codes from draws. Upper row of the figure: codes of test images. Lower row: what the decoder
-makes of codes on a grid that divides the prior into cells of one mass, so of what one would draw.
+To generate new images, one draws codes from a known distribution, the *prior* (here the standard normal
+distribution), and decodes them. That works only if the codes of real images follow the prior. The three
+stacks below differ only in their last layer. The plain one puts codes wherever reconstruction is best. The
+variational code is penalised for each row whose distribution of codes differs from the prior. With the
+adversarial penalty, a discriminator tries to tell codes from draws of the prior, and the encoder learns to
+prevent that.
 
-The table judges the codes of test images against the prior, and says what that costs in reconstruction. The
-variational codes are drawn: ``transform`` gives the mean of each image's Gaussian, and what ought to follow
-the prior is mean plus noise. The energy distance is zero between equal distributions; in the last row, two
-samples of the prior, stands what chance leaves of it.
+The upper row of the figure shows the codes of test images, the lower row images decoded from a regular grid
+whose cells have equal probability under the prior: a sample without the randomness.
 
-The loss is a sum over 784 pixels, so the weights are large. ``GaussianCode(1.0)`` is the evidence lower
-bound, which leaves two units wider than the prior; 4.0 brings them nearer and reconstructs a little worse.
-It was chosen by test codes of earlier runs, so that the table flatters it; the adversarial penalty has its
-default weight.
+The table compares the codes of test images with the prior, and says what it costs in R². For the variational
+code, a random draw is used for each image, since ``transform`` returns only the mean of each image's
+Gaussian. The energy distance is zero between equal distributions; the last row compares two samples of the
+prior with each other, to show how far from zero it is by chance.
+
+``GaussianCode(1.0)`` is the evidence lower bound of the literature. Its codes are wider than the prior here;
+the weight 4.0 brings them closer and reconstructs a little worse. It was chosen on test codes of earlier
+runs, so the table flatters it. The adversarial penalty has its default weight.
 
 Kingma & Welling (2014), Auto-encoding variational Bayes, ICLR (the grid is that of their figure 4); Makhzani
 et al. (2016), Adversarial autoencoders; Székely & Rizzo (2013), Energy statistics, Journal of Statistical
-Planning and Inference 143. All figures are this script's own.
+Planning and Inference 143.
 """
 
 from __future__ import annotations

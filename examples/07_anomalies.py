@@ -1,27 +1,27 @@
 """Anomalies that reconstruct badly
 ===================================
 
-Anomalies as rows that reconstruct badly: each digit in turn is left out of training, then looked for.
+Each digit in turn is left out of training. Are its images then reconstructed worse than the others?
 
 ::
 
     python examples/07_anomalies.py            # MNIST, about 2 minutes on 2 cores
     python examples/07_anomalies.py --quick    # the bundled 8 × 8 digits, seconds
 
-A model is fitted to images of nine digits and scores the test images of all ten; those of the tenth are the
-anomalies. The figure of merit is the area under the ROC curve (the chance that an anomaly scores as stranger
-than a usual image; 0.5 is guessing), for three scores: the squared reconstruction error of a stack
-(``-score_samples``), that of PCA with a code as wide, and scikit-learn's ``IsolationForest``.
+A model is fitted to training images of nine digits and scores test images of all ten; those of the tenth are
+the anomalies. Three scores are compared: the squared reconstruction error of a stack (``-score_samples``),
+that of PCA with a code of the same width, and scikit-learn's ``IsolationForest``. The measure is the area
+under the ROC curve: the probability that an anomaly gets a higher score than a usual image. 0.5 is guessing.
 
-No anomaly and no label is used in training, and nothing was tuned to find them: the layers are the defaults,
-with fewer units and epochs than one would give a single model, since ten are fitted, on 10,000 images each
-less the digit that is left out. The forest has its default settings but for 300 trees.
+Training uses no anomalies and no labels, and nothing was tuned to find the anomalies. The layers are the
+defaults, with fewer units and epochs than one would use for a single model, since ten are fitted, each on
+10,000 images less those of the digit left out. The forest has 300 trees and is otherwise at its defaults.
 
-In the full run no method finds the 1: whatever was learned, an image with so little ink leaves little to get
-wrong. An area below 0.5 says that the anomaly seems more usual than the usual images.
+In the full run no method finds the 1: an image with so little ink is easy to reconstruct, whatever was
+learned. An area below 0.5 means that the anomalies look more usual than the usual images.
 
 Liu, Ting & Zhou (2008), Isolation forest, ICDM; Sakurada & Yairi (2014), Anomaly detection using autoencoders
-with nonlinear dimensionality reduction, MLSDA. All figures are this script's own.
+with nonlinear dimensionality reduction, MLSDA.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def strangeness(usual, test, layers, epochs, trees):
         layers,
         pretrain=Training(epochs),
         finetune=Training(epochs, learning_rate=2e-3, corruption=GaussianNoise(0.1), patience=10),
-        shortcut=None,  # which would let everything linear through, the unusual too
+        shortcut=None,  # it would reconstruct whatever is linear, unusual rows too
         random_state=0,
     ).fit(usual)
     pca = PCA(layers[-1], random_state=0).fit(usual)

@@ -1,29 +1,31 @@
 """Missing pixels restored
 ==========================
 
-Missing pixels restored: a denoising stack against PCA imputation and the mean image.
+Missing pixels are filled by a denoising stack, by iterated PCA and by the mean image.
 
 ::
 
     python examples/08_inpainting.py            # MNIST, about 2 minutes on 2 cores
     python examples/08_inpainting.py --quick    # the bundled 8 × 8 digits, seconds
 
-A stack trained with masking noise has learned to reconstruct images from a random half of their pixels. So
-an image with missing pixels is shown to it with zeros there, and the missing pixels take what comes out;
-those that are there stay as they are. Two kinds of damage: each pixel missing with probability one half, as
-in training, and a square block near the middle, such as the stack never saw.
+A stack trained with masking noise learns to reconstruct images from a random half of their pixels. So we give
+it images with zeros in place of the missing pixels, and take the missing pixels from the reconstruction. Two
+kinds of damage are tried: each pixel is missing with probability 0.5, as in training; or a square block near
+the middle is missing, which the stack has never seen.
 
-PCA has no such training. It fills the holes with the mean, projects onto its components, fills the holes
-with the projection, and so on (Roweis 1998; Josse & Husson 2012), twenty times. The stack can go on in the
-same way from its first reconstruction. What both leave open, the components of PCA and the rounds of the
-stack, is chosen for each kind of damage on 2,000 training images that neither was fitted to; every choice is
-printed.
-So were, beforehand and once for both kinds, the layers and the weights of the loss, among eight settings.
-Errors are root mean squares over missing pixels, whose range is [0, 1].
+PCA fills the missing pixels with the mean, projects the image onto its components, replaces the missing
+pixels by the projection, and so on, twenty times (Roweis 1998; Josse & Husson 2012). The stack can be
+iterated in the same way. The number of components of PCA and the number of rounds of the stack are chosen,
+for each kind of damage, on 2,000 training images to which neither was fitted; the errors of all choices are
+printed. The layers and the weights of the loss were chosen earlier, among eight settings, on such images too.
+Errors are root mean squares over the missing pixels, which are in [0, 1].
+
+For your own data you need none of this: fit with ``missing_values=np.nan`` and call ``impute``, as
+``short/plot_missing_pixels.py`` does.
 
 Vincent et al. (2010), Stacked denoising autoencoders, JMLR 11; Roweis (1998), EM algorithms for PCA and SPCA,
 NIPS 10; Josse & Husson (2012), Handling missing values in exploratory multivariate data analysis methods,
-Journal de la SFdS 153. All figures are this script's own.
+Journal de la SFdS 153.
 """
 
 from __future__ import annotations
@@ -89,7 +91,7 @@ def main() -> None:
         Autoencoder(first, corruption=Masking(0.5), loss=CrossEntropy(corrupted=1.0, intact=0.1)),
         Autoencoder(second, corruption=Masking(0.25)),
     ]
-    # No images are held out to stop early: they are judged undamaged, which is not what is wanted here.
+    # No images are held out: they would be judged undamaged, which says nothing about filling holes.
     pretrain = Training(max_epochs=10 if opts.quick else 3, validation_fraction=0.0)
     finetune = Training(max_epochs=20 if opts.quick else 10, corruption=Masking(0.5), validation_fraction=0.0)
     stack = StackedAutoencoder(layers, pretrain=pretrain, finetune=finetune, random_state=0).fit(train)

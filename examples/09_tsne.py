@@ -1,23 +1,23 @@
 """t-SNE of codes
 =================
 
-t-SNE of codes beside t-SNE of pixels: do the stack's 32 numbers keep the digits apart?
+t-SNE maps of pixels, of 32 principal components and of 32 codes: which keeps the digits apart?
 
 ::
 
     python examples/09_tsne.py            # MNIST, about 3 minutes on 2 cores
     python examples/09_tsne.py --quick    # the bundled 8 × 8 digits, seconds
 
-Three spaces for the same test images, whose models saw training images alone: the pixels, 32 principal
-components, and the 32 codes of a stack. scikit-learn's t-SNE, with its default settings, makes a map of each;
-it saw no label, colours are digits.
+PCA and a stack are fitted to training images. Then scikit-learn's t-SNE, with its default parameters, maps
+the same test images from each of three spaces: the pixels, the principal components and the codes. Labels are
+used only for the colours.
 
-A map can be judged by eye and by number: the share of images whose digit a vote of their 10 nearest
-neighbours finds (five-fold cross-validation), in the space and in the map made from it. With 3,000 images
-its standard error is about half a point.
+To compare the maps by a number, the digit of each image is predicted from its 10 nearest neighbours, in
+five-fold cross-validation, both in the space and in its map. With 3,000 images the standard error of this
+accuracy is about half a percentage point.
 
 van der Maaten & Hinton (2008), Visualizing data using t-SNE, JMLR 9, whose maps of MNIST start from 30
-principal components. All figures are this script's own.
+principal components.
 """
 
 from __future__ import annotations

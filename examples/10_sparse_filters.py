@@ -1,27 +1,28 @@
 """Filters of first layers
 ==========================
 
-What first layers learn to look for: the weights of single units, drawn as images, for five kinds of layer.
+What the units of a first layer look for: their weights, drawn as images, for six kinds of layers.
 
 ::
 
     python examples/10_sparse_filters.py            # about 4 minutes on 2 cores
     python examples/10_sparse_filters.py --quick    # seconds, on the bundled digits
 
-196 units share MNIST. A plain layer may use all of them for every image, and its weights look like nothing
-in particular. Each of the five kinds asks for something more, by which units come to stand for spots, strokes
-and whole digits, and each pays for it in reconstruction. Encoder and decoder share their weights (tied), so
-that what a unit looks for is what it draws. The panels show the first 36 units, whatever they look like; blue
-weights are positive, red ones negative, each unit on its own scale.
+Each layer has 196 units and is trained on MNIST. The plain layer may use all units for every image, and its
+weights look like nothing in particular. The other five kinds (a penalty, a sparse code or a corruption) make
+units respond to spots, strokes or whole digits, at the price of a lower R². Encoder and decoder share their
+weights (they are *tied*), so a unit draws what it looks for. The panels show the first 36 units, without
+selection; positive weights are blue, negative ones red, and each unit has its own scale.
 
-The table has R² of the test reconstructions; the share of the codes' cells that are not zero (of sigmoid
-units, all: those are small at best); the mean of the codes; and the share of units that give the same for all
-images. A unit that one image in a thousand moves is not among these, though its weights may look like noise.
-The penalties' weights are chosen for MNIST; on the small digits of --quick they are rather strong.
+The table has the R² of the test reconstructions; the share of codes that are not zero (all of them for
+sigmoid units, which are never exactly zero); the mean of the codes; and the share of *dead* units, whose
+output is the same for all images. A unit that responds to one image in a thousand does not count as dead,
+though its weights may look like noise. The weights of the penalties were chosen for MNIST; on the small
+digits of ``--quick`` they are rather strong.
 
-L1 has many fathers; KL: Ng (2011), Sparse autoencoder, CS294A lecture notes; top-k: Makhzani & Frey (2014),
+KL: Ng (2011), Sparse autoencoder, CS294A lecture notes; top-k: Makhzani & Frey (2014),
 k-sparse autoencoders; denoising: Vincent et al. (2010), Stacked denoising autoencoders; contractive: Rifai et
-al. (2011), Contractive auto-encoders. No published figure is compared here.
+al. (2011), Contractive auto-encoders.
 """
 
 from __future__ import annotations

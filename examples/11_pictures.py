@@ -1,22 +1,22 @@
-"""Every picture
-================
+"""Every plot
+==========
 
-Every picture that ``stackae.plotting`` draws: of images, a table with gaps, series, drawn samples.
+Every plot that ``stackae.plotting`` draws: of images, of a table with missing values, of series, of samples.
 
 ::
 
     python examples/11_pictures.py            # about a minute on 2 cores
     python examples/11_pictures.py --quick    # seconds, on the bundled digits
 
-Each stands as ``display.save`` writes it, 4 inches wide; above it, what made it. The images are those of the
-other examples; the table is iris with its species as text and a tenth of its cells removed, which needs no
-preparation; the series are sines of unequal pitch and phase, with noise.
+Look for the plot that you need; its title names the class that draws it, and the code below shows the call.
+Nearly all are made by ``from_estimator(model, X)``, and saved by ``display.save``. The images are MNIST; the
+table is iris, with the species as text and a tenth of the cells removed; the series are noisy sines of
+different frequency and phase.
 
-The numbers are what a reader looks for in the pictures: epochs of each phase, R² at each width beside PCA's,
-the units that never fire.
+The script also prints some of the numbers that are plotted: the epochs of each phase, R² at each width with
+PCA's, and the dead units.
 
-Fisher (1936), The use of multiple measurements in taxonomic problems, Annals of Eugenics 7. No published
-figure is compared here.
+Iris: Fisher (1936), The use of multiple measurements in taxonomic problems, Annals of Eugenics 7.
 """
 
 from __future__ import annotations

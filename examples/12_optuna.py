@@ -1,21 +1,22 @@
-"""A search that gives up early
-===============================
+"""A search with Optuna, with pruning
+==================================
 
-A search that gives up early: Optuna prunes trials by the held-out loss, of which a callback tells it.
+Optuna searches for good parameters. A callback reports the held-out loss, so that bad trials stop early.
 
 ::
 
     python examples/12_optuna.py            # minutes on 2 cores
     python examples/12_optuna.py --quick    # seconds, on the bundled digits
 
-A trial is a stack with a code of 8 units; how much of the input is hidden, how wide the layer below is and
-how fast is learned are searched. After each epoch of fine-tuning the callback reports the loss on the rows
-that are held out, and a trial whose loss is worse than the median of those before it is broken off. All
-trials hold the same rows out, and their losses are those of clean rows, so that they compare. The numbers at
-the end are the R² of the test reconstructions: of the best trial, and of PCA with as many components.
+Each trial fits a stack with a code of 8 units. Three parameters are searched: the share of the input that is
+hidden, the width of the layer below the code, and the learning rate. After each epoch of fine-tuning, the
+callback reports the loss on the held-out rows, and Optuna stops ("prunes") a trial whose loss is worse than
+the median of the earlier trials. All trials hold out the same rows and compute the loss on uncorrupted rows,
+so the losses can be compared. At the end, the R² of the test reconstructions of the best trial is compared
+with that of PCA with as many components.
 
-The callback is a few lines, and works with any tuner that asks to be told: it is given each epoch's record,
-and what it raises ends the fit.
+The callback, ``Pruning``, is a few lines long. For another tuner, change these lines: ``end_epoch`` gets the
+record of each epoch, and any exception that it raises ends the fit.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ N_COMPONENTS = 8
 
 
 class Pruning(Callback):
-    """Reports the held-out loss of fine-tuning to a trial, and breaks a pruned one off."""
+    """Reports the held-out loss of fine-tuning to a trial, and stops the fit if Optuna prunes it."""
 
     def __init__(self, trial: optuna.Trial) -> None:
         self.trial = trial

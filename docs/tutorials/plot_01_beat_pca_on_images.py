@@ -2,12 +2,13 @@
 Beat PCA on images, where it can be beaten
 ==========================================
 
-You have images, few numbers to spare for each of them, and write ``PCA`` today. This page fits a stack of the same
-width, asks whether it is better, and gets two answers: yes for narrow codes, no for wide ones.
+PCA describes each image by a few numbers. A stack of autoencoders does the same, but is not limited to linear functions of the
+pixels. This page fits both to small images, with equally many numbers, and tests which numbers are the better features: here
+the stack's if there are few of them, neither if there are many.
 """
 
 # %%
-# The 8 × 8 digits that scikit-learn brings, within [0, 1], three quarters to fit and a quarter to judge:
+# The 8 × 8 digits that come with scikit-learn, with pixels scaled to [0, 1]. A quarter of them is kept for testing:
 
 from textwrap import fill
 
@@ -27,8 +28,9 @@ X_train, X_test, y_train, y_test = train_test_split(
 )
 
 # %%
-# Both methods see the training images, without their labels, and have 8 numbers for each. ``score`` of a stack is R²
-# of the reconstruction: the share of the variance that comes back, as one asks it of PCA.
+# Both methods are fitted to the training images, without their labels, and compute 8 numbers for each image: its
+# *code*. From the code, both can compute the image again, approximately: its *reconstruction*. ``score`` is the R² of
+# the reconstructions, the share of the variance that they explain, so it can be compared with PCA's.
 
 stack = StackedAutoencoder(8, random_state=0).fit(X_train)
 pca = PCA(8).fit(X_train)
@@ -37,7 +39,7 @@ pca_r2 = r2_score(X_test, pca_back, multioutput="variance_weighted")
 print(f"R² of test images: stack {stack.score(X_test):.3f}, PCA {pca_r2:.3f}")
 
 # %%
-# The difference can be seen. Above the images, in the middle what PCA makes of 8 numbers, below what the stack makes:
+# The difference is visible. Top row: test images; middle: their reconstructions by PCA; bottom: by the stack.
 
 fig, axes = plt.subplots(3, 10, figsize=(8, 2.6))
 for row, images in zip(
@@ -48,15 +50,18 @@ for row, images in zip(
         ax.set_axis_off()
 
 # %%
-# A map of the codes, in the plane of their two first principal components, coloured by the digit:
+# A map of the codes: their first two principal components, coloured by digit. For data of your own, replace ``X_test`` and
+# ``y_test``.
 
 display = CodesDisplay.from_estimator(stack, X_test, y_test)
 
 # %%
-# A better reconstruction is not yet a better feature. :func:`stackae.evaluation.compare` asks what simple models make of
-# the features: a logistic regression (the linear probe) and five nearest neighbours, on several random splits, with
-# intervals that allow for the rows that splits share. The last layer of the stack takes the widths that are asked for. (A short
-# fine-tuning keeps this page quick.)
+# A better reconstruction does not make a better feature. :func:`stackae.evaluation.compare` tests how well simple
+# classifiers, the *probes*, work on the features: a logistic regression (the linear probe) and five nearest neighbours
+# (the k-NN probe). It does so on several random splits into training and test rows; the confidence intervals are
+# corrected for the rows that splits have in common. The last number of ``(64, 1)`` is replaced by each of ``widths``.
+# ``finetune=Training(updates=1000)`` trains for fewer steps than the default, to keep this page quick; leave it out for
+# your own data.
 
 comparison = compare(
     StackedAutoencoder((64, 1), finetune=Training(updates=1000)),
@@ -74,11 +79,14 @@ for verdict in comparison.verdicts():
 display = ComparisonDisplay(comparison).plot()
 
 # %%
-# Read the verdicts as they stand. Where they say *within chance*, nobody has won, and PCA, which is fitted in a moment, is
-# the better choice. On the command line the same question is ``stackae evaluate digits --width 8``.
+# How to read the verdicts: for each width they give the stack's accuracy minus PCA's, in percentage points, with half
+# of the 95 % confidence interval after the ±. *Within chance* means that the difference is not significant. Then use
+# PCA, which is much faster.
+#
+# On the command line, ``stackae evaluate digits --width 8`` makes such a comparison.
 #
 # What to try next:
 #
-# - data of your own, with ``compare(stack, resplit(X, y))``;
-# - a code whose width is chosen afterwards: :doc:`plot_07_width_and_depth`;
-# - what 33 data sets say, wins and losses: :doc:`/against_pca`.
+# - your own data: ``compare(stack, resplit(X, y))``, see :doc:`/guide/worth_it`;
+# - choosing the width after the fit: :doc:`plot_07_width_and_depth`;
+# - the results on 33 data sets, wins and losses: :doc:`/against_pca`.

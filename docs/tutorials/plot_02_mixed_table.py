@@ -2,13 +2,14 @@
 A mixed table with gaps: from a CSV file to predictions
 =======================================================
 
-A table as people have it: words, dates, truth values, numbers, empty cells, and a label on some rows only. It is taken
-as it is, in Python and on the command line.
+Real tables hold text, dates, booleans, numbers and empty cells, and often only some rows have a label. stackae takes
+such a table as it is, in Python and on the command line.
 """
 
 # %%
-# A file of 900 customers. Three cells in ten of the income are empty, and only every fourth row says whether the customer
-# has left. (The table is generated, so that nothing has to be downloaded.)
+# We generate a file of 900 customers. About 30 % of the incomes are empty, and only every fourth row says whether the
+# customer has left, which is the label. With your own file, skip this cell and use
+# ``customers = pd.read_csv("mine.csv")``.
 
 import subprocess
 import tempfile
@@ -54,7 +55,7 @@ print((folder / "customers.csv").read_text()[:260])
 # %%
 # In Python
 # ---------
-# A frame goes straight into ``fit``. ``table_`` says what became of each column.
+# A data frame goes straight into ``fit``; leave out the label and the id. ``table_`` tells how each column was encoded.
 
 features = customers.drop(columns=["customer", "left"])
 brief = Training(updates=1500)  # to keep this page quick
@@ -62,14 +63,15 @@ stack = StackedAutoencoder((32, 4), finetune=brief, random_state=0).fit(features
 print(stack.table_)
 
 # %%
-# The gaps are filled by what the other columns say. Since this table is generated, we know what stood there, and can
-# compare with filling in the mean:
+# ``impute`` fills empty cells with what the other columns suggest. Since we generated the table, we know the true
+# incomes and can compare with filling in the mean. The error is the root mean squared error, in standard deviations of
+# the income:
 
 known = features["income"].isna().to_numpy()
 filled = stack.impute(features)["income"].to_numpy()[known]
 spread = income.std()
 print(
-    f"error in standard deviations: stack {np.sqrt(np.mean((filled - income[known]) ** 2)) / spread:.2f}, ",
+    f"error: stack {np.sqrt(np.mean((filled - income[known]) ** 2)) / spread:.2f}, ",
     end="",
 )
 print(
@@ -77,15 +79,17 @@ print(
 )
 
 # %%
-# Which columns make which code? A category and a date count as one column each.
+# Which columns does each number of the code depend on? The *loadings* say how much it changes with each column. (A
+# category or a date counts as one column, although it is encoded in several.)
 
 display = LoadingsDisplay.from_estimator(stack, features)
 
 # %%
 # On the command line
 # -------------------
-# The same from the file, with the label. ``--labels`` keeps a column out of the features, ``--id`` one that is carried to
-# what is written; the run remembers both. (Progress goes to standard error, and is left out here.)
+# The same from the file, this time with the label. ``--labels`` names the column of labels and ``--id`` the column of
+# ids. Neither is used as a feature, and later commands remember both; ids are copied to the output files. (``run``
+# below only lets this page call commands; in a terminal, type what follows the ``$``. Progress messages are left out.)
 
 
 def run(command):
@@ -101,28 +105,30 @@ run(
 )
 
 # %%
-# ``finetune`` learns the label from the rows that have one. First it keeps a fifth of them back, and says how many of those
-# it gets right, beside simpler methods; then it learns from all.
+# ``finetune`` learns the label from the rows that have one. First it holds out a fifth of them and tells the accuracy on those,
+# compared with simpler methods; then it trains on all labelled rows.
 
 run(
     "stackae finetune customers customers.csv --out leaving --no-report --random-state 0"
 )
 
 # %%
-# ``predict`` writes the rows' names and the probability of each class:
+# ``predict --proba`` writes the id of each row and the probability of each class:
 
 run("stackae predict leaving customers.csv --proba --out leaving.csv")
 print(pd.read_csv(folder / "leaving.csv").head())
 
 # %%
-# We know what the customers without a label did:
+# Since the table is generated, we also know the labels that were left out of the file:
 
 predicted = (
     pd.read_csv(folder / "leaving.csv").set_index("customer")["yes"].to_numpy() > 0.5
 )
 unlabelled = customers["left"].isna().to_numpy()
 print(
-    f"right for {np.mean(predicted[unlabelled] == leaves[unlabelled]):.1%} of the rows without a label; ",
+    f"accuracy on the rows without a label: {np.mean(predicted[unlabelled] == leaves[unlabelled]):.1%}; ",
     end="",
 )
-print(f"always the commonest answer: {max(np.mean(leaves), 1 - np.mean(leaves)):.1%}")
+print(
+    f"always the most frequent class: {max(np.mean(leaves), 1 - np.mean(leaves)):.1%}"
+)

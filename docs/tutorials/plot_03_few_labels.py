@@ -2,12 +2,13 @@
 Few labels, many rows
 =====================
 
-Three labels of each digit, and a thousand images without one. The stack learns what images look like from all of them; the labels only
-have to say which is which. ``semi=`` lets rows without a label take part in fine-tuning, too.
+Often there are many rows, but few of them are labelled: here three images of each digit, and more than a thousand
+images without a label. A stack is pretrained on all images; then a classifier is trained on its codes, with the labels
+(*fine-tuning*). With ``semi=``, rows without a label are used in fine-tuning as well.
 """
 
 # %%
-# Rows without a label have NaN (or None, or an empty text). A third of the digits is kept aside to judge.
+# A row without a label has NaN as its label (or None, or an empty string). A third of the digits is kept for testing.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -44,8 +45,11 @@ print(
 )
 
 # %%
-# One pretraining serves them all: a fitted stack in ``FrozenEstimator`` is used as it is. ``shortcut=None`` leaves out the
-# linear way beside the layers, as predictors given by their widths do, too.
+# We train four classifiers on the same stack. ``FrozenEstimator`` (of scikit-learn) marks the stack as fitted, so that
+# it is pretrained only once. By default a linear autoencoder, the *shortcut*, runs beside the layers; ``shortcut=None``
+# leaves it out, which is the default for classifiers. ``Propagation`` gives unlabelled rows the labels of rows with
+# similar codes; ``VirtualAdversarial`` asks that predictions stay the same if a row changes a little
+# (:doc:`/how/semi`).
 
 encoder = FrozenEstimator(
     StackedAutoencoder((128, 32), shortcut=None, random_state=0).fit(X_train)
@@ -64,8 +68,8 @@ for name, semi in ways.items():
     accuracy[name] = model.score(X_test, y_test)
 
 # %%
-# Beside them: logistic regression on the labelled rows, on the pixels and on PCA of all rows, and scikit-learn's
-# ``LabelSpreading``, which uses the rows without a label as well.
+# For comparison: a logistic regression on the pixels, one on principal components, and scikit-learn's
+# ``LabelSpreading``, which also uses the rows without a label.
 
 plain = LogisticRegression(max_iter=2000).fit(X_train[labelled], y_train[labelled])
 accuracy["logistic regression"] = plain.score(X_test, y_test)
@@ -90,9 +94,10 @@ ax.invert_yaxis()
 ax.set(xlabel="accuracy on the test rows", xlim=(0.5, 1))
 
 # %%
-# One draw of 30 labels is one draw: another seed moves every figure by a few points. What ten draws say, on MNIST, is in
-# :doc:`/reference/results`. Judge on your own labels with ``cross_val_score``, which leaves rows without one out:
-# ``score`` does so, too.
+# This is one random choice of 30 labels; with another, every accuracy changes by a few percentage points. The results
+# of ten such choices on MNIST are in :doc:`/reference/results`. To compare the methods on your own labels, use
+# ``cross_val_score(model, X, few, cv=KFold(5, shuffle=True))``, without ``scoring=``: rows without a label do not count
+# in ``score``.
 #
-# On the command line: ``stackae finetune RUN data.csv --semi propagation,vat --out RUN``. When to use which way:
+# On the command line: ``stackae finetune RUN data.csv --semi propagation,vat --out CLASSIFIER``. Which method to use when:
 # :doc:`/how/semi`.

@@ -2,13 +2,15 @@
 Anomalies, and which columns make them
 ======================================
 
-Sensors of a machine move together. A row in which one of them does not is strange, though each value for itself is usual. A
-detector learns how columns go together, and says of a strange row which column is out of step.
+The sensors of a machine depend on each other. If one of them is broken, each value may still be usual by itself; only
+the combination is not. A detector learns how columns depend on each other, finds rows that do not fit, and says which
+column is to blame.
 """
 
 # %%
-# Twelve sensors follow three states of a machine, not all of them linearly. In a fiftieth of the later rows one sensor shows
-# a value from another moment: usual for itself, wrong in company.
+# We simulate twelve sensors that depend, partly nonlinearly, on three hidden states of a machine. ``usual`` holds rows
+# of the intact machine. In 30 of the 1,500 rows of ``later``, one sensor shows a value from another row. (With your own
+# data, ``usual`` and ``later`` are arrays or data frames with the same columns.)
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -37,7 +39,10 @@ culprit = rng.integers(0, 12, 30)
 later[broken, culprit] = later[rng.permutation(1500)[:30], culprit]
 
 # %%
-# Fit to rows as they usually are. ``contamination`` is the share of them that may exceed the threshold.
+# The detector is fitted to usual rows and calls a row an outlier if its reconstruction error exceeds a threshold.
+# ``contamination`` sets the threshold: the share of the fitted rows that lie above it, and so roughly the share of
+# false alarms to expect. The code must be narrow, here 3 numbers for 12 columns, or broken rows are reconstructed as
+# well as usual ones. ``shortcut=None`` leaves out the linear autoencoder that by default runs beside the layers.
 
 stack = StackedAutoencoder((64, 3), shortcut=None, random_state=0)
 detector = StackedAutoencoderDetector(stack, contamination=0.02, random_state=0).fit(
@@ -46,12 +51,13 @@ detector = StackedAutoencoderDetector(stack, contamination=0.02, random_state=0)
 strange = detector.predict(later) == -1
 is_broken = np.isin(np.arange(1500), broken)
 print(
-    f"{strange.sum()} rows called outliers, of which {np.sum(strange & is_broken)} of the 30 broken ones"
+    f"{strange.sum()} rows called outliers, among them {np.sum(strange & is_broken)} of the 30 broken ones"
 )
 
 # %%
-# Threshold aside: how well does the error rank rows? The area under the ROC curve is the chance that a broken row scores
-# stranger than a usual one. PCA gets as many numbers as the stack, and the isolation forest its defaults.
+# Whatever the threshold: how well does the error separate broken rows from the others? The area under the ROC curve is
+# the probability that a broken row has a larger error than an intact one. For comparison: the reconstruction error of
+# PCA with as many numbers, and an isolation forest with its default parameters.
 
 scaler = StandardScaler().fit(usual)
 pca = PCA(3).fit(scaler.transform(usual))
@@ -67,7 +73,7 @@ for name, error in errors.items():
     print(f"{name:18}{roc_auc_score(is_broken, error):.3f}")
 
 # %%
-# ``explain`` gives the squared error of every cell. How often is the broken sensor the one with the largest?
+# ``explain`` gives the squared reconstruction error of every cell. How often does the broken sensor have the largest one?
 
 cells = detector.explain(later)[broken]
 ranked = (-cells).argsort(axis=1)
@@ -80,10 +86,12 @@ print(
 )
 
 # %%
-# One cell far off spoils what is made of its neighbours, too, so that the culprit may stand second. The worst rows, cell by
-# cell, as they are and as the model would have them:
+# A wrong cell also spoils the reconstruction of the other cells, so sometimes the broken sensor comes only second. The
+# rows with the largest errors, cell by cell, and their reconstructions:
 
 display = ReconstructionDisplay.from_estimator(detector, later, samples="worst")
 
 # %%
-# On the command line: ``stackae detect RUN usual.csv --out DETECTOR``, then ``stackae score DETECTOR later.csv --top 10``.
+# On the command line, where ``RUN`` is the folder of a ``stackae pretrain``:
+# ``stackae detect RUN usual.csv --out DETECTOR``, then
+# ``stackae score DETECTOR later.csv --top 10``.

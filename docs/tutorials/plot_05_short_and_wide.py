@@ -2,13 +2,15 @@
 Spectra and omics: few rows of many columns
 ===========================================
 
-Ninety spectra of a thousand wavelengths: more columns than rows by far. The stack is then trained on the rows' coordinates
-along as many axes as they span, which changes no distance and is soon done; its weights are mapped back to the wavelengths.
+Spectra and omics data often have far more columns than rows: here 90 spectra of 1,000 wavelengths. 90 rows span at most
+90 dimensions, so stackae rotates the data into these dimensions, trains there, which is much faster, and maps the
+weights back to the original columns. Distances between rows do not change.
 """
 
 # %%
-# Three compounds with peaks of their own, mixed in unknown amounts, on a sloping ground and with noise. What we want to read
-# off is the amount of the first compound.
+# We simulate mixtures of three compounds, each with its own peaks, on a sloping baseline and with noise. The task is to
+# predict the amount of the first compound. (With your own data, ``X`` is an array of spectra, one in each row, and
+# ``amounts[:, 0]`` what you want to predict.)
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -44,7 +46,7 @@ X += (
 )
 
 # %%
-# ``plan`` shows beforehand what would be done: of 1,000 columns 90 coordinates are trained on.
+# ``plan`` shows what ``fit`` would do, without doing it. The training is on 90 coordinates instead of 1,000 columns:
 
 stack = StackedAutoencoder((64, 6), scale="standard", random_state=0)
 print(stack.plan(X))
@@ -54,8 +56,9 @@ stack.fit(X)
 display = ReconstructionDisplay.from_estimator(stack, X, sequence_shape=(1000,))
 
 # %%
-# Is it worth it? With so few rows PCA is strong, and cross-validation is the judge: R² of a ridge regression of the first
-# compound's amount, mean of three folds. The features are fitted within each fold, too.
+# Is it better than PCA? We compare by three-fold cross-validation: the R² of a ridge regression that predicts the
+# amount of the first compound, its mean and standard deviation over the folds. The features, too, are fitted to the
+# training rows of each fold only.
 
 folds = KFold(3, shuffle=True, random_state=0)
 ways = {
@@ -70,8 +73,8 @@ for name, way in ways.items():
     print(f"{name:20}R² {r2.mean():.3f} ± {r2.std():.3f}")
 
 # %%
-# On data sets of this kind that had no part in the choice of the defaults the stack was rarely told from PCA
-# (:doc:`/against_pca`, kinds *spectra* and *omics*). Ask before you build on either.
+# On real data sets of this kind, which were not used to choose the defaults, the stack was rarely significantly better
+# or worse than PCA (:doc:`/against_pca`, kinds *spectra* and *omics*). So compare both on your own data.
 #
-# Genes by cells, ``.h5ad`` files: ``stackae pretrain cells.h5ad:layers/counts --labels cell_type``; sparse matrices stay
-# sparse, and are made dense a batch at a time.
+# For single-cell data in ``.h5ad`` files: ``stackae pretrain cells.h5ad:layers/counts --labels cell_type``. Sparse
+# matrices stay sparse; only one batch at a time is made dense.

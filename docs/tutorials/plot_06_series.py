@@ -2,12 +2,14 @@
 Series
 ======
 
-A row is a series: values side by side in time. Three networks know this to a different degree: a dense layer sees columns, a
-convolutional one slides short filters along, a recurrent one reads step by step.
+Here each row is a time series, one column for each step. Three kinds of layers use the order of the steps to different
+degrees: a dense layer ignores it, a convolutional layer slides short filters along the series, and a recurrent layer
+reads it step by step.
 """
 
 # %%
-# Four hundred and fifty series of 48 steps, of three shapes: waves, ramps, steps. Where a shape begins differs from row to row.
+# We generate 450 noisy series of 48 steps, of three kinds: a wave, a ramp and a jump, which begin at a different step
+# in each row. With series of your own, ``X`` is an array of series × steps and ``kind`` their class.
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -35,8 +37,9 @@ X_train, X_test, y_train, y_test = train_test_split(
 )
 
 # %%
-# The same number of numbers for each, 8. A convolutional layer has a unit for every filter and pooled step, so that it stands
-# below a dense one.
+# Each model computes a code of 8 numbers. The output of a convolutional layer is wider (one number for each filter and
+# pooled step), so a dense layer of 8 is put on top of it. Both reconstruction and code are judged on the test rows: by
+# R², and by the accuracy of a logistic regression trained on the codes (a *linear probe*).
 
 brief = Training(updates=600)
 filters = Autoencoder(
@@ -68,14 +71,16 @@ for name, model in models.items():
     )
 
 # %%
-# The noise of 0.3 cannot be reconstructed, and need not be: what is left are the shapes.
+# R² cannot come near 1, since the noise cannot be predicted from 8 numbers. The reconstructions show the shapes without
+# the noise:
 
 display = ReconstructionDisplay.from_estimator(
     models["convolutional, dense"], X_test, sequence_shape=(48, 1)
 )
 
 # %%
-# Several channels: ``Convolutional((steps, channels))`` and ``Recurrent((steps, channels))`` read a row as steps of channels side
-# by side, as scikit-learn's reshape gives them. Arrays that are samples × channels × steps, as torch and aeon have them, are
-# flattened by ``X.reshape(len(X), -1)`` and told apart by ``channels_first=True``. Series of unequal length are padded with
-# ``Recurrent``: see its page, :class:`stackae.Recurrent`.
+# Series with several channels: flatten an array of series × steps × channels with ``X.reshape(len(X), -1)``, and give
+# the shape to the network, ``Convolutional((steps, channels))`` or ``Recurrent((steps, channels))``. For an array of
+# series × channels × steps, as in torch and aeon, do the same and add ``channels_first=True``. ``Recurrent`` also takes
+# series of unequal length, padded at the end:
+# see :class:`stackae.Recurrent`.

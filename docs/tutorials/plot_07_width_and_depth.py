@@ -2,8 +2,8 @@
 Choose width and depth
 ======================
 
-How many numbers does a code need, and how many layers? Three ways: one ordered code that is cut afterwards, ``"auto"``, and a
-grid search that keeps the layers it has fitted.
+How many numbers should a code have, and how many layers the stack? This page shows three ways to choose: an ordered
+code that is cut after the fit, ``layers="auto"``, and a grid search, if there are labels.
 """
 
 # %%
@@ -27,8 +27,9 @@ X_train, X_test, y_train, y_test = train_test_split(
 # %%
 # Width: one fit, all widths
 # --------------------------
-# With ``ordered=True`` the first k numbers of the code are a code of k, as principal components are. ``prefix_r2_`` says how
-# much each prefix reconstructs, and the scree plot draws it beside PCA.
+# With ``ordered=True``, the first k numbers of the code are a good code of width k, for every k, as with principal
+# components. ``prefix_r2_`` holds the R² of the reconstruction from the first k numbers, and ``ScreeDisplay`` plots it,
+# with PCA's for comparison.
 
 brief = Training(updates=800)  # a short fine-tuning, to keep this page quick
 wide = StackedAutoencoder((128, 16), ordered=True, finetune=brief, random_state=0).fit(
@@ -43,22 +44,23 @@ for k in (2, 4, 8, 16):
 display = ScreeDisplay.from_estimator(wide, X_train)
 
 # %%
-# ``truncated`` cuts, without another fit:
+# ``truncated`` returns the stack with a narrower code, without another fit:
 
 narrow = wide.truncated(8)
 print(narrow.transform(X_test).shape, f"R² {narrow.score(X_test):.3f}")
 
 # %%
-# An order costs a little: a code of 8 that was fitted as such may reconstruct better.
+# A code that was fitted with 8 numbers from the start may reconstruct a little better:
 
 own = StackedAutoencoder((128, 8), finetune=brief, random_state=0).fit(X_train)
-print(f"R² of a code of 8 of its own: {own.score(X_test):.3f}")
+print(f"R² of a code fitted at width 8: {own.score(X_test):.3f}")
 
 # %%
-# Width and depth left to the fit
-# -------------------------------
-# ``layers=(128, "auto")`` fits an ordered code of at most 32 numbers, and keeps the fewest whose R² is within 0.01 of that of all
-# of them; ``layers="auto"`` adds layers while that lowers the error on held-out rows by ``tol``.
+# Width and depth chosen by the fit
+# ---------------------------------
+# ``(128, "auto")`` chooses the width: it fits an ordered code of at most 32 numbers, and keeps the smallest width whose
+# R² is within 0.01 of the full one's. ``"auto"`` alone chooses the depth: it adds layers as long as each lowers the
+# error on held-out rows by at least the share ``tol``.
 
 chosen = StackedAutoencoder((128, "auto"), finetune=brief, random_state=0).fit(X_train)
 print("numbers chosen:", chosen.transform(X_test).shape[1])
@@ -67,10 +69,10 @@ deep = StackedAutoencoder("auto", finetune=brief, random_state=0).fit(X_train)
 print("layers chosen:", [layer.n_components for layer in deep.layers_])
 
 # %%
-# By the label
-# ------------
-# Where labels are there, they are the better judge. ``memory`` keeps pretrained layers, so that a search over the last layer
-# fits the first once a fold.
+# By labels: a grid search
+# ------------------------
+# If you have labels, choose what predicts them best. ``memory`` is a folder that caches pretrained layers: the two
+# stacks below differ only in their last layer, so the first is pretrained only once in each fold.
 
 with tempfile.TemporaryDirectory() as folder:
     search = GridSearchCV(
@@ -89,5 +91,5 @@ for layers, accuracy in zip(
     print(layers, f"{accuracy:.1%}")
 
 # %%
-# More numbers serve a linear model better as a rule; a narrow code is for what must be narrow: maps, neighbours, storage. What
-# each choice in the defaults gains: :doc:`/defaults`.
+# Linear models usually do better with wider codes. Narrow codes are for plots, nearest neighbours and storage. What
+# each of the defaults gains: :doc:`/defaults`.

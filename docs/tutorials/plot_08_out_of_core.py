@@ -2,12 +2,12 @@
 Larger than memory, and many machines
 =====================================
 
-Rows that do not fit into memory are read from the disk in blocks while the stack trains. Nothing else changes. To keep this page
-short the file is small, and the memory smaller.
+If the rows do not fit in memory, stackae reads them from disk in blocks while it trains. Nothing else changes. To keep
+this page quick, the file is small and the memory is limited to even less.
 """
 
 # %%
-# Sixty thousand rows in a ``.npy`` file, and the same in four shards:
+# 60,000 rows in a ``.npy`` file, and the same rows in a folder of four files (*shards*):
 
 import subprocess
 import tempfile
@@ -31,7 +31,9 @@ for k, shard in enumerate(np.array_split(X, 4)):
 print(f"{X.nbytes / 1e6:.1f} MB")
 
 # %%
-# A memory map is taken as it is; ``max_memory`` says what rows and codes may take. The plan tells where they will lie.
+# ``fit`` takes a memory map. ``max_memory`` limits the memory for rows and codes; whatever exceeds it stays on disk.
+# The last line of ``plan`` says where rows and codes will be (``brief`` trains for two epochs only, to keep this page
+# quick):
 
 brief = Training(max_epochs=2)
 stack = StackedAutoencoder(
@@ -45,13 +47,14 @@ stack.fit(mapped)
 print(f"R² {stack.score(mapped):.3f}")
 
 # %%
-# A folder of shards is one table:
+# ``load_data`` reads a folder of shards as one table:
 
 rows = load_data(folder / "shards").named_samples
 print(rows.shape, f"R² {stack.score(rows):.3f}")
 
 # %%
-# For data that arrive in pieces there is ``partial_fit``: one pass over each piece.
+# If data arrive in pieces, use ``partial_fit``, which makes one pass over each piece. The first piece decides how columns
+# are scaled; ``scale=None`` leaves them as they are.
 
 arriving = StackedAutoencoder((32, 8), scale=None, random_state=0)
 for piece in np.array_split(X, 10):
@@ -59,8 +62,9 @@ for piece in np.array_split(X, 10):
 print(f"R² after one pass: {arriving.score(X):.3f}")
 
 # %%
-# On the command line a file or a folder is named, and ``--max-memory`` is the bound. A run that is interrupted goes on with
-# ``--resume``, and ends in the same weights.
+# On the command line, give a file or a folder, and the limit as ``--max-memory``. An interrupted run continues with
+# ``--resume``, and ends with the same weights as if it had not been interrupted. ``--dry-run`` prints the plan and
+# stops:
 
 
 def run(command):
@@ -74,11 +78,11 @@ def run(command):
 run("stackae pretrain shards/ --max-memory 24MB --layer 32 --layer 8 --dry-run")
 
 # %%
-# Several processes, or several GPUs, train one model under torchrun; the result is that of one process, to float tolerance:
+# Several processes or GPUs train one model with torchrun; the result is the same as with one process, up to rounding:
 #
 # .. code-block:: text
 #
 #    torchrun --nproc-per-node 2 --no-python stackae pretrain mnist --out runs/mnist
 #
-# ``stackae evaluate --dask ADDRESS`` spreads the splits of a comparison over a cluster. How long things take and how much
-# memory: :doc:`/reference/performance`.
+# ``stackae evaluate --dask ADDRESS`` distributes the splits of a comparison over a cluster. More:
+# :doc:`/guide/large_data`; times and memory: :doc:`/reference/performance`.

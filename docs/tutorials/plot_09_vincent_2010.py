@@ -2,20 +2,23 @@
 Reproduce Vincent et al. (2010)
 ===============================
 
-*Stacked denoising autoencoders* (JMLR 11) is the paper that this library's layers come from. Its tables take minutes to
-twenty minutes each on one core, so that they are not run here: this page gives the command, and reads what it found.
+The denoising layers of this library come from Vincent et al. (2010), *Stacked denoising autoencoders*, JMLR 11. This
+page compares the paper's results with ours. Our runs take up to twenty minutes for each data set on one core, so they
+are not repeated here: the page gives the command and shows the saved results.
 """
 
 # %%
-# The command, in a checkout of the repository, with MNIST's IDX files below ``$STACKAE_DATA_HOME/mnist``:
+# To run them yourself, you need a checkout of the repository, and MNIST's IDX files in ``$STACKAE_DATA_HOME/mnist``:
 #
 # .. code-block:: text
 #
 #    python benchmarks/paper_tables.py --json benchmarks/results/paper_tables.json --only basic --only rot
 #
-# ``basic`` is MNIST as it is, ``rot`` rotated, ``bg-rand`` on noise, ``bg-img`` on textures, ``rect`` and ``rect-img`` rectangles,
-# ``convex`` convex sets (Larochelle et al. 2007). The data are rebuilt with a seed, since the published files are not
-# ours to ship: *the rows differ from the published ones*, textures replace photographs, and figures are context for each other, not a race.
+# The data sets are those of Larochelle et al. (2007): ``basic`` is MNIST as it is, ``rot`` rotates the digits,
+# ``bg-rand`` and ``bg-img`` put noise and textures behind them, ``bg-img-rot`` puts textures behind rotated digits;
+# ``rect`` and ``rect-img`` are rectangles, ``convex`` convex and other regions. The published files are not ours to
+# distribute, so the data are generated anew, from a seed, with textures in place of photographs. *The rows are
+# therefore not the published ones*: read the published figures as context, not as a race.
 
 import json
 from pathlib import Path
@@ -41,7 +44,9 @@ found = json.loads(
 print(f"measured on {found['date']}, with stackae {found['versions']['stackae']}")
 
 # %%
-# Test error in percent, with 10,000 labels. ``SDAE-3`` are three denoising layers, pretrained and fine-tuned, as in the paper:
+# Test error in percent, with 10,000 labelled training images. ``SDAE-3`` has three denoising layers, pretrained and
+# then fine-tuned, as in the paper; ``SVM-RBF`` is a support vector machine; ``convolutional`` is a dense layer on a
+# convolutional one, fine-tuned with labels:
 
 names = (
     "basic",
@@ -70,13 +75,15 @@ for name in names:
     )
 
 # %%
-# On textures (``bg-img``, ``bg-img-rot``, ``rect-img``) the dense stack is hardly better than the support vector machine, or worse,
-# and both are far from the published figures: the textures are other ones. A convolutional layer below does better.
+# On textures (``bg-img``, ``bg-img-rot``, ``rect-img``) the dense stack is hardly better than the support vector
+# machine, or worse, and both are far from the published figures, because the textures differ. A convolutional first
+# layer does better.
 #
-# What the recipe is made of
-# --------------------------
-# Three denoising layers with masking noise, sigmoid units and cross-entropy, then fine-tuning with labels. Here on the
-# bundled digits, to show the parts:
+# The method in code
+# ------------------
+# Three denoising layers with sigmoid units and masking noise (here a quarter of the cells are set to zero), trained by
+# cross-entropy, the default for pixels in [0, 1]; then fine-tuning with labels. On the digits that come with
+# scikit-learn:
 
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(
@@ -87,4 +94,4 @@ layers = [
 ]
 stack = StackedAutoencoder(layers, finetune=None)
 model = StackedAutoencoderClassifier(stack, random_state=0).fit(X_train, y_train)
-print(f"test error on the bundled digits: {1 - model.score(X_test, y_test):.1%}")
+print(f"test error on the digits: {1 - model.score(X_test, y_test):.1%}")

@@ -2,14 +2,14 @@
 Coming from Keras, MATLAB, dfencoder or PCA
 ===========================================
 
-The same work side by side: what you write there, and what you write here. The cells of stackae were run; those of others
-are shown.
+If you know one of these, find here how the same is done with stackae. The code for stackae was run to make this page; the code
+for the other libraries is only shown.
 """
 
 # %%
 # From PCA
 # --------
-# Same rows, same methods, another class. ``score`` is R² of the reconstruction instead of a likelihood, in the units of the rows.
+# The methods have the same names. One differs: ``score`` is the R² of the reconstructions, where PCA's is a log-likelihood.
 
 import pandas as pd
 from sklearn.datasets import load_breast_cancer, load_digits
@@ -25,7 +25,7 @@ from stackae import (
 )
 
 X = load_breast_cancer().data
-Z = (X - X.mean(0)) / X.std(0)  # for a fair figure; the stack standardises by itself
+Z = (X - X.mean(0)) / X.std(0)  # for PCA; the stack standardises by itself
 pca = PCA(4).fit(Z)
 stack = StackedAutoencoder(4, random_state=0).fit(Z)
 print(f"R²: PCA {pca.explained_variance_ratio_.sum():.3f}, stack {stack.score(Z):.3f}")
@@ -49,7 +49,7 @@ print(
 #
 # From Keras
 # ----------
-# A stack trained a layer at a time and then as a whole takes a page of Keras:
+# In Keras, training a stack one layer at a time and then as a whole takes a page of code:
 #
 # .. code-block:: python
 #    :class: other-library
@@ -58,12 +58,12 @@ print(
 #    code1 = layers.Dense(32, activation="relu")(inputs)
 #    first = keras.Model(inputs, layers.Dense(64)(code1))
 #    first.compile("adam", "mse")
-#    first.fit(X + noise, X, epochs=50, batch_size=64)          # layer 1, denoising
+#    first.fit(X + noise, X, epochs=50, batch_size=64)  # layer 1, denoising
 #    codes = keras.Model(inputs, code1).predict(X)
-#    ...                                                         # the same for layer 2, on the codes
-#    ...                                                         # then both joined, and trained end to end
+#    ...  # the same for layer 2, on the codes
+#    ...  # then both joined, and trained end to end
 #
-# Here:
+# With stackae:
 
 X, y = load_digits(return_X_y=True)
 X = X / 16
@@ -98,7 +98,7 @@ print(
 #
 # From MATLAB: trainAutoencoder and stack
 # ---------------------------------------
-# MATLAB marks both as to be removed.
+# Their documentation says that both functions will be removed.
 #
 # .. code-block:: matlab
 #
@@ -109,7 +109,8 @@ print(
 #    deepnet = stack(autoenc1, autoenc2, softnet);
 #    deepnet = train(deepnet, X, T);
 #
-# Rows are samples here, columns there. The sparse layers are sigmoid with a KL penalty on their mean activity, as MATLAB's are:
+# In stackae, samples are rows; in MATLAB they are columns. The layers below are sparse in the same way as MATLAB's: sigmoid units
+# with a KL penalty on their mean activity.
 
 layers = [
     Autoencoder(100, activation="sigmoid", penalty=KLSparsity(target=0.15, weight=4.0)),
@@ -119,7 +120,7 @@ encoder = StackedAutoencoder(layers, pretrain=Training(max_epochs=20), finetune=
 deepnet = StackedAutoencoderClassifier(
     encoder, finetune=Training(max_epochs=20), random_state=0
 ).fit(X[:1200], y[:1200])
-print(f"accuracy on rows that it has not seen: {deepnet.score(X[1200:], y[1200:]):.1%}")
+print(f"accuracy on the other rows: {deepnet.score(X[1200:], y[1200:]):.1%}")
 
 # %%
 # ==============================================  ==============================================================
@@ -134,7 +135,7 @@ print(f"accuracy on rows that it has not seen: {deepnet.score(X[1200:], y[1200:]
 #
 # From dfencoder
 # --------------
-# An autoencoder of data frames with swap noise:
+# dfencoder fits an autoencoder with swap noise to a data frame:
 #
 # .. code-block:: python
 #    :class: other-library

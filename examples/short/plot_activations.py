@@ -2,7 +2,8 @@
 Activations
 ===========
 
-The functions that a unit may have. Layers below the code have relu unless told otherwise, the code itself the identity.
+The functions that can be applied to the output of a layer. By default it is relu in the layers below the code, and the
+identity in the code itself. Choose another with ``Autoencoder(64, activation="tanh")``.
 """
 
 import matplotlib.pyplot as plt

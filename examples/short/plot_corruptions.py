@@ -1,8 +1,9 @@
 """
-What the encoder sees
-=====================
+Corruptions
+===========
 
-One digit, and what each corruption makes of it. The loss asks for the digit as it was.
+In training, the encoder sees a damaged copy of each row, and the loss asks for the row as it was. Here two digits, and
+what each corruption makes of them.
 """
 
 import matplotlib.pyplot as plt
@@ -31,5 +32,6 @@ for column, corruption in zip(axes.T, corruptions, strict=True):
         ax.set_axis_off()
 
 # %%
-# Masking sets cells to zero and leaves the others; dropout makes up for what is lost by enlarging the others. Swap takes the
-# same pixel of another image. When to use which: :doc:`/how/corruption`.
+# Masking sets cells to zero; dropout does, too, and scales up the remaining ones to make up for it. Swap takes the
+# value of the same pixel in another image. To use one: ``Autoencoder(64, corruption=Masking(0.3))``. When to use which:
+# :doc:`/how/corruption`.

@@ -1,9 +1,9 @@
 """
-Where rows lie on a bent sheet
-==============================
+Flattening a curved sheet
+=========================
 
-A sheet in space, bent like an S: two numbers are enough to say where a row lies, but no plane holds them. Colour is the place
-along the sheet.
+The rows lie on a sheet in three dimensions that is bent like an S. Two numbers say where on the sheet a row lies, but no
+flat projection, as PCA's, can show them. The colour is the position along the sheet.
 """
 
 import matplotlib.pyplot as plt
@@ -26,7 +26,7 @@ space.set_title("rows", fontsize=9)
 maps = {
     "PCA": (pca.transform(X), pca.explained_variance_ratio_.sum()),
     "(64, 2), defaults": (default.transform(X), default.score(X)),
-    "(64, 64, 2), nothing hidden": (deep.transform(X), deep.score(X)),
+    "(64, 64, 2), no corruption": (deep.transform(X), deep.score(X)),
 }
 for place, (name, (codes, r2)) in enumerate(maps.items(), 2):
     ax = fig.add_subplot(1, 4, place)
@@ -34,6 +34,7 @@ for place, (name, (codes, r2)) in enumerate(maps.items(), 2):
     ax.set_title(f"{name}: R² {r2:.3f}", fontsize=8)
 
 # %%
-# The defaults are made for more columns than three: they hide half of the cells while they fine-tune, and of three cells that
-# leaves too little to tell where a row lies. Two layers below the code, no shortcut, and clean fine-tuning hold more of the
-# sheet than any plane; the map has creases, since relu layers are linear in pieces.
+# The defaults are made for data with more columns: in fine-tuning they hide half of the cells, and with only three
+# columns what is left does not tell where on the sheet a row lies. A deeper stack without corruption and without the
+# shortcut (the linear autoencoder that by default runs beside the layers) reconstructs more of the sheet than any plane
+# can. The map has creases because relu layers are piecewise linear.

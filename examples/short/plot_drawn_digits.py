@@ -2,7 +2,9 @@
 Draw new rows
 =============
 
-A variational code is normally distributed, so that new rows can be drawn: codes from the prior, decoded.
+A variational autoencoder learns codes that are approximately normally distributed. So new rows can be generated: draw
+codes from the standard normal distribution, and decode them. ``stack.sample(10)`` does this; the plot shows such
+samples.
 """
 
 from sklearn.datasets import load_digits

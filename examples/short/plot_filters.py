@@ -2,7 +2,8 @@
 Filters of a convolutional layer
 ================================
 
-Eight filters of 3 × 3 that slide over the digits, and what the layer makes of some.
+A convolutional layer with eight filters of 3 × 3 pixels that slide over the digits. First the filters, then some digits
+and their reconstructions.
 """
 
 from sklearn.datasets import load_digits

@@ -2,8 +2,9 @@
 How training went
 =================
 
-The loss of every phase, and the health of the layers: units that never fire, or always do, and in how many directions the
-codes spread.
+After a fit, ``history_`` holds the loss after each epoch, for the pretraining of each layer and for fine-tuning.
+``health_`` tells whether the layers are sound: whether units give the same output for all rows (*dead* units), and in
+roughly how many directions the codes vary (the *effective rank*).
 """
 
 from sklearn.datasets import load_digits

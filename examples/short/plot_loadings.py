@@ -1,8 +1,9 @@
 """
-Which columns make which code
-=============================
+Which columns a code depends on
+===============================
 
-By how much each code moves when a column rises by a standard deviation, of the chemistry of 178 wines.
+Loadings say how much each number of the code changes when a column rises by one standard deviation. The data are
+chemical measurements of 178 wines.
 """
 
 from sklearn.datasets import load_wine
@@ -15,6 +16,6 @@ stack = StackedAutoencoder((52, 3), random_state=0).fit(wines)
 display = LoadingsDisplay.from_estimator(stack, wines)
 
 # %%
-# The strongest of the first code, as numbers:
+# The four columns that the first number of the code depends on most:
 
 print(stack.loadings(wines).strongest(0, 4))

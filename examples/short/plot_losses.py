@@ -2,8 +2,9 @@
 Four losses
 ===========
 
-What a cell costs by how far off its reconstruction is. Squared error and Huber's loss ask numbers, cross-entropy values within
-[0, 1]; PerFeature takes for each column the one that suits it.
+How much each cell adds to the loss, by its reconstruction error. Squared error and Huber's loss are for numbers (left),
+cross-entropy is for values within [0, 1] (right, for three true values x). The fourth, ``PerFeature``, uses for each
+column of a table the loss that suits it.
 """
 
 import matplotlib.pyplot as plt

@@ -1,8 +1,9 @@
 """
-Fill what is missing
-====================
+Filling missing pixels
+======================
 
-A third of the pixels is hidden. The model has never seen a whole digit: it was fitted to such images alone.
+A third of the pixels is missing, in the training images, too: the model never sees a complete digit. Above, images with
+missing pixels in orange; in the middle, filled by ``impute``; below, the originals.
 """
 
 import matplotlib.pyplot as plt

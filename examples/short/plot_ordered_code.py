@@ -2,7 +2,9 @@
 One code, every width
 =====================
 
-R² of the reconstruction from the first k numbers of an ordered code of 12, and of a plain one that is cut in the same way.
+In an ordered code, the first k numbers are a good code by themselves, for every k, as with principal components. The
+plot shows the R² of the reconstruction from the first k of 12 numbers: of an ordered code, of an ordinary one that is
+cut in the same way, and of PCA.
 """
 
 import matplotlib.pyplot as plt
@@ -30,7 +32,7 @@ for k in range(1, 13):
 fig, ax = plt.subplots(figsize=(6, 3.4), layout="constrained")
 ax.plot(range(1, 13), ordered.prefix_r2_, "o-", color="#c2571a", label="ordered=True")
 ax.plot(
-    range(1, 13), r2, "o-", color="#777777", label="a plain code, the rest at its mean"
+    range(1, 13), r2, "o-", color="#777777", label="not ordered, the rest at its mean"
 )
 ax.plot(
     range(1, 13),

@@ -2,8 +2,9 @@
 Rows without a label move the border
 ====================================
 
-Two moons, three labels each, and the border that a classifier draws between them: from the labels alone, with labels that
-spread over neighbours, and with predictions that must not change where a row moves a little.
+Two half-moons with three labelled rows each, and the border that a classifier draws between them: from the labels
+alone; with ``Propagation``, which gives unlabelled rows the labels of their neighbours; and with
+``VirtualAdversarial``, which asks that predictions stay the same when a row moves a little.
 """
 
 import matplotlib.pyplot as plt

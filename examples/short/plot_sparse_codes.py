@@ -2,8 +2,8 @@
 Dense, sparse and ordered codes
 ===============================
 
-The codes of forty digits, a row each: relu units, the four largest of forty alone (top-k), and an ordered code, whose first
-numbers matter most.
+The codes of forty digits, one digit in each line: of relu units; with top-k, where only the four largest of the forty
+units are kept; and of an ordered code, whose first numbers matter most. Darker means further from zero.
 """
 
 import matplotlib.pyplot as plt

@@ -192,7 +192,7 @@ class Comparison:
             title = next(measure.title for measure in self.measures if measure.key == R2.key)
             gains.append(f"{title} {_signed(float(np.mean(own) - np.mean(other)), 3)}")
         own, other = (self.values(FIT.key, method, width) for method in (OURS, RIVAL))
-        cost = f"; for {_seconds(own)}, PCA {_seconds(other)}" if own and other else ""
+        cost = f"; fitted in {_seconds(own)}, PCA in {_seconds(other)}" if own and other else ""
         return f"at {width} dimensions, against PCA: {', '.join(gains)}{cost}"
 
 

@@ -66,7 +66,7 @@ def test_pca_wins_where_it_wins_and_the_verdict_says_so(digits):
     assert at_2.startswith("at 2 dimensions, against PCA: linear probe -")
     assert "points, k-NN probe -" in at_2  # beyond chance
     assert ", R² -" in at_2
-    assert "; for 5.0 s, PCA " in at_2
+    assert "; fitted in 5.0 s, PCA in " in at_2
     assert comparison.difference("linear_probe", 2).sign == -1
     assert comparison.difference("linear_probe", 2, ours="PCA", theirs="stackae").sign == 1
 
@@ -231,7 +231,7 @@ def test_a_verdict_over_splits_names_gain_and_interval():
         "worth it at 2 dimensions; by the linear probe alone",
         # Differences .05, .04, .06: mean .05, standard error .01/√3, t of 2 degrees of freedom 4.303.
         "at 2 dimensions, against PCA: linear probe +5.0 ± 2.5 points, k-NN probe +0.0 ± 0.0 points (within"
-        " chance); for 1.0 s, PCA 1.0 s",
+        " chance); fitted in 1.0 s, PCA in 1.0 s",
     ]
     assert Comparison(values("stackae", 0.9), 0.0).verdicts() == []
 
@@ -263,9 +263,9 @@ def test_the_cost_stands_beside_the_gain_of_each_width(seconds, told):
     ]
     records[0].measures["fit_seconds"] = seconds
     _, *widths = Comparison(records, 0.0).verdicts()
-    assert [sentence.partition("; for ")[2] for sentence in widths] == [
-        f"{told}, PCA 2.0 s",
-        "7.0 s, PCA 3.0 s",
+    assert [sentence.partition("; fitted in ")[2] for sentence in widths] == [
+        f"{told}, PCA in 2.0 s",
+        "7.0 s, PCA in 3.0 s",
     ]
 
 

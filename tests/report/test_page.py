@@ -60,7 +60,9 @@ def test_the_result_against_pca_stands_at_the_top_and_leads_to_its_section(of_di
     assert f'{result} <a href="#verdict">Against PCA</a>' in at_the_top
     assert of_digits.card.index(result) < of_digits.card.index("## The data")
     (gains,) = of_digits.contents.section("verdict").findings
-    assert re.match(r"Linear probe [+-]\d+\.\d ± .*, k-NN probe .*, R² .*; for .* s, PCA .* s$", gains)
+    assert re.match(
+        r"Linear probe [+-]\d+\.\d ± .*, k-NN probe .*, R² .*; fitted in .* s, PCA in .* s$", gains
+    )
     probes = of_digits.contents.section("verdict").sentences[-1]
     assert re.match("Linear probe: a logistic regression .* k-NN probe: .* Clusters: k-means .* R²: ", probes)
 
