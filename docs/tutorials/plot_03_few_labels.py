@@ -47,7 +47,7 @@ print(
 # %%
 # We train four classifiers on the same stack. ``FrozenEstimator`` (of scikit-learn) marks the stack as fitted, so that
 # it is pretrained only once. By default a linear autoencoder, the *shortcut*, runs beside the layers; ``shortcut=None``
-# leaves it out, which is the default for classifiers. ``Propagation`` gives unlabelled rows the labels of rows with
+# leaves it out, as a classifier does that is given widths. ``Propagation`` gives unlabelled rows the labels of rows with
 # similar codes; ``VirtualAdversarial`` asks that predictions stay the same if a row changes a little
 # (:doc:`/how/semi`).
 
