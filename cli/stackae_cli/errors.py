@@ -82,8 +82,9 @@ def run(command: click.Command, args: Sequence[str]) -> int:
 
 
 def _exit_code(command: click.Command, args: list[str]) -> int:
-    """Run, and report what fails; of several processes that pretrain together one does."""
-    is_other = args[:1] == ["pretrain"] and os.environ.get("RANK", "0") != "0"
+    """Run, and report what fails; of several processes that torchrun has started one does."""
+    may_be_several = args[:1] == ["pretrain"] or os.environ.get("WORLD_SIZE", "1") != "1"
+    is_other = may_be_several and os.environ.get("RANK", "0") != "0"
 
     def report(error: BaseException, message: str, code: int) -> int:
         if not getattr(error, "is_told", is_other):
@@ -91,6 +92,7 @@ def _exit_code(command: click.Command, args: list[str]) -> int:
         return code
 
     try:
+        _refuse_several_processes(args)
         # Not through `command.main`, which answers a closed pipe with an exit of its own.
         with command.make_context(_NAME, args.copy()) as context:
             command.invoke(context)
@@ -118,6 +120,16 @@ def _exit_code(command: click.Command, args: list[str]) -> int:
                 return report(error, _one_line(error), code)
         return report(error, f"{type(error).__name__}: {_one_line(error)}; --debug shows where", 1)
     return 0
+
+
+def _refuse_several_processes(args: list[str]) -> None:
+    """Raise for what torchrun would do several times over, into the same folder."""
+    n_processes = os.environ.get("WORLD_SIZE", "1")
+    asked = next(iter(args), "-")
+    if "RANK" in os.environ and n_processes != "1" and asked != "pretrain" and not asked.startswith("-"):
+        raise click.UsageError(
+            f"{asked} is run by one process, and torchrun has started {n_processes}; run it without torchrun"
+        )
 
 
 def _usage(error: click.UsageError) -> str:

@@ -364,3 +364,14 @@ def test_of_several_processes_that_pretrain_the_first_says_what_is_wrong(stackae
     assert (quiet.code, quiet.err) == (2, "")
     assert (other.code, other.err) == (2, said["evaluate"])
     assert said["pretrain"].startswith("stackae: error: Invalid value for '--decimal'")
+
+
+def test_what_is_no_pretraining_is_refused_where_several_processes_are_started(stackae, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    first = stackae("finetune", "run", "data.csv", "--out", "tuned")
+    message = "finetune is run by one process, and torchrun has started 2; run it without torchrun"
+    assert (first.code, first.err) == (USAGE, f"stackae: error: {message}\n")
+    assert stackae("--version").code == 0
+    monkeypatch.setenv("RANK", "1")
+    assert stackae("finetune", "run", "data.csv", "--out", "tuned").err == ""
