@@ -26,7 +26,6 @@ from typing import NoReturn
 
 import click
 
-from stackae._utils.wording import interval_in_words
 from stackae.exceptions import DataError, DivergedError, ModelFileError, ParameterError
 from stackae_cli.streams import finish, prepare, tell
 
@@ -41,8 +40,6 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (UnicodeError, 5),  # a name or a text that the system cannot spell
     (ValueError, 2),  # what is left are scikit-learn's parameter errors
 )
-#: Which ends belong to a range, by which do not.
-_CLOSED = {(False, False): "both", (False, True): "left", (True, False): "right", (True, True): "neither"}
 
 
 class Terminated(BaseException):
@@ -139,10 +136,13 @@ def _usage(error: click.UsageError) -> str:
     told = error.format_message()
     if refused and isinstance(kind, (click.types.IntParamType, click.types.FloatParamType)):
         noun = "a whole number" if isinstance(kind, click.types.IntParamType) else "a number"
-        low, high = (getattr(kind, end, None) for end in ("min", "max"))
-        closed = _CLOSED[getattr(kind, "min_open", False), getattr(kind, "max_open", False)]
-        rule = f"must be {interval_in_words(noun, low, high, closed)}, got {refused[1]}"
-        told = told.replace(error.message, rule)
+        ends = [
+            f"{words[getattr(kind, f'{end}_open', False)]} {getattr(kind, end)}"
+            for end, words in {"min": ("of at least", "above"), "max": ("at most", "below")}.items()
+            if getattr(kind, end, None) is not None
+        ]
+        rule = " ".join([noun, " and ".join(ends)]).rstrip()
+        told = told.replace(error.message, f"must be {rule}, got {refused[1]}")
     return told
 
 

@@ -21,8 +21,6 @@ from sklearn.utils._param_validation import (
     make_constraint,
 )
 
-from stackae._utils.wording import interval_in_words
-
 __all__ = [
     "Constrained",
     "HasMethods",
@@ -177,4 +175,9 @@ def _words(constraint: Any) -> list[str]:
 def _range(interval: Interval) -> str:
     """Which numbers are within an interval."""
     noun = {Integral: "a whole number", RealNotInt: "a fraction"}.get(interval.type, "a number")
-    return interval_in_words(noun, interval.left, interval.right, interval.closed)
+    low, high, closed = interval.left, interval.right, interval.closed
+    if None not in (low, high) and closed == "both":
+        return f"{noun} from {low} to {high}"
+    lower = [] if low is None else [f"{'of at least' if closed in ('left', 'both') else 'above'} {low}"]
+    upper = [] if high is None else [f"{'at most' if closed in ('right', 'both') else 'below'} {high}"]
+    return " ".join([noun, " and ".join(lower + upper)]).rstrip()

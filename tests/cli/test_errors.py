@@ -191,10 +191,10 @@ def test_impossible_options_exit_2_and_leave_no_run(options, words, refuse, tmp_
         ("evaluate", "--few-labels", "1", "a whole number of at least 2, got 1"),
         ("evaluate", "--jobs", "few", "a whole number, got 'few'"),
         ("pretrain", "--epochs", "x", "a whole number of at least 1, got 'x'"),
-        ("pretrain", "--random-state", "-1", "a whole number from 0 to 4294967295, got -1"),
+        ("pretrain", "--random-state", "-1", "a whole number of at least 0 and at most 4294967295, got -1"),
         ("pretrain", "--learning-rate", "", "a number, got ''"),
         ("pretrain", "--checkpoint-every", "nan", "a number of at least 0, got nan"),
-        ("finetune", "--held-out", "nan", "a number from 0 to 0.9, got nan"),
+        ("finetune", "--held-out", "nan", "a number of at least 0 and at most 0.9, got nan"),
         ("detect", "--contamination", "0", "a number above 0 and at most 0.5, got 0.0"),
     ],
 )

@@ -387,7 +387,7 @@ def test_what_cannot_be_compared_is_refused(digits):
         compare(small_stack(), split, methods=["pca"])
     with pytest.raises(ParameterError, match="widths must hold numbers of at least 1"):
         compare(small_stack(), split, [0])
-    with pytest.raises(DataError, match="got 1 for 600 rows"):
+    with pytest.raises(DataError, match="at least 2 classes, got 1 class"):
         resplit(digits.X, np.zeros(600))
     with pytest.raises(DataError, match="got 600 for 600 rows; name another column, or take them as targets"):
         resplit(digits.X, [f"row {k}" for k in range(600)], task="classify")
