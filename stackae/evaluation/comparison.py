@@ -176,7 +176,9 @@ class Comparison:
                 by_probes.setdefault(f"by the {_joined(better)} alone", []).append(width)
         split = [width for widths in by_probes.values() for width in widths]
         if not worth:
-            why = "the probes disagree" if split == rest else "PCA serves as well or better"
+            differs = any(self.difference(probe.key, w).sign for probe in self.probes for w in rest)
+            why = "PCA serves as well or better" if differs else "no gain beyond chance"
+            why = "the probes disagree" if split == rest else why
             sentence = f"not worth it at {_joined(rest)} dimensions: {why}"
         else:
             sentence = f"worth it at {_joined(worth)} dimensions{f', not at {_joined(rest)}' if rest else ''}"
@@ -193,7 +195,9 @@ class Comparison:
             gains.append(f"{title} {_signed(float(np.mean(own) - np.mean(other)), 3)}")
         own, other = (self.values(FIT.key, method, width) for method in (OURS, RIVAL))
         cost = f"; fitted in {_seconds(own)}, PCA in {_seconds(other)}" if own and other else ""
-        return f"at {width} dimensions, against PCA: {', '.join(gains)}{cost}"
+        narrower = {r.n_features for r in self.of(RIVAL, width)} - {width}
+        of_so_many = f" of {max(narrower)}" if narrower else ""  # as many as there are columns or rows
+        return f"at {width} dimensions, against PCA{of_so_many}: {', '.join(gains)}{cost}"
 
 
 def _joined(several: Iterable[object]) -> str:

@@ -21,7 +21,7 @@ from stackae.report.wording import several
 #: they are shown the rows themselves too.
 _MOST_CELLS, _LEAST_ROWS, _MOST_RAW = 500_000, 500, 256
 _GAINS = "A gain over PCA is told with half of its 95 % interval (±)."
-_CHANCE = "Codes and components differ by no more than chance"
+_CHANCE = "By this model, codes and components differ by no more than chance"
 _RECONSTRUCTED = (
     " of the reconstruction of these {0:,} rows, all columns together, in the units in which the model works."
 )

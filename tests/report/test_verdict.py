@@ -31,7 +31,7 @@ def comparison(**n_right):
     ("linear", "neighbours", "told"),
     [
         ((190, 150), (190, 150), ""),
-        ((190, 189), (190, 189), " Codes and components differ by no more than chance."),
+        ((190, 189), (190, 189), " By this model, codes and components differ by no more than chance."),
         (
             (190, 150),
             (100, 150),

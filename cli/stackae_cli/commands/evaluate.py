@@ -298,7 +298,9 @@ def _of_data(source: Source, options: dict[str, Any], *, verbose: int) -> tuple[
         )
     title = f"{rows}, {n_splits} split{'s' if n_splits > 1 else ''}"
     spread = (
-        "a-b is the range over the 2 splits" if n_splits == 2 else "± is half a 95 % interval over splits"
+        "a-b is the range over the 2 splits"
+        if n_splits == 2
+        else "± is half a 95 % interval over splits; that of gains allows for the rows that splits share"
     )
     return comparison, title, [spread] if n_splits > 1 else []
 

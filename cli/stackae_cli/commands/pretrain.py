@@ -58,8 +58,8 @@ if TYPE_CHECKING:
     multiple=True,
     type=LayerSpec(),
     help="A layer, from the bottom up (repeatable) [default: one of 4 units per column, from 32 to 256, and a"
-    " code of half as many numbers as columns, up to 64]. The last may be auto: an ordered code, cut to the"
-    " width that is needed.",
+    " code of half as many numbers as (encoded) columns, up to 64]. The last may be auto: an ordered code,"
+    " cut to the width that is needed.",
 )
 @click.option("--epochs", type=click.IntRange(1), help="Epochs per layer [default: by the number of rows].")
 @click.option(
