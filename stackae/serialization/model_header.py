@@ -148,7 +148,7 @@ def _diagnosis(data: bytes, *, is_named_so: bool) -> str:
         return "looks like a pickle; stackae never unpickles: save the model with its own save()"
     if foreign and data.startswith(b"PK\x03\x04"):
         return "looks like a zip of pickles (torch.save); stackae never unpickles: use the model's own save()"
-    if not is_named_so:
+    if not is_named_so and data[8:9] != b"{":
         return "is not a run folder or a .safetensors model; give one"
     return f"is truncated or not a safetensors file; {_MEND}"
 
