@@ -121,6 +121,8 @@ def judged(
             "rows": len(y_test),
             "scores": scores,
         }
+        if first.semi == "auto":
+            found["semi"] = first.semi_
         if learned.are_classes:
             found["interval"] = of_share(scores[OURS], len(y_test))[2:]
         atomic_write_text(path, json.dumps(found, indent=2) + "\n")
@@ -154,12 +156,23 @@ def say_what_semi_meets(semi: Any, learned: Learned) -> None:
             )
 
 
-def chosen_in_words(model: Any, learned: Learned) -> str:
-    """What became of ``--semi auto``, and why."""
+def chosen_in_words(model: Any, learned: Learned, folder: Path) -> str:
+    """What became of ``--semi auto``, and why; and where the fit that was judged chose otherwise."""
+    chosen = _choice_in_words(model, learned)
+    path = folder / HELD_OUT
+    judged = json.loads(path.read_text(encoding="utf-8")).get("semi") if path.is_file() else None
+    if judged is None or bool(judged) == bool(model.semi_):
+        return chosen
+    other = "spread them" if judged else "did not spread them"
+    return f"{chosen}; the fit that was judged on held-out rows {other}"
+
+
+def _choice_in_words(model: Any, learned: Learned) -> str:
     from stackae.fitting.semi_choice import MOST_ROWS
 
     if model.semi_:
-        return f"labels were spread ({' and '.join(model.semi_)}), which predicts held-out labels better"
+        spread = f"labels were spread to other rows ({' and '.join(model.semi_)})"
+        return f"{spread}, since that predicted held-out labels better"
     if learned.known.all():
         return "every row has a label, there is nothing to spread"
     classes, counts = np.unique(learned.targets[learned.known].astype(str), return_counts=True)
@@ -167,7 +180,7 @@ def chosen_in_words(model: Any, learned: Learned) -> str:
         return f"not tried, class {str(classes[counts.argmin()])!r} has 1 label and 2 are needed"
     if len(learned.known) > MOST_ROWS:
         return f"not tried, there are more than {MOST_ROWS:,} rows"
-    return "labels were not spread, which predicts held-out labels no better"
+    return "labels were not spread to other rows, since that predicted held-out labels no better"
 
 
 def curve_of(model: Any, learned: Learned, folder: Path) -> str:

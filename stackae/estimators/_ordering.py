@@ -59,7 +59,9 @@ class Ordering(Reconstructing):
         check_is_fitted(self)
         if not is_ordered(self.module_):
             rule = "fit with ordered=True" if hasattr(self, "ordered") else "fit with code='nested'"
-            raise ParameterError(f"truncated: the codes are not ordered; {rule}, of a dense last layer")
+            raise ParameterError(
+                f"truncated: the codes are not ordered; {rule} (the last layer must be dense)"
+            )
         width = self.module_.widths[-1]
         is_int = isinstance(n_components, Integral) and not isinstance(n_components, bool)
         if not is_int or not 1 <= n_components <= width:

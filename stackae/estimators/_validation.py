@@ -98,7 +98,7 @@ def check_X(  # noqa: N802
     if table is not None or columns or (reset and holds_other_than_numbers(X)):
         if table is not None and isinstance(X, NamedMatrix):
             raise DataTypeError("the model was fitted on a table; give a data frame")
-        encoded = _encoded(X, columns) if table is None else DenseMatrix(table.encode(X)).of_table(table)
+        encoded = _encoded(X, columns) if table is None else _encoded_as_in_the_fit(X, table)
         return _checked_table(encoded, reset=reset, missing_values=missing_values)
     if hasattr(X, "column_names") and holds_other_than_numbers(X):  # pyarrow's text may be read as numbers
         raise DataTypeError(
@@ -127,6 +127,17 @@ def _encoded(X: Any, columns: dict[Any, str] | TableEncoder | None) -> Matrix:
         )
     encoder = _asked_for(columns)
     return DenseMatrix(encoder.fit_encode(X)).of_table(encoder)
+
+
+def _encoded_as_in_the_fit(X: Any, table: TableEncoder) -> Matrix:
+    """A table by the encoder of the fit; or an array, with a number for each of the table's columns."""
+    shape = np.shape(X)
+    if as_table(X) is None and (issparse(X) or shape[1:] != (table.n_features_in_,)):
+        raise DataTypeError(
+            f"the model was fitted on a table; give a data frame with its {table.n_features_in_} columns, got"
+            f" {type(X).__name__} of shape {shape}"
+        )
+    return DenseMatrix(table.encode(X)).of_table(table)
 
 
 def _asked_for(columns: dict[Any, str] | TableEncoder | None) -> TableEncoder:

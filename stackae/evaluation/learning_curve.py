@@ -155,6 +155,7 @@ def label_curve(
         model.encoder = FrozenEstimator(model._new_encoder().fit(X))
     if labels.are_classes:
         model.unlabelled = None  # what has no label is None by now
+        model.calibration = None  # which changes no prediction
 
     def judged() -> Iterator[tuple[int, float]]:
         for kept, held_out in folds:

@@ -57,7 +57,7 @@ def read_verified(path: str | os.PathLike[str], *, max_bytes: int | None = None)
     ({'units': [3, 2]}, [2, 3])
     """
     try:
-        return _parse(_read(path, max_bytes))
+        return _parse(_read(path, max_bytes), is_named_so=os.fspath(path).lower().endswith(".safetensors"))
     except ModelFileError as error:
         raise refusal(path, error) from error
 
@@ -98,13 +98,13 @@ def _read(path: str | os.PathLike[str], max_bytes: int | None) -> bytes:
         return file.read(size)
 
 
-def _parse(data: bytes) -> Verified:
-    """Read a model file's bytes; errors lack the path."""
+def _parse(data: bytes, *, is_named_so: bool) -> Verified:
+    """Read the bytes of a model file, or of one that is not named like one; errors lack the path."""
     if not data:
         raise ModelFileError(f"is empty; {_MEND}")
     start = 8 + int.from_bytes(data[:8], "little")
     if start > min(len(data), 8 + MAX_TABLE) or data[8:9] != b"{":
-        raise ModelFileError(_diagnosis(data))
+        raise ModelFileError(_diagnosis(data, is_named_so=is_named_so))
     table = _load_object(data[8:start], "safetensors table")
     metadata = table.pop("__metadata__", None)
     if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
@@ -140,7 +140,7 @@ def damage(error: Exception) -> str:
     return f"is damaged ({str(error)[:200]}); {_MEND}"
 
 
-def _diagnosis(data: bytes) -> str:
+def _diagnosis(data: bytes, *, is_named_so: bool) -> str:
     """Say what a file that cannot be safetensors is instead."""
     # A whole table's length may begin like a pickle, but then a brace follows it, and no opcode is zero.
     foreign = data[8:9] != b"{" and data[2:3] not in (b"", b"\0")
@@ -148,6 +148,8 @@ def _diagnosis(data: bytes) -> str:
         return "looks like a pickle; stackae never unpickles: save the model with its own save()"
     if foreign and data.startswith(b"PK\x03\x04"):
         return "looks like a zip of pickles (torch.save); stackae never unpickles: use the model's own save()"
+    if not is_named_so and data[8:9] != b"{":
+        return "is not a run folder or a .safetensors model; give one"
     return f"is truncated or not a safetensors file; {_MEND}"
 
 

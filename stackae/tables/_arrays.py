@@ -64,7 +64,12 @@ def as_array(encoder: BaseEstimator, X: Any, *, reset: bool) -> Floats:
         cells.dtype.kind == "O" and any(isinstance(cell, (str, bytes)) for cell in cells.flat)
     ):
         raise DataTypeError("an array must hold numbers, got text or dates; give a data frame")
-    array: Floats = validate_data(
-        encoder, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
-    )
+    try:
+        array: Floats = validate_data(
+            encoder, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
+        )
+    except TypeError as error:
+        raise DataTypeError(str(error)) from None
+    except ValueError as error:
+        raise DataError(str(error)) from None
     return array

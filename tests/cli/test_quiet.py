@@ -10,7 +10,6 @@ from stackae_cli.main import cli
 #: A call of each command that writes files, and is silent; and of those whose result is what they print.
 SILENT = {
     "pretrain": ("digits", "--out", "FOLDER/run", *SMALL),
-    "finetune": ("RUN", "digits", "--epochs", 1, "--out", "FOLDER/run"),
     "detect": ("RUN", "digits", "--out", "FOLDER/run"),
     "transform": ("RUN", "digits", "--out", "FOLDER/a.npy"),
     "reconstruct": ("RUN", "digits", "--out", "FOLDER/a.npy"),
@@ -21,6 +20,7 @@ SILENT = {
     "export": ("RUN", "--out", "FOLDER/a.onnx"),
 }
 PRINTING = {
+    "finetune": ("RUN", "digits", "--epochs", 1, "--out", "FOLDER/run"),
     "info": ("RUN",),
     "score": ("RUN", "digits", "--out", "FOLDER/a.npy"),
     "evaluate": ("RUN", "--method", "PCA", "--few-labels", 10, "--json", "FOLDER/a.json"),
@@ -83,7 +83,7 @@ def test_a_command_whose_result_is_printed_prints_it_alone(name, call):
     assert done.err == ""
 
 
-@pytest.mark.parametrize("name", SILENT)
+@pytest.mark.parametrize("name", [*SILENT, "finetune"])
 def test_without_it_a_command_says_where_its_file_is(name, call, tmp_path):
     *_, written = call(name).out.splitlines()
     assert str(tmp_path) in written.rpartition(": ")[2]

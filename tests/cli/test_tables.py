@@ -154,7 +154,10 @@ def test_columns_that_are_left_out_are_said(stackae, mixed, tmp_path):
     )
     said = ("--labels", "kind", "--column", "zip=drop")
     done = stackae("pretrain", mixed, *said, "--out", tmp_path / "run", *SMALL)
-    assert "left out 'same' (constant), 'n' (identifier); --column NAME=KIND says otherwise" in done.err
+    told = "left out 'same' (constant), 'n' (identifier); --column NAME=KIND says otherwise"
+    assert f"{told}, and --id n keeps it beside the codes\n" in done.err
+    done = stackae("pretrain", mixed, *said, "--id", "n", "--out", tmp_path / "named", *SMALL)
+    assert "left out 'same' (constant); --column NAME=KIND says otherwise\n" in done.err
 
 
 def test_a_dry_run_needs_no_place_of_its_own(stackae, mixed, tmp_path, monkeypatch):

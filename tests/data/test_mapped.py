@@ -219,3 +219,20 @@ def test_a_value_that_is_not_finite_is_refused_with_its_row(tmp_path):
     saved(tmp_path, bad[:200], bad[200:])
     with pytest.raises(DataError, match="contains NaN in row 450, column 2"):
         StackedAutoencoder((2,)).fit(load_data(tmp_path).named_samples)
+
+
+@pytest.mark.parametrize(
+    ("ending", "asked", "mend"),
+    [
+        (".parquet", {"labels": "b"}, r"give a file of labels, or leave the column out \(--drop b\)$"),
+        (".parquet", {"ids": "b"}, "give --out a folder, or leave the ids out$"),
+        (".npy", {"ids": "1"}, "; leave the ids out$"),
+    ],
+)
+def test_labels_and_ids_of_shards_are_refused_with_what_will_do(tmp_path, ending, asked, mend):
+    np.save(tmp_path / "0.npy", np.ones((4, 2)))
+    if ending == ".parquet":
+        (tmp_path / "0.npy").unlink()
+        pq.write_table(pa.table({"a": [1.0, 2.0], "b": [3.0, 4.0]}), tmp_path / "0.parquet")
+    with pytest.raises(DataFileError, match=mend):
+        load_data(str(tmp_path), **asked)

@@ -7,7 +7,9 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import torch
 from helpers import small_stack
+from scipy.sparse import csr_matrix
 
 from stackae import StackedAutoencoderDetector
 from stackae.exceptions import DataError, DataTypeError, StackaeWarning
@@ -95,6 +97,15 @@ def test_a_model_of_numbers_refuses_a_table_of_others(library):
     for cells in (["1.5"] * N, whole().when):
         with pytest.raises(DataTypeError):
             model.transform(library(whole()[["age"]].assign(more=cells)))
+
+
+@pytest.mark.parametrize(
+    "X", [np.ones((3, 5)), [[1.0, 2.0]], np.ones(3), csr_matrix((3, 4)), csr_matrix((3, 6)), torch.ones(3, 2)]
+)
+def test_a_model_of_a_table_refuses_an_array_of_other_columns(X, model):
+    with pytest.raises(DataTypeError, match="the model was fitted on a table; give a data frame") as caught:
+        model.transform(X)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("names", [["age", "city", "city"], ["age", "age", "city"]])

@@ -105,10 +105,10 @@ def test_a_truncated_model_has_loadings_and_goes_on_learning_alone(digits):
 
 
 def test_codes_without_order_are_not_cut(digits):
-    with pytest.raises(ParameterError, match="the codes are not ordered; fit with code='nested'"):
+    with pytest.raises(ParameterError, match=r"fit with code='nested' \(the last layer must be dense\)"):
         small_autoencoder(4).fit(digits).truncated(2)
     stack = StackedAutoencoder((8, 4), pretrain=SHORT, finetune=SHORT, random_state=0).fit(digits)
-    with pytest.raises(ParameterError, match="the codes are not ordered; fit with ordered=True"):
+    with pytest.raises(ParameterError, match=r"fit with ordered=True \(the last layer must be dense\)"):
         stack.truncated(2)
     assert not hasattr(stack, "prefix_r2_")
 

@@ -110,3 +110,22 @@ def test_too_few_labels_are_refused(blobs):
         label_curve(StackedAutoencoderRegressor((2,)), X, np.where(np.arange(120) == 5, 1.0, np.nan))
     with pytest.raises(DataError, match="one number a row"):
         label_curve(StackedAutoencoderRegressor((2,)), X, X)
+
+
+def test_its_fits_are_not_calibrated_which_changes_no_accuracy(blobs, monkeypatch):
+    X, few = blobs
+    encoder = FrozenEstimator(small_stack((4, 2), random_state=0).fit(X))
+    model = StackedAutoencoderClassifier(encoder, finetune=SHORT, calibration=3, random_state=0)
+    plain = StackedAutoencoderClassifier(encoder, finetune=SHORT, random_state=0)
+    expected = label_curve(plain, X, few, shares=(0.2, 1.0), n_folds=2)
+    fits = []
+    fit = StackedAutoencoderClassifier.fit
+    monkeypatch.setattr(
+        StackedAutoencoderClassifier,
+        "fit",
+        lambda self, X, y: fits.append(self.calibration) or fit(self, X, y),
+    )
+    curve = label_curve(model, X, few, shares=(0.2, 1.0), n_folds=2)
+    assert fits == [None] * 4
+    assert model.calibration == 3
+    np.testing.assert_array_equal(curve.scores, expected.scores)

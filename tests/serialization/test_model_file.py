@@ -304,6 +304,17 @@ class Bomb:
         return open, (self.path, "w")
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("rows.csv", "is not a run folder or a .safetensors model; give one"),
+        ("m.safetensors", "is truncated or not a safetensors file; copy it again"),
+    ],
+)
+def test_what_is_not_named_like_a_model_is_said_to_be_none(tmp_path: Path, name: str, message: str) -> None:
+    assert refusal(tmp_path / name, b"a,b,c\n1,2,3\n4,5,6\n").startswith(message)
+
+
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_a_pickle_is_named_and_not_run(tmp_path: Path, protocol: int) -> None:
     message = refusal(tmp_path / "m", pickle.dumps(Bomb(tmp_path / "ran"), protocol))

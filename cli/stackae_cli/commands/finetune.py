@@ -26,6 +26,7 @@ from stackae_cli.reporting import report_option, write_report
 from stackae_cli.resume import checkpoints_in, own_options, run_options, saying_how_to_go_on, write_config
 from stackae_cli.run_folder import MODEL, is_done, leave, run_folder, sha256
 from stackae_cli.source import Source, data_of, say_what_is_ignored
+from stackae_cli.streams import result
 from stackae_cli.task import task_option, unlabelled_option
 
 if TYPE_CHECKING:
@@ -197,11 +198,11 @@ def _run(
         leave(folder, model, partial(write_report, folder, model, learned.data) if report else None)
     for told in (found, curve):
         if told is not None:
-            say(told)
+            result(told)
     kind, last = "classifier" if learned.are_classes else "regressor", model.history_[-1]
     of_all = "" if learned.known.all() else f" of {len(learned.known):,}"
     if model.semi == AUTO:
-        say(f"--semi auto: {chosen_in_words(model, learned)}")
+        say(f"--semi auto: {chosen_in_words(model, learned, out)}")
     if getattr(model, "semi_", model.semi) and not learned.known.all():
         of_all += ", and on the others without a label,"
     if hasattr(model, "temperature_"):

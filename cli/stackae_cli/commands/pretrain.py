@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -227,7 +228,7 @@ def _run(
         if folder is None:  # the first of several processes reports
             return
         leave(folder, model, partial(write_report, folder, model, data) if report else None)
-    _say_what_is_left_out(options["data"], model)
+    _say_what_is_left_out(options, model)
     _say_what_compresses_nothing(model)
     _say_how_many_suffice(model)
     seconds = sum(record["seconds"] for record in model.history_)
@@ -265,14 +266,18 @@ def _data(options: dict[str, Any], cache_folder: Path | None, *, labels: bool = 
     return data
 
 
-def _say_what_is_left_out(data: str, model: StackedAutoencoder) -> None:
+def _say_what_is_left_out(options: Mapping[str, Any], model: StackedAutoencoder) -> None:
     """Which columns of a table the model does not use, and why, but for those that were told."""
     told = [column for column in getattr(model, "table_", ()) if column.kind == "drop"]
     reasons = {column.name: column.note.removesuffix(", left out") for column in told}
     left_out = [f"{name!r} ({why})" for name, why in reasons.items() if why != "left out, as told"]
     if left_out:
         more = f" and {len(left_out) - 5:,} more" if len(left_out) > 5 else ""
-        note(f"{data}: left out {', '.join(left_out[:5])}{more}; --column NAME=KIND says otherwise")
+        mend = "--column NAME=KIND says otherwise"
+        keys = [name for name, why in reasons.items() if why == "identifier"]
+        if keys and options["id"] is None:
+            mend += f", and --id {keys[0]} keeps it beside the codes"
+        note(f"{options['data']}: left out {', '.join(left_out[:5])}{more}; {mend}")
 
 
 def _say_how_many_suffice(model: StackedAutoencoder) -> None:

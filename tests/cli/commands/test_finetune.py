@@ -76,7 +76,10 @@ def test_one_pretraining_serves_many_fine_tunings_and_stays_as_it_is(stackae, pr
     for name, epochs in (("a", 1), ("b", 2)):
         options = ("--epochs", epochs, "--quiet", "--out", tmp_path / name)
         done = stackae("finetune", pretrained, "digits", *options)
-        assert (done.code, done.out, done.err) == (0, "", "")
+        assert (done.code, done.err) == (0, "")
+        (line,) = done.out.splitlines()
+        assert line.startswith("accuracy ")
+        assert " held-out rows; " in line
     assert pretrained.read_bytes() == before
 
 
@@ -370,16 +373,36 @@ def test_auto_says_what_it_chose_and_stands_alone(stackae, pretrained, tmp_path)
     assert done.code == 0, done.err
     model = load(run / "model.safetensors")
     assert model.semi == "auto"
-    assert (
-        f"--semi auto: labels were {'spread (propagation)' if model.semi_ else 'not spread'}, which"
-        in done.out
-    )
+    assert f"--semi auto: labels were {'' if model.semi_ else 'not '}spread to other rows" in done.out
     assert ("on the others without a label" in done.out) == bool(model.semi_)
     assert f"auto: {' and '.join(model.semi_) or 'none'}" in stackae("info", run).out
     rows.write_text(rows.read_text().replace("digit ", "0.5"))
     numbers = stackae(*command[:-1], tmp_path / "other")
     assert numbers.code == 2
     assert "--semi auto is for classes; for numbers choose vat, consistency or ladder" in numbers.err
+
+
+@pytest.mark.parametrize(
+    ("judged", "final", "told"),
+    [
+        ([], [], "labels were not spread to other rows, since that predicted held-out labels no better\n"),
+        (["propagation"], [], "no better; the fit that was judged on held-out rows spread them\n"),
+        ([], ["propagation"], "better; the fit that was judged on held-out rows did not spread them\n"),
+    ],
+)
+def test_auto_says_where_the_fit_that_was_judged_chose_otherwise(
+    judged, final, told, stackae, pretrained, tmp_path, monkeypatch
+):
+    choices = iter([judged, final])
+    monkeypatch.setattr(
+        "stackae.estimators._supervised.chosen_by_evidence", lambda *args, **kwargs: next(choices)
+    )
+    rows, run = half_labelled(tmp_path / "rows.csv"), tmp_path / "run"
+    command = ("finetune", pretrained, rows, "--labels", "label", "--epochs", 1, "--semi", "auto")
+    done = stackae(*command, "--out", run)
+    assert done.code == 0, done.err
+    assert told in done.out
+    assert json.loads((run / "held_out.json").read_text())["semi"] == judged
 
 
 def test_how_much_more_labels_would_help_is_said_and_kept(stackae, pretrained, tmp_path):
@@ -392,6 +415,8 @@ def test_how_much_more_labels_would_help_is_said_and_kept(stackae, pretrained, t
     assert table[0].split() == ["labels", "accuracy", "in", "%"]
     assert [line.split()[0] for line in table[1:5]] == ["14", "23", "42", "80"]
     assert table[5].startswith("from 42 to 80 labels: ")
+    quiet = stackae(*command, "--label-curve", "--quiet", "--out", tmp_path / "quiet")
+    assert (quiet.out.splitlines()[0], quiet.err) == (table[0], "")
     kept = json.loads((run / "label_curve.json").read_text())
     assert kept["labels"] == [14, 23, 42, 80]
     assert np.shape(kept["scores"]) == (4, 5)
