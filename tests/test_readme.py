@@ -190,6 +190,10 @@ def test_the_figures_of_downstream_work_are_those_of_the_results():
             spread = f" ± {figure['standard deviation']:.1f} %" if method.startswith("stackae") else ""
             assert f" {figure['mean']:.1f}{spread}" in row
             assert f"{len(figure['errors'])} draws" in row
+    (row,) = [line for line in RESULTS.splitlines() if "(`few_labels.py --convolutional`)" in line]
+    for figure in results_of("few_labels_convolutional")["error in percent"]["100 labels"].values():
+        assert f" {figure['mean']:.1f} ± {figure['standard deviation']:.1f} %" in row
+        assert f"{len(figure['errors'])} draws" in row
     (row,) = [line for line in RESULTS.splitlines() if "(`few_labels_tables.py`)" in line]
     tables = results_of("few_labels_tables")
     for method, mean in tables["means"].items():
