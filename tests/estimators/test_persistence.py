@@ -188,7 +188,7 @@ def edited(saved, change):
         (lambda h, t: h["params"].update(unheard_of=1), "describes no model"),
         (lambda h, t: h.pop("fitted"), "describes no model"),
         (lambda h, t: h["fitted"].update(n_features_in_=3), "n_features_in_"),
-        (lambda h, t: t.popitem(), "describes no model"),
+        (lambda h, t: t.pop("layers.0.network.encoder_bias"), "describes no model"),
         (
             lambda h, t: t.update({k: v.double() for k, v in t.items()}),
             "must be torch.float32, got torch.float64",
