@@ -9,7 +9,6 @@ from torch import Generator, Tensor, nn
 from torch.nn.functional import batch_norm, linear
 
 from stackae._utils.steps import STEP
-from stackae.networks.base import NetworkModule
 from stackae.networks.dense import Dense, DenseModule
 
 #: How far a batch moves the running means.
@@ -44,12 +43,9 @@ class BatchNormalised(Dense):
     (1797, 32)
     """
 
-    def build(
-        self, n_inputs: int, n_components: int, *, activation: str, tied_weights: bool, heads: int = 1
-    ) -> NetworkModule:
-        return BatchNormalisedModule(
-            n_inputs, n_components, activation=activation, tied_weights=tied_weights, heads=heads
-        )
+    @property
+    def _module(self) -> type[DenseModule]:
+        return BatchNormalisedModule
 
 
 class BatchNormalisedModule(DenseModule):

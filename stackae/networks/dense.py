@@ -37,9 +37,13 @@ class Dense(Network):
     def build(
         self, n_inputs: int, n_components: int, *, activation: str, tied_weights: bool, heads: int = 1
     ) -> NetworkModule:
-        return DenseModule(
+        return self._module(
             n_inputs, n_components, activation=activation, tied_weights=tied_weights, heads=heads
         )
+
+    @property
+    def _module(self) -> type[DenseModule]:
+        return DenseModule
 
 
 class DenseModule(NetworkModule):
