@@ -4,14 +4,13 @@
 
 One layer, 784-1000 with masking noise, is trained on 60,000 rows in memory, and on the same rows read in
 blocks from a .npy file (64 MB of memory; --quick 6,000 rows and 16 MiB), by one process and by two, in
-turns. Each
-process is held to a core of its own and has one thread. Of each turn the median time of an epoch but the
-first is taken; what is told is the median over the turns of the first one's time over the other's, for each
-number of rows in a batch: the gradients of all weights are exchanged once a batch, whatever its size. Beside
-it stands what the machine allows: the epochs that two processes which know nothing of each other, with a core
-each, end in the time of one epoch of one alone; where cores share memory or parts of the processor, it is
-less than 2. Then a run of the command line by two processes is killed (SIGKILL of one, drawn) at drawn
-moments, each time gone on
+turns; with precision="auto", which is bfloat16 where the processor has it, and in float32. Each process is
+held to a core of its own and has one thread. Of each turn the median time of an epoch but the first is taken;
+what is told is the median over the turns of the first one's time over the other's, for each number of rows in
+a batch: the gradients of all weights are exchanged once a batch, whatever its size. Beside it stands what the
+machine allows: the epochs that two processes which know nothing of each other, with a core each, end in the
+time of one epoch of one alone; where cores share memory or parts of the processor, it is less than 2. Then a
+run of the command line by two processes is killed (SIGKILL of one, drawn) at drawn moments, each time gone on
 with by --resume, and its weights compared with those of a run that was left alone.
 """
 
@@ -25,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import product
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
@@ -34,7 +34,10 @@ import numpy as np
 from common import conclude
 
 BATCHES = (256, 1024, 4096)
+PRECISIONS = ("auto", "float32")
 TARGET = 1.8
+#: File, batch, memory, precision.
+Worker = tuple[Path, int, str, str]
 _FIRST_CORE = "FIRST_CORE"
 _TORCHRUN = ("-m", "torch.distributed.run", "--standalone")
 _RUN = ("--layer", "64", "--layer", "16:masking=0.2", "--epochs", "20", "--finetune-epochs", "20",
@@ -46,10 +49,8 @@ _RUN = ("--layer", "64", "--layer", "16:masking=0.2", "--epochs", "20", "--finet
 @click.option("--turns", type=click.IntRange(1), default=5, show_default=True)
 @click.option("--kills", type=click.IntRange(0), default=10, show_default=True)
 @click.option("--json", "json_", type=click.Path(path_type=Path), help="Write the figures there.")
-@click.option("--worker", nargs=3, type=(Path, int, str), hidden=True, help="File, batch, memory.")
-def main(
-    quick: bool, turns: int, kills: int, json_: Path | None, worker: tuple[Path, int, str] | None
-) -> None:
+@click.option("--worker", nargs=4, type=(Path, int, str, str), hidden=True)
+def main(quick: bool, turns: int, kills: int, json_: Path | None, worker: Worker | None) -> None:
     """Measure, kill, compare."""
     if worker is not None:
         seconds = seconds_of_an_epoch(*worker)
@@ -61,22 +62,30 @@ def main(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         np.save(folder / "rows.npy", np.random.default_rng(0).random((n_rows, 784), np.float32))
-        ratios: dict[str, dict[int, dict[str, Any]]] = {"in memory": {}, "from the disk": {}}
-        for (where, found), memory in zip(ratios.items(), ("8GB", "16MiB" if quick else "64MB"), strict=True):
-            for size in BATCHES:
-                found[size] = measured((folder / "rows.npy", size, memory), turns)
-                print(
-                    f"rows {where}, batches of {size:,}: two processes {found[size]['ratio']:.2f} times as"
-                    f" fast as one, two that know nothing of each other {found[size]['ratio_apart']:.2f}",
-                    flush=True,
-                )
-        if not quick and max(one["ratio"] for found in ratios.values() for one in found.values()) < TARGET:
+        places = {"in memory": "8GB", "from the disk": "16MiB" if quick else "64MB"}
+        epochs = {precision: {where: {} for where in places} for precision in PRECISIONS}
+        for precision, where, size in product(PRECISIONS, places, BATCHES):
+            found = measured((folder / "rows.npy", size, places[where], precision), turns)
+            epochs[precision][where][size] = found
+            print(
+                f"precision {precision}, rows {where}, batches of {size:,}: two processes"
+                f" {found['ratio']:.2f} times as fast as one, two that know nothing of each other"
+                f" {found['ratio_apart']:.2f}",
+                flush=True,
+            )
+        ratios = [
+            one["ratio"]
+            for by_place in epochs.values()
+            for by_size in by_place.values()
+            for one in by_size.values()
+        ]
+        if not quick and max(ratios) < TARGET:
             failures.append(f"two processes are nowhere {TARGET} times as fast as one")
         n_same = survived(folder, kills, failures) if kills else 0
-    conclude(json_, {"epochs": ratios, "kills": kills, "same_bits": n_same}, failures)
+    conclude(json_, {"epochs": epochs, "kills": kills, "same_bits": n_same}, failures)
 
 
-def measured(arguments: tuple[Path, int, str], turns: int) -> dict[str, Any]:
+def measured(arguments: Worker, turns: int) -> dict[str, Any]:
     """Seconds of an epoch by one process, by two, and by two apart, in turns, and their ratios."""
     seconds: dict[str, list[float]] = {"1": [], "2": [], "apart": []}
     for _ in range(turns):
@@ -92,7 +101,7 @@ def measured(arguments: tuple[Path, int, str], turns: int) -> dict[str, Any]:
     }
 
 
-def begun(n_processes: int, arguments: tuple[Path, int, str], core: int = 0) -> subprocess.Popen[str]:
+def begun(n_processes: int, arguments: Worker, core: int = 0) -> subprocess.Popen[str]:
     """So many processes that train together, the first of them on that core."""
     together = [*_TORCHRUN, f"--nproc-per-node={n_processes}", __file__, "--worker", *map(str, arguments)]
     return subprocess.Popen(
@@ -111,7 +120,7 @@ def finished(process: subprocess.Popen[str]) -> float:
     return float(said)
 
 
-def seconds_of_an_epoch(path: Path, size: int, memory: str) -> float:
+def seconds_of_an_epoch(path: Path, size: int, memory: str, precision: str) -> float:
     """One process's part: the median time of an epoch but the first, on one core."""
     import torch
 
@@ -123,9 +132,8 @@ def seconds_of_an_epoch(path: Path, size: int, memory: str) -> float:
     os.sched_setaffinity(0, {cores[own % len(cores)]})
     torch.set_num_threads(1)
     training = Training(max_epochs=4, batch_size=size, validation_fraction=0)
-    layer = Autoencoder(
-        1000, corruption=Masking(0.25), training=training, device="cpu", max_memory=memory, random_state=0
-    )
+    layer = Autoencoder(1000, corruption=Masking(0.25), training=training, max_memory=memory)
+    layer.set_params(device="cpu", precision=precision, random_state=0)
     with together(torch.device("cpu")) as processes:
         layer.set_callbacks(processes).fit(np.load(path, mmap_mode="r"))
     return median(record["seconds"] for record in layer.history_[1:])

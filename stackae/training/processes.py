@@ -14,6 +14,7 @@ from stackae._utils.memory import MemoryBudget
 from stackae.exceptions import DataError, ParameterError
 from stackae.modules.autoencoder import DeepEncoder
 from stackae.modules.heads import Predictor
+from stackae.training.exchange import Exchange, exchange_of
 
 
 class Draws(Generator):
@@ -44,7 +45,7 @@ class Group:
         self.rank = rank
         self.size = size
         #: Where gradients are summed, kept from batch to batch.
-        self._flat: Tensor | None = None
+        self._exchange: Exchange | None = None
 
     @property
     def is_first(self) -> bool:
@@ -162,20 +163,22 @@ class Group:
     def mean_gradient(
         self, loss: Tensor, gradients: Sequence[Tensor], weight: float
     ) -> tuple[Tensor, Sequence[Tensor]]:
-        """Loss and gradient of a batch, where each process gives those of its rows, such a share of it."""
-        each = [loss.detach(), *gradients]
+        """Loss and gradient of a batch, where each process gives those of its rows, such a share of it.
+
+        They are there until the next batch's are asked for.
+        """
+        each = [*gradients, loss.detach()]
         sizes = [tensor.numel() for tensor in each]
-        if self._flat is None or self._flat.numel() != sum(sizes):
-            self._flat = torch.empty(sum(sizes), device=self.device, dtype=torch.float32)
-        parts = torch.split(self._flat, sizes)
-        for part, tensor in zip(parts, each, strict=True):
+        if self._exchange is None or self._exchange.own.numel() != sum(sizes):
+            self._exchange = exchange_of(sum(sizes), self.device, self.rank, self.size)
+        for part, tensor in zip(torch.split(self._exchange.own, sizes), each, strict=True):
             if weight:
                 torch.mul(tensor.reshape(-1), weight, out=part)
             else:  # of no row; what was found may be no number
                 part.zero_()
-        torch_distributed.all_reduce(self._flat)
-        summed, *means = (part.view_as(tensor) for part, tensor in zip(parts, each, strict=True))
-        return summed.clone(), means
+        parts = torch.split(self._exchange.total(), sizes)
+        *means, mean = (part.view_as(tensor) for part, tensor in zip(parts, each, strict=True))
+        return mean.clone(), means
 
 
 #: The only process.

@@ -3,8 +3,9 @@
 An epoch visits blocks of consecutive rows in random order. As many blocks as fit in a pool (an eighth of
 the memory allowed) are read together and their rows shuffled; while one pool trains, the next is read. So a
 batch mixes samples from about 128 places of the data: as good as a whole shuffle where their order means
-nothing at that distance, and less even, the smaller the pool, where they are sorted. Memory: three pools at
-most, samples held out (a sixteenth) and, where they are small, codes (an eighth).
+nothing at that distance, and less even, the smaller the pool, where they are sorted. It has equally many from
+each part of the blocks (:mod:`stackae.training.strata`). Memory: three pools at most, samples held out (a
+sixteenth) and, where they are small, codes (an eighth).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from stackae.data.matrix import Matrix
 from stackae.modules.scaling import BlockScaling, Scaling
 from stackae.training.batches import BLOCK, Samples
 from stackae.training.processes import ALONE, Group
+from stackae.training.strata import dealt, divisible, edge, strata_of
 
 _POOL_SHARE = 8
 _HELD_OUT_SHARE = 16
@@ -75,7 +77,7 @@ class StreamedSamples(Samples):
         self._scale = BlockScaling(scaling, source.dtype)
         row_bytes = 4 * self.n_features
         self._pool_rows = max(1, memory.of_all // _POOL_SHARE // row_bytes)
-        self._block_rows = max(1, self._pool_rows // _BLOCKS_IN_A_POOL, _LEAST_BLOCK // row_bytes)
+        self._block_rows = divisible(max(1, self._pool_rows // _BLOCKS_IN_A_POOL, _LEAST_BLOCK // row_bytes))
         self._blocks_in_a_pool = max(1, self._pool_rows // self._block_rows)
 
     @classmethod
@@ -120,6 +122,7 @@ class StreamedSamples(Samples):
         rest: _Piece | None = None
         for pool in ahead(map(partial(self._pool, free, group), pools)):
             mixed = torch.randperm(pool.n_samples, generator=generator, device=self.device).cpu()
+            mixed = dealt(mixed, pool.strata)
             missing = 0 if rest is None else size - rest.share.n_samples
             for index in (mixed[:missing], *torch.split(mixed[missing:], size)):
                 if len(index):
@@ -174,12 +177,12 @@ class StreamedSamples(Samples):
         pool = (
             free.pop() if free else np.empty((at_once * -(-most // group.size), self.n_features), np.float32)
         )
-        rows_of = np.full(at_once * most, -1)
+        rows_of, strata = np.full(at_once * most, -1), []
         n_samples = end = 0
         for block in blocks:
             first, last = block * most, min((block + 1) * most, len(self.source))
-            part = (group.rank + block) % group.size  # by turns: of a few rows the last part has most
-            start, stop = (first + (last - first) * i // group.size for i in (part, part + 1))
+            parts = (group.rank, group.rank + 1)
+            start, stop = (first + edge(block, most, last - first, i, group.size) for i in parts)
             aside = np.searchsorted(self._held_out, [first, start, stop, last])
             self._read(start, pool[end : end + stop - start])
             if aside[1] < aside[2]:
@@ -191,8 +194,11 @@ class StreamedSamples(Samples):
             rows_of[place : place + n_own] = np.arange(end, end + n_own)
             end += n_own
             n_samples += last - first - (aside[3] - aside[0])
+            own = strata_of(block, most, last - first)
+            left_out = self._held_out[aside[0] : aside[3]] - first
+            strata.append(np.delete(own, left_out) if len(left_out) else own)
         of_places = None if group.size == 1 else torch.from_numpy(rows_of)
-        return _Pool(int(n_samples), torch.from_numpy(pool), of_places)
+        return _Pool(int(n_samples), torch.from_numpy(pool), of_places, np.concatenate(strata))
 
     def _read(self, start: int, out: npt.NDArray[np.float32]) -> None:
         """Fill ``out`` with the scaled rows from one on."""
@@ -221,11 +227,13 @@ class _Piece(NamedTuple):
 
 
 class _Pool(NamedTuple):
-    """So many rows, of which a process has its own; of each place its row, -1 for another's; None: all."""
+    """So many rows, of which a process has its own; of each place its row, -1 for another's; None: all; and
+    the stratum of each place."""
 
     n_samples: int
     rows: Tensor
     rows_of: Tensor | None
+    strata: npt.NDArray[np.uint8]
 
     def piece(self, index: Tensor) -> _Piece:
         """The rows at some places."""

@@ -101,6 +101,20 @@ def test_each_process_reads_its_part_of_the_rows_on_the_disk(streamed):
     assert all(180 <= n <= 220 for n in n_read)
 
 
+@pytest.mark.parametrize("n_processes", [2, 3, 4])
+def test_processes_have_equal_shares_of_batches_from_the_disk(n_processes):
+    """Of pools of 682 rows, of which one in nine is held out, three make a batch; the last is smaller."""
+    rows = np.arange(6000.0, dtype=np.float32).reshape(2000, 3)
+    for rank in range(n_processes):
+        own = StreamedSamples.drawn(
+            MappedMatrix([rows]), Scaling.identity(3), CPU, MemoryBudget(2**16), draws()
+        )
+        own = own.hold_out(200)[1].divided_among(Group(CPU, rank, n_processes))
+        sizes = [len(part) / share.n_samples for part, share in own.shares(240, draws())]
+        assert len(sizes) == 8
+        assert all(abs(240 * size - 240 / n_processes) <= 8 for size in sizes[:-1])
+
+
 def test_a_share_is_split_into_those_of_its_batches():
     share = Share(10, torch.tensor([0, 3, 4, 9]))
     parts = [(rows, part.n_samples, part.places.tolist()) for rows, part in share.split(4)]
