@@ -135,7 +135,7 @@ def gradient_by_hand(module: DeepAutoencoder) -> Gradient | None:
 
 def fit_context(seed: int = 0, **parameters: Any) -> FitContext:
     """The context of a fit on the processor in float32."""
-    return FitContext(torch.device("cpu"), False, torch.Generator().manual_seed(seed), **parameters)
+    return FitContext(torch.device("cpu"), "float32", torch.Generator().manual_seed(seed), **parameters)
 
 
 def plan_of(

@@ -19,8 +19,9 @@ from threadpoolctl import threadpool_limits
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-#: Below this many multiplications in a step, starting a second thread costs more than it saves.
-ONE_THREAD_BELOW = 2e7
+#: Below this many multiplications in a step, starting a second thread costs more than it saves, and so do
+#: conversions to bfloat16: a layer of 64-256 or 784-256 at 64 rows stands at the boundary.
+LITTLE_WORK = 2e7
 #: What the item that a thread is at has to say.
 _TOLD: ContextVar[list[Warning] | None] = ContextVar("told", default=None)
 
@@ -122,4 +123,4 @@ def one_thread_for(work: float) -> AbstractContextManager[None]:
     On processors that are busy, threads that wait for each other after every small product take ten times as
     long as one.
     """
-    return nullcontext() if work >= ONE_THREAD_BELOW else _one_thread()
+    return nullcontext() if work >= LITTLE_WORK else _one_thread()

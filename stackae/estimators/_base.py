@@ -35,10 +35,11 @@ from stackae.modules.doubled import doubled
 from stackae.modules.health import Health
 from stackae.modules.layer import Layer
 from stackae.modules.shortcut import Shortcut
+from stackae.modules.work import multiplications
 from stackae.serialization.onnx import write_onnx
 from stackae.training.callbacks import Callbacks, progress_bars
 from stackae.training.phase import EpochRecord
-from stackae.training.precision import computing, resolve_device, uses_bfloat16
+from stackae.training.precision import computing, resolve_device
 from stackae.training.processes import ALONE, Draws, Group
 
 Floats = npt.NDArray[np.floating]
@@ -88,7 +89,7 @@ class BaseEncoder(
         progress = progress_bars(int(self.verbose))
         return FitContext(
             device,
-            uses_bfloat16(self.precision, device),
+            self.precision,
             draws,
             group.least_memory(MemoryBudget.of(self.max_memory, self.cache_folder)),
             Callbacks([*self._told, *([] if progress is None else [progress])]),
@@ -199,12 +200,11 @@ class BaseEncoder(
     @torch.no_grad()
     def _apply(self, X: Matrix, function: Callable[[Any, Tensor], Tensor], width: int) -> Floats:
         """A function of the module and a block of samples, over all blocks, in the samples' precision."""
-        weights = list(self.module_.parameters())
-        device, n_weights = weights[0].device, sum(map(Tensor.numel, weights))
+        device = next(self.module_.parameters()).device
         double = X.dtype == np.float64 and device.type == "cpu" and self.precision == "auto"
         module: Any = doubled(self.module_) if double else self.module_
         result = np.empty((len(X), width), X.dtype)
-        with computing(device, work=n_weights * min(len(X), 1024)):
+        with computing(device, work=multiplications(self.module_) * min(len(X), 1024)):
             start = 0
             # No small block at the end: a sample's codes are the same bits wherever it stands.
             for block in X.blocks(np.float64 if double else np.float32, at_least=full_block(X.shape[1])):

@@ -118,7 +118,8 @@ class StackedAutoencoder(ChoosingWidths):
     device : str or torch.device, default="auto"
         ``"auto"``: a GPU if there is one.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Of matrix products in training. ``"auto"``: bfloat16 if the hardware supports it.
+        Of matrix products in training. ``"auto"``: bfloat16 if the hardware supports it and the products are
+        large enough to gain by it; ``plan`` shows which.
     random_state : int, RandomState or None, default=None
         Seeds every random draw; global generators are never touched.
     verbose : int, default=0

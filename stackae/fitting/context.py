@@ -19,8 +19,8 @@ class FitContext:
     """Passed down through a fit; no part of it is global."""
 
     device: torch.device
-    #: Whether products are computed in bfloat16.
-    bfloat16: bool
+    #: Of matrix products in training, as it was asked for: "auto", "float32" or "bfloat16".
+    precision: str
     #: On the device; the source of every random draw.
     generator: Generator
     #: What samples and codes may take, and where those go that take more.

@@ -38,7 +38,7 @@ class LayerCache:
             return None
         seed = context.generator.get_state().numpy()
         of_weights = None if weights is None else fingerprint(weights)
-        where = [str(context.device), context.bfloat16, torch.get_num_threads(), versions()]
+        where = [str(context.device), torch.get_num_threads(), versions()]
         return cls(context.cache, [fingerprint(X), of_weights, seed, *where], context)
 
     def fit(

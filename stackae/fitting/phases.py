@@ -70,7 +70,7 @@ def train_phase(
         held_out,
         plan.budget,
         generator=context.generator,
-        bfloat16=context.bfloat16,
+        bfloat16=plan.precision == "bfloat16",
         name=name,
         layer=layer,
         gradient=None if plan.autograd else analytic_gradient(module),

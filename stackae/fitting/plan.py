@@ -19,6 +19,8 @@ class PhasePlan:
     budget: Budget
     #: Why the gradient comes from autograd; None: it is analytic.
     autograd: str | None
+    #: Of matrix products: "float32" or "bfloat16".
+    precision: str
     #: Whether samples are read from disk whenever they are needed.
     is_streamed: bool = False
 
@@ -54,8 +56,6 @@ class Plan:
     #: The recipe of a stack of bare widths: "shortcut", "two-valued", "table" or None.
     recipe: str | None
     device: torch.device
-    #: Of matrix products in training: "float32" or "bfloat16".
-    precision: str
     #: Bytes that samples and codes take, and may take; if they need more, they are read from disk.
     n_bytes: int
     memory: int
@@ -97,8 +97,8 @@ class Plan:
 
     def __repr__(self) -> str:
         head = (
-            f"{self.data.n_samples:,} rows × {self.data.n_features:,} columns; {self.device},"
-            f" {self.precision}; at most {self.n_updates:,} updates"
+            f"{self.data.n_samples:,} rows × {self.data.n_features:,} columns; {self.device};"
+            f" at most {self.n_updates:,} updates"
         )
         where = "read from the disk" if self.is_streamed else "in memory"
         memory = (
@@ -121,7 +121,7 @@ class Plan:
 _LAYER = ("layer", "units", "network", "activation", "loss", "scale", "corruption", "code", "penalty")
 _PHASE = (
     *("phase", "epochs", "updates", "batch", "peak rate", "schedule", "optimizer", "corruption"),
-    *("rows held out", "gradient"),
+    *("rows held out", "precision", "gradient"),
 )
 
 
@@ -153,6 +153,7 @@ def _phase_row(name: str, phase: PhasePlan | None) -> tuple[str, ...]:
         own.optimizer,
         ", ".join(map(str, own.corruptions)),
         f"{own.n_held_out:,}",
+        phase.precision,
         "analytic" if phase.autograd is None else f"autograd ({phase.autograd})",
     )
 

@@ -26,8 +26,10 @@ from stackae.losses.per_feature import PerFeature
 from stackae.losses.squared_error import SquaredError
 from stackae.modules.autoencoder import DeepAutoencoder
 from stackae.modules.layer import Composition, Layer
+from stackae.modules.work import multiplications
 from stackae.training.batches import most_held_out
-from stackae.training.parameters import PhaseName, Training
+from stackae.training.parameters import Budget, PhaseName, Training
+from stackae.training.precision import uses_bfloat16
 from stackae.training.streaming import most_held_out_of_stream
 
 #: Data in [0, 1] are reconstructed by cross-entropy where they are so near to having two values only: see
@@ -112,7 +114,11 @@ def supervised_plan(
     """
     planner = _Planner(summary, context, [], n_more=n_targets)
     plan = planner.phase(training, "supervised", [], summary.n_features + n_targets)
-    return replace(plan, autograd=why or why_autograd_of_head(layers, plan.budget.corruptions))
+    return replace(
+        plan,
+        autograd=why or why_autograd_of_head(layers, plan.budget.corruptions),
+        precision=planner.precision(plan.budget, layers),
+    )
 
 
 class _Planner:
@@ -168,6 +174,9 @@ class _Planner:
         damage = () if tuning is None else tuning.budget.corruptions
         if self.may_have_span and not self.is_streamed:
             layers[0] = replace(layers[0], in_span=has_span(layers[0].parts, damage, self.summary))
+            if layers[0].in_span:
+                layers[0] = replace(layers[0], pretrain=self._in_span(layers[0].pretrain, self.layers[:1]))
+                tuning = self._in_span(tuning, self.layers)
         return Plan(
             self.summary,
             tuple(layers),
@@ -175,7 +184,6 @@ class _Planner:
             shortcut,
             recipe,
             self.context.device,
-            "bfloat16" if self.context.bfloat16 else "float32",
             self.n_bytes,
             self.memory,
             sum(_weight_bytes(layer) for layer in self.layers) + (0 if shortcut is None else self._beside()),
@@ -212,7 +220,22 @@ class _Planner:
         elif layers:
             of_layer = [layers[0].parts.corruption] if layers[0].parts.corruption is not None else []
             why = why_autograd(layers, of_layer if name == "pretrain" else own.corruptions)
-        return PhasePlan(own, why, self.is_streamed)
+        return PhasePlan(own, why, self.precision(own, layers), self.is_streamed)
+
+    def _in_span(self, phase: PhasePlan | None, layers: Sequence[Layer]) -> PhasePlan | None:
+        """A phase of layers of which the first has fewer inputs, as its products are then computed."""
+        if phase is None:
+            return None
+        return replace(phase, precision=self.precision(phase.budget, layers, in_span=True))
+
+    def precision(self, own: Budget, layers: Sequence[Layer], *, in_span: bool = False) -> str:
+        """Of the matrix products of layers that are trained together."""
+        of_each = [multiplications(layer) for layer in layers]
+        if in_span:
+            of_each[0] = of_each[0] * self.summary.n_samples // self.summary.n_features
+        work = own.batch_size * sum(of_each)
+        is_fast = uses_bfloat16(self.context.precision, self.context.device, work)
+        return "bfloat16" if is_fast else "float32"
 
 
 def _recipe(parameters: StackParameters, summary: Summary) -> tuple[str | None, str | None]:

@@ -37,6 +37,12 @@ class NetworkModule(nn.Module):
         return None
 
     @property
+    def multiplications(self) -> int:
+        """Of one row that is encoded and decoded, those that can be done at once: one a weight, unless weights
+        are used in several places."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    @property
     def statistics(self) -> Sequence[Tensor]:
         """What it has seen in training, which goes with the weights and is kept with the best of them."""
         return ()

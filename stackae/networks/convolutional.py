@@ -171,6 +171,11 @@ class ConvolutionalModule(NetworkModule):
     def head_parameters(self) -> tuple[Tensor, Tensor]:
         return self.encoder_weight, self.encoder_bias
 
+    @property
+    def multiplications(self) -> int:
+        kernel, (height, width) = self.encoder_weight[0].numel(), self.image.space
+        return height * width * (len(self.encoder_weight) + self.code[2]) * kernel
+
     @torch.no_grad()
     def initialise(self, generator: Generator) -> None:
         area = self.encoder_weight[0, 0].numel()

@@ -74,6 +74,10 @@ class DenseModule(NetworkModule):
     def unit_bias(self) -> Tensor:
         return self.encoder_bias
 
+    @property
+    def multiplications(self) -> int:
+        return self.encoder_weight.numel() + self._decoder_weight.numel()
+
     @torch.no_grad()
     def initialise(self, generator: Generator) -> None:
         draw_uniform(self.encoder_weight, self.encoder_weight.shape[1], generator, self.activation.gain)

@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 from stackae._utils.draws import Share, drawing_for
 from stackae._utils.steps import STEP
 from stackae.exceptions import DivergedError
+from stackae.modules.work import multiplications
 from stackae.training.batches import Samples
 from stackae.training.callbacks.base import Callback, Callbacks
 from stackae.training.callbacks.early_stopping import EarlyStopping
@@ -93,9 +94,9 @@ def train(run: PhaseRun, callback: Callback | None = None) -> list[EpochRecord]:
     run.samples.group.agree_on(run)
     for record in run.history:  # of a phase that goes on
         others.end_epoch(record, None)
-    n_weights = sum(p.numel() for p in run.module.parameters())
+    work = run.budget.batch_size * multiplications(run.module)
     try:
-        with computing(run.samples.device, bfloat16=run.bfloat16, work=n_weights * run.budget.batch_size):
+        with computing(run.samples.device, bfloat16=run.bfloat16, work=work):
             while not run.stop and len(run.history) < run.budget.max_epochs:
                 told.begin_epoch(run)
                 record = epoch(run, told)

@@ -9,7 +9,7 @@ from functools import cache
 
 import torch
 
-from stackae._utils.threads import ONE_THREAD_BELOW, SharedSetting
+from stackae._utils.threads import LITTLE_WORK, SharedSetting
 from stackae.exceptions import ParameterError
 
 
@@ -51,9 +51,14 @@ def has_fast_bfloat16(device_type: str) -> bool:
     )
 
 
-def uses_bfloat16(precision: str, device: torch.device) -> bool:
-    """Whether training computes its products in bfloat16; the weights are float32 all the same."""
-    return precision == "bfloat16" or (precision == "auto" and has_fast_bfloat16(device.type))
+def uses_bfloat16(precision: str, device: torch.device, work: float) -> bool:
+    """Whether training computes its products in bfloat16; the weights are float32 all the same.
+
+    Of little work (multiplications in one step) the conversions take longer than the products.
+    """
+    if precision == "auto":
+        return work >= LITTLE_WORK and has_fast_bfloat16(device.type)
+    return precision == "bfloat16"
 
 
 @contextmanager
@@ -69,7 +74,7 @@ def computing(device: torch.device, *, bfloat16: bool = False, work: float = flo
         Multiplications in one step. Little work is done by one thread.
     """
     threads = torch.get_num_threads()
-    single = device.type == "cpu" and work < ONE_THREAD_BELOW and threads > 1
+    single = device.type == "cpu" and work < LITTLE_WORK and threads > 1
     if single:
         torch.set_num_threads(1)
     try:

@@ -245,14 +245,14 @@ def test_printed_it_is_a_short_table_with_epochs_updates_gradients_and_memory(X)
     assert len(lines) == 10
     assert lines[4] == "no shortcut: not all layers are given by their widths"
     assert max(map(len, lines)) < 150
-    assert lines[0] == "400 rows × 6 columns; cpu, float32; at most 132 updates"
+    assert lines[0] == "400 rows × 6 columns; cpu; at most 132 updates"
     assert lines[1].split()[:3] == ["layer", "units", "network"]
     assert "Masking(level=0.1)" in lines[2]
     assert "Contractive" in lines[2]
     assert lines[5].split()[:3] == ["phase", "epochs", "updates"]
     assert lines[6].split()[:4] == ["layer", "1", "3", "36"]
-    assert lines[6].endswith("autograd (Contractive)")
-    assert lines[7].endswith("analytic")
+    assert lines[6].endswith("float32    autograd (Contractive)")
+    assert lines[7].endswith("float32    analytic")
     assert lines[8].split()[:3] == ["finetune", "5", "60"]
     assert re.fullmatch(r"rows and codes [\d.]+ kB, in memory \(limit 1.0 GB\); weights [\d.]+ kB", lines[9])
 
@@ -261,6 +261,20 @@ def test_a_shortcut_is_in_what_is_printed(X):
     assert "shortcut" in repr(small_stack((8, 2)).plan(X))
     assert "shortcut" not in repr(small_stack((8, 2), shortcut=None).plan(X))
     assert "no shortcut: a code of 7 is not narrower than the 6 columns" in repr(small_stack((8, 7)).plan(X))
+
+
+def test_the_plan_says_which_products_are_worth_bfloat16(X, monkeypatch):
+    monkeypatch.setattr("stackae.training.precision.has_fast_bfloat16", lambda _: True)
+
+    def precisions(layers, X):
+        return [phase.precision for _, phase in small_stack(layers, device="cpu").plan(X).phases]
+
+    # Of 32 rows: two times 500,000 weights, two times 2,000; both together; and 6 columns.
+    wide = np.random.default_rng(0).normal(size=(1200, 1000))
+    assert precisions((500, 4), wide) == ["bfloat16", "float32", "bfloat16"]
+    assert precisions((500, 4), X) == ["float32"] * 3
+    # Of 60 rows the first layer has 60 inputs.
+    assert precisions((500, 4), wide[:60]) == ["float32"] * 3
 
 
 def test_the_plan_says_which_gradient_runs(X):

@@ -11,7 +11,7 @@ from helpers import threads_of_a_fit
 from joblib import Parallel, cpu_count, delayed
 
 from stackae import Autoencoder, Training
-from stackae.training import loop
+from stackae.training import loop, precision
 from stackae.training.precision import computing, has_fast_bfloat16, resolve_device, uses_bfloat16
 
 CPU = torch.device("cpu")
@@ -67,7 +67,15 @@ def test_products_are_as_exact_as_they_were(generator):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="for machines without a GPU")
 def test_auto_is_the_processor_where_there_is_no_gpu():
     assert resolve_device("auto") == CPU
-    assert uses_bfloat16("auto", CPU) == has_fast_bfloat16("cpu")
+    assert uses_bfloat16("auto", CPU, 1e9) == has_fast_bfloat16("cpu")
+
+
+def test_little_work_is_done_in_float32_unless_bfloat16_is_asked_for(monkeypatch):
+    monkeypatch.setattr(precision, "has_fast_bfloat16", lambda _: True)
+    assert uses_bfloat16("auto", CPU, 2.1e7)
+    assert not uses_bfloat16("auto", CPU, 1.9e7)
+    assert not uses_bfloat16("float32", CPU, 1e9)
+    assert uses_bfloat16("bfloat16", CPU, 1.0)
 
 
 gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU, and there is none")
@@ -109,4 +117,4 @@ def test_steps_on_a_gpu_do_not_wait_for_it():  # or torch raises
 @gpu
 def test_auto_is_the_gpu_with_bfloat16():
     assert resolve_device("auto").type == "cuda"
-    assert uses_bfloat16("auto", torch.device("cuda")) == has_fast_bfloat16("cuda")
+    assert uses_bfloat16("auto", torch.device("cuda"), 1e9) == has_fast_bfloat16("cuda")
