@@ -17,7 +17,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 from torch.utils.data import DataLoader, TensorDataset
 
 from stackae import Autoencoder, Masking, Training
-from stackae.training.precision import computing, uses_bfloat16
+from stackae.training.precision import computing
 
 RATE = 1e-3
 LEVEL = 0.25
@@ -136,10 +136,11 @@ def by_keras(X: np.ndarray, width: int, batch_size: int, epochs: int) -> Timed:
     return do
 
 
-def product_ceiling(n_samples: int, n_inputs: int, width: int, batch_size: int, device: str) -> float:
+def product_ceiling(
+    n_samples: int, n_inputs: int, width: int, batch_size: int, device: str, *, bfloat16: bool
+) -> float:
     """Seconds that the products of an epoch's steps take: two forward, three backward."""
     place = torch.device(device)
-    bfloat16 = uses_bfloat16("auto", place)
     kind = torch.bfloat16 if bfloat16 else torch.float32
     x, w, h = (
         torch.randn(shape, device=place).to(kind)

@@ -46,8 +46,8 @@ def test_speed_refuses_to_call_fast_what_learned_less(benchmark_named):
 
 def test_speed_measures_the_share_of_the_bare_products(benchmark_named):
     speed = benchmark_named("speed")
-    work = speed.Work("work", {"stackae": lambda: None}, ceiling=lambda: 1e-9)
-    assert 0 < speed.run(work, turns=3, agreement=0.5)["share of the product ceiling"] < 1
+    work = speed.Work("work", {"stackae": lambda: None}, ceilings={"stackae": lambda: 1e-9})
+    assert 0 < speed.run(work, turns=3, agreement=0.5)["share of the product ceiling"]["stackae"] < 1
     assert speed.product_ceiling(64, 8, 4, 32, "cpu") > 0
 
 

@@ -95,8 +95,9 @@ def moons():
 
 def test_auto_spreads_labels_where_those_held_out_speak_for_it(moons, tmp_path):
     X, few, y = moons
-    encoder = FrozenEstimator(StackedAutoencoder((8, 2), finetune=None, random_state=0).fit(X))
-    model = StackedAutoencoderClassifier(encoder, finetune=Training(updates=500), semi="auto", random_state=0)
+    encoder = FrozenEstimator(StackedAutoencoder((8, 2), finetune=None, random_state=3).fit(X))
+    long = Training(updates=2000)
+    model = StackedAutoencoderClassifier(encoder, finetune=long, semi="auto", random_state=3)
     auto = clone(model).fit(X, few)
     assert auto.semi_ == ["propagation"]
     told = clone(model).set_params(semi="propagation").fit(X, few)
@@ -104,9 +105,8 @@ def test_auto_spreads_labels_where_those_held_out_speak_for_it(moons, tmp_path):
     assert not hasattr(told, "semi_")
     auto.save(tmp_path / "model.safetensors")
     assert load(tmp_path / "model.safetensors").semi_ == ["propagation"]
-    assert (auto.predict(X) == y).mean() > (
-        clone(model).set_params(semi=None).fit(X, few).predict(X) == y
-    ).mean()
+    alone = clone(model).set_params(semi=None).fit(X, few)
+    assert (auto.predict(X) == y).mean() > (alone.predict(X) == y).mean() + 0.03
 
 
 def test_auto_spreads_nothing_where_that_is_no_better(blobs):
