@@ -23,6 +23,7 @@ from .networks.closed_form import Marginalised as Marginalised
 from .networks.closed_form import PCAStart as PCAStart
 from .networks.convolutional import Convolutional as Convolutional
 from .networks.dense import Dense as Dense
+from .networks.kmeans_filters import KMeansFilters as KMeansFilters
 from .networks.recurrent import Recurrent as Recurrent
 from .penalties.adversarial import Adversarial as Adversarial
 from .penalties.contractive import Contractive as Contractive

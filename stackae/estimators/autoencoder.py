@@ -44,8 +44,9 @@ class Autoencoder(BaseAutoencoder):
     ----------
     n_components : int, default=64
         Units of the code. Of a convolutional network: filters, each with one unit per pooled cell.
-    network : {"dense", "convolutional", "recurrent", "pca", "marginalised"} or Network, default="dense"
-        How code and reconstruction are computed.
+    network : str or Network, default="dense"
+        How code and reconstruction are computed: ``"dense"``, ``"batch_normalised"``, ``"convolutional"``,
+        ``"kmeans_filters"``, ``"recurrent"``, ``"pca"`` or ``"marginalised"``.
     activation : {"auto", "identity", "sigmoid", "tanh", "relu", "gelu", "silu", "softplus"}, default="auto"
         Of the code. ``"auto"``: one that the network, code and penalty allow; else the identity for the last
         layer of a deeper stack, relu otherwise.

@@ -9,7 +9,6 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from stackae._utils.groups import columns_in
 from stackae._utils.memory import machine_memory
 from stackae.corruption.masking import Masking
 from stackae.exceptions import DataError, ParameterError
@@ -20,16 +19,16 @@ from stackae.fitting.defaults.trainings import HIDDEN_SHARE, budget, settled
 from stackae.fitting.ordering import ordered
 from stackae.fitting.parameters import LayerParameters, StackParameters
 from stackae.fitting.plan import LayerPlan, PhasePlan, Plan
+from stackae.fitting.products import precision_of
+from stackae.fitting.refusals import refuse_no_categories, refuse_outside
 from stackae.fitting.spanning import has_span
 from stackae.fitting.summary import Summary
 from stackae.losses.per_feature import PerFeature
 from stackae.losses.squared_error import SquaredError
 from stackae.modules.autoencoder import DeepAutoencoder
 from stackae.modules.layer import Composition, Layer
-from stackae.modules.work import multiplications
 from stackae.training.batches import most_held_out
-from stackae.training.parameters import Budget, PhaseName, Training
-from stackae.training.precision import uses_bfloat16
+from stackae.training.parameters import PhaseName, Training
 from stackae.training.streaming import most_held_out_of_stream
 
 #: Data in [0, 1] are reconstructed by cross-entropy where they are so near to having two values only: see
@@ -85,9 +84,9 @@ def make_plan(
         layers, has_shortcut = list(started), started.shortcut is not None
         if has_shortcut:  # beside which no layer reconstructs what it is given by itself
             trainings = [None] * len(trainings)
-    _refuse_no_categories(layers[0].parts, summary)
+    refuse_no_categories(layers[0].parts, summary)
     if started is not None:
-        _refuse_outside(started[0], summary)
+        refuse_outside(started[0], summary)
     is_new = started is None and not one_pass
     planner = _Planner(summary, context, layers, parameters.analytic, may_have_span=is_new)
     plan = planner.plan(trainings, finetune, "pca" if has_shortcut else None, recipe)
@@ -117,7 +116,7 @@ def supervised_plan(
     return replace(
         plan,
         autograd=why or why_autograd_of_head(layers, plan.budget.corruptions),
-        precision=planner.precision(plan.budget, layers),
+        precision=precision_of(plan.budget, layers, summary, context),
     )
 
 
@@ -136,7 +135,7 @@ class _Planner:
         n_more: int = 0,
         may_have_span: bool = False,
     ) -> None:
-        self.may_have_span = may_have_span
+        self.may_have_span, self.in_span = may_have_span, False
         self.summary, self.context, self.layers, self.analytic = summary, context, layers, analytic
         widths = [layer.n_units for layer in layers]
         # The samples; with those on which a layer trains, its codes and the same codes scaled, if another
@@ -162,21 +161,17 @@ class _Planner:
         recipe: str | None,
     ) -> Plan:
         """The plan of layers that are trained so."""
+        if self.may_have_span and not self.is_streamed:
+            tuning = self._tuned(finetune)
+            damage = () if tuning is None else tuning.budget.corruptions
+            self.in_span = has_span(self.layers[0].parts, damage, self.summary)
         layers = []
         for k, (layer, training) in enumerate(zip(self.layers, trainings, strict=True)):
             n, own = layer.n_inputs, None
             if training is not None and layer.parts.network.is_trained:
                 own = self.phase(training, "pretrain", [layer], n, on_codes=k > 0)
-            layers.append(LayerPlan(layer.parts, n, own))
-        tuning = None
-        if finetune is not None:
-            tuning = self.phase(finetune, "finetune", self.layers, self.summary.n_features)
-        damage = () if tuning is None else tuning.budget.corruptions
-        if self.may_have_span and not self.is_streamed:
-            layers[0] = replace(layers[0], in_span=has_span(layers[0].parts, damage, self.summary))
-            if layers[0].in_span:
-                layers[0] = replace(layers[0], pretrain=self._in_span(layers[0].pretrain, self.layers[:1]))
-                tuning = self._in_span(tuning, self.layers)
+            layers.append(LayerPlan(layer.parts, n, own, in_span=self.in_span and k == 0))
+        tuning = self._tuned(finetune)
         return Plan(
             self.summary,
             tuple(layers),
@@ -188,6 +183,12 @@ class _Planner:
             self.memory,
             sum(_weight_bytes(layer) for layer in self.layers) + (0 if shortcut is None else self._beside()),
         )
+
+    def _tuned(self, finetune: Training | None) -> PhasePlan | None:
+        """How all layers are trained together."""
+        if finetune is None:
+            return None
+        return self.phase(finetune, "finetune", self.layers, self.summary.n_features)
 
     def _beside(self) -> int:
         """Bytes of the shortcut's weights: a linear map of the features each way, with its constants."""
@@ -220,22 +221,9 @@ class _Planner:
         elif layers:
             of_layer = [layers[0].parts.corruption] if layers[0].parts.corruption is not None else []
             why = why_autograd(layers, of_layer if name == "pretrain" else own.corruptions)
-        return PhasePlan(own, why, self.precision(own, layers), self.is_streamed)
-
-    def _in_span(self, phase: PhasePlan | None, layers: Sequence[Layer]) -> PhasePlan | None:
-        """A phase of layers of which the first has fewer inputs, as its products are then computed."""
-        if phase is None:
-            return None
-        return replace(phase, precision=self.precision(phase.budget, layers, in_span=True))
-
-    def precision(self, own: Budget, layers: Sequence[Layer], *, in_span: bool = False) -> str:
-        """Of the matrix products of layers that are trained together."""
-        of_each = [multiplications(layer) for layer in layers]
-        if in_span:
-            of_each[0] = of_each[0] * self.summary.n_samples // self.summary.n_features
-        work = own.batch_size * sum(of_each)
-        is_fast = uses_bfloat16(self.context.precision, self.context.device, work)
-        return "bfloat16" if is_fast else "float32"
+        in_span = self.in_span and not on_codes
+        precision = precision_of(own, layers, self.summary, self.context, in_span=in_span)
+        return PhasePlan(own, why, precision, self.is_streamed)
 
 
 def _recipe(parameters: StackParameters, summary: Summary) -> tuple[str | None, str | None]:
@@ -339,28 +327,3 @@ def _layers(resolved: Sequence[Composition], summary: Summary, context: FitConte
 
 def _weight_bytes(layer: Layer) -> int:
     return sum(parameter.numel() * parameter.element_size() for parameter in layer.parameters())
-
-
-def _refuse_no_categories(parts: Composition, summary: Summary) -> None:
-    """Refuse columns that are said to be a category's values and hold other numbers than shares."""
-    for column in columns_in(parts.groups):
-        low, high = summary.low[column], summary.high[column]
-        if low < 0 or high > 1:
-            raise DataError(
-                f"column {column}, which groups say is one value of a category, must hold 0 to 1, got values"
-                f" from {low:g} to {high:g}; encode the category as one column a value, or leave it out of"
-                " groups"
-            )
-
-
-def _refuse_outside(first: Layer, summary: Summary) -> None:
-    """Refuse data that the loss of a started layer cannot take."""
-    low, high = summary.low, summary.high
-    scaled = first.scaling.cpu()(torch.from_numpy(np.stack([low, high])))
-    columns = slice(None) if first.loss.needs_unit_interval else list(first.loss.unit_columns)
-    outside = ((scaled < 0) | (scaled > 1)) & torch.from_numpy(low <= high)  # not where all are missing
-    if bool(outside[:, columns].any()):
-        raise DataError(
-            f"{type(first.loss).__name__} needs every piece within the range of the first, got values"
-            f" from {low.min():g} to {high.max():g}; choose loss='squared_error' and scale='standard'"
-        )

@@ -19,6 +19,7 @@ NETWORKS: PartTable[Network] = PartTable(
         "dense": "dense:Dense",
         "batch_normalised": "batch_normalised:BatchNormalised",
         "convolutional": "convolutional:Convolutional",
+        "kmeans_filters": "kmeans_filters:KMeansFilters",
         "recurrent": "recurrent:Recurrent",
         "pca": "closed_form:PCAStart",
         "marginalised": "closed_form:Marginalised",

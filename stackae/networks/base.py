@@ -38,8 +38,8 @@ class NetworkModule(nn.Module):
 
     @property
     def multiplications(self) -> int:
-        """Of one row that is encoded and decoded, those that can be done at once: one a weight, unless weights
-        are used in several places."""
+        """Of one row that is encoded and decoded, those that can be done at once: one a weight, unless it is
+        used in several places."""
         return sum(parameter.numel() for parameter in self.parameters())
 
     @property

@@ -7,6 +7,7 @@ from math import isqrt, prod
 from typing import Any, ClassVar
 
 import torch
+from sklearn.base import clone
 from torch import Generator, Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, interpolate, max_pool2d
 
@@ -86,24 +87,24 @@ class Convolutional(Network):
         self.channels_first = channels_first
 
     def fitted_to(self, shape: tuple[int, ...]) -> Network:
+        own = type(self).__name__
         if self.kernel_size % 2 == 0:
-            raise ParameterError(f"Convolutional(kernel_size=...) must be odd, got {self.kernel_size}")
+            raise ParameterError(f"{own}(kernel_size=...) must be odd, got {self.kernel_size}")
         first, n_features = bool(self.channels_first), prod(shape)
         order = "height, width and, where there are several, channels, in this order"
         if first:
             order = "channels, height and width, or channels and length"
-        image = shape_given(
-            "Convolutional(image_shape={})", self.image_shape, order, shape, channels_first=first
-        )
+        image = shape_given(f"{own}(image_shape={{}})", self.image_shape, order, shape, channels_first=first)
         if image is None:
             side = isqrt(n_features)
             line = (side, side) if side * side == n_features else (1, n_features)
             image = shape if len(shape) == 3 else line
         if len(image) == 2:
             image = (image[0], 1, image[1]) if first else (*image, 1)
-        return Convolutional(image, self.kernel_size, self.pool, first)
+        settled: Convolutional = clone(self).set_params(image_shape=image, channels_first=first)
+        return settled
 
-    def code_shape(self, n_components: int) -> tuple[int, ...]:
+    def code_shape(self, n_components: int) -> Shape:
         height, width = self.layout.space
         return -(-height // self.pool), -(-width // self.pool), n_components
 
@@ -112,9 +113,12 @@ class Convolutional(Network):
     ) -> NetworkModule:
         if self.layout.n_features != n_inputs:
             raise ParameterError(f"image_shape {self.image_shape} does not have {n_inputs} values")
+        return self._module(n_components, activation, tied_weights=tied_weights, heads=heads)
+
+    def _module(self, n_components: int, activation: str, *, tied_weights: bool, heads: int) -> NetworkModule:
         return ConvolutionalModule(
             self.layout,
-            self.code_shape(n_components),  # type: ignore[arg-type]
+            self.code_shape(n_components),
             self.kernel_size,
             self.pool,
             activation=activation,

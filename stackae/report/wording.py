@@ -23,6 +23,7 @@ from stackae.networks.batch_normalised import BatchNormalised
 from stackae.networks.closed_form import Marginalised, PCAStart
 from stackae.networks.convolutional import Convolutional
 from stackae.networks.dense import Dense
+from stackae.networks.kmeans_filters import KMeansFilters
 from stackae.networks.recurrent import Recurrent
 
 #: Parts by their type, exactly: others, which somebody has added, are told as Python writes them.
@@ -32,6 +33,7 @@ _WORDS: dict[type, Callable[[Any], str]] = {
     PCAStart: lambda part: "dense, started as PCA",
     Marginalised: lambda part: "dense, solved in closed form",
     Convolutional: lambda part: f"convolutional, rows of {_shape(part.image_shape)}",
+    KMeansFilters: lambda part: f"filters found by k-means, rows of {_shape(part.image_shape)}",
     Recurrent: lambda part: f"recurrent, rows of {_shape(part.sequence_shape)}",
     Masking: lambda part: f"{_share(part.level)} of the {_place(part)} hidden",
     Dropout: lambda part: f"{_share(part.level)} of the {_place(part)} dropped",

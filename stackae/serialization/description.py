@@ -143,10 +143,12 @@ def _check_chain(layers: Sequence[dict[str, Any]], fitted: dict[str, Any], *, is
 
 
 def _n_units(layer: dict[str, Any]) -> int:
-    """The width of a layer's code; where it has filters, each has a unit for every pooled cell."""
+    """The width of a layer's code; where it has filters, each has a unit, or two, for every pooled cell."""
     n_components, network = int(layer["parts"]["n_components"]), layer["parts"]["network"]["params"]
     if "image_shape" not in network:
         return n_components
+    if layer["parts"]["network"]["class"] == "KMeansFilters":
+        n_components *= 2
     shape = [int(side) for side in network["image_shape"]["tuple"]]
     height, width = shape[1:] if network.get("channels_first") else shape[:2]
     pool = int(network["pool"])

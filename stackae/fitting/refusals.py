@@ -1,0 +1,36 @@
+"""What a fit refuses of its data before anything is trained."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from stackae._utils.groups import columns_in
+from stackae.exceptions import DataError
+from stackae.fitting.summary import Summary
+from stackae.modules.layer import Composition, Layer
+
+
+def refuse_no_categories(parts: Composition, summary: Summary) -> None:
+    """Refuse columns that are said to be a category's values and hold other numbers than shares."""
+    for column in columns_in(parts.groups):
+        low, high = summary.low[column], summary.high[column]
+        if low < 0 or high > 1:
+            raise DataError(
+                f"column {column}, which groups say is one value of a category, must hold 0 to 1, got values"
+                f" from {low:g} to {high:g}; encode the category as one column a value, or leave it out of"
+                " groups"
+            )
+
+
+def refuse_outside(first: Layer, summary: Summary) -> None:
+    """Refuse data that the loss of a started layer cannot take."""
+    low, high = summary.low, summary.high
+    scaled = first.scaling.cpu()(torch.from_numpy(np.stack([low, high])))
+    columns = slice(None) if first.loss.needs_unit_interval else list(first.loss.unit_columns)
+    outside = ((scaled < 0) | (scaled > 1)) & torch.from_numpy(low <= high)  # not where all are missing
+    if bool(outside[:, columns].any()):
+        raise DataError(
+            f"{type(first.loss).__name__} needs every piece within the range of the first, got values"
+            f" from {low.min():g} to {high.max():g}; choose loss='squared_error' and scale='standard'"
+        )
