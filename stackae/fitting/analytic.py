@@ -130,7 +130,7 @@ class _Encoders:
             goes_on, slope = (code, None) if damage is None else damage(code)
             passed.append(goes_on)
             slopes.append(slope)
-        self._inputs, self._activations, self._codes, self._slopes = inputs, activations, codes, slopes
+        self._activations, self._codes, self._slopes = activations, codes, slopes
         return inputs, passed
 
     def backward(self, delta: Tensor, add: Callable[[int, Tensor], Tensor] | None = None) -> None:
@@ -146,7 +146,7 @@ class _Encoders:
             if k == last and self.shortcut is not None:
                 delta = self.shortcut.code_backward(delta)
             delta = _back(self.networks[k].activation, delta, self._activations[k])
-            self.networks[k].encode_backward(delta, self._inputs[k])
+            self.networks[k].encode_backward(delta)
             if k:
                 delta = self.networks[k].input_gradient(delta) / self.factors[k]
 
@@ -187,9 +187,9 @@ class _Autoencoder:
             delta = self.loss.reconstruction_backward(delta, reconstruction, outputs[0])
         of_offset = None if shortcut is None else shortcut.offset_backward(delta, joint)
         for k in range(last):
-            delta = networks[k].decode_backward(delta, hidden[k]) * encoders.factors[k + 1]
+            delta = networks[k].decode_backward(delta) * encoders.factors[k + 1]
             delta = _back(outputs[k + 1], delta, reconstructions[k + 1])
-        delta = networks[last].decode_backward(delta, hidden[last])
+        delta = networks[last].decode_backward(delta)
         if of_offset is not None:
             delta = delta + of_offset
 

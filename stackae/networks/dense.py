@@ -108,6 +108,8 @@ class AnalyticDense:
     """A dense module and its derivatives worked by hand, on its own weights but outside autograd.
 
     The weights are looked up once, here, and not in every step: of a small layer's step that is a good part.
+    What is multiplied going forward is remembered for the way back, in the number format that autocast says,
+    so that nothing is converted twice.
 
     Parameters
     ----------
@@ -133,51 +135,57 @@ class AnalyticDense:
 
     def encode(self, x: Tensor) -> Tensor:
         """As the module does."""
-        return self.activation.over(torch.addmm(self._b, x, self._wt))
+        self._x = narrowed(x)
+        return self.activation.over(torch.addmm(self._b, self._x, narrowed(self._wt)))
 
     def decode(self, code: Tensor) -> Tensor:
         """As the module does."""
-        return torch.addmm(self._c, code, self._vt)
+        self._code, vt = narrowed(code), narrowed(self._vt)
+        self._v_used = self._v if vt is self._vt else vt.t()
+        return torch.addmm(self._c, self._code, vt)
 
-    def decode_backward(self, delta: Tensor, code: Tensor) -> Tensor:
+    def decode_backward(self, delta: Tensor) -> Tensor:
         """Back through ``decode``; to be called before :meth:`encode_backward`.
 
         Parameters
         ----------
         delta : Tensor of shape (samples, features)
             The gradient with respect to what ``decode`` gave.
-        code : Tensor of shape (samples, units)
-            What ``decode`` was given.
 
         Returns
         -------
         Tensor of shape (samples, units)
             The gradient with respect to the code.
         """
-        if self._tied:
-            product(code.t(), delta, self._grad_v)
-        else:
-            product(delta.t(), code, self._grad_v)
         torch.sum(delta, 0, out=self._grad_c)
-        return torch.mm(delta, self._v)
+        delta = narrowed(delta)
+        if self._tied:
+            product(self._code.t(), delta, self._grad_v)
+        else:
+            product(delta.t(), self._code, self._grad_v)
+        return torch.mm(delta, self._v_used)
 
-    def encode_backward(self, delta: Tensor, x: Tensor) -> None:
+    def encode_backward(self, delta: Tensor) -> None:
         """Back through the affine map of ``encode``, as far as its parameters.
 
         Parameters
         ----------
         delta : Tensor of shape (samples, units)
             The gradient with respect to the encoder's preactivation.
-        x : Tensor of shape (samples, features)
-            What ``encode`` was given.
         """
         # Of a tied one decode_backward has begun.
-        product(delta.t(), x, self._grad_w, add=self._tied and self._decodes)
+        product(delta.t(), self._x, self._grad_w, add=self._tied and self._decodes)
         torch.sum(delta, 0, out=self._grad_b)
 
     def input_gradient(self, delta: Tensor) -> Tensor:
         """The gradient with respect to the encoder's input (samples × features), from the same ``delta``."""
         return torch.mm(delta, self._w)
+
+
+def narrowed(tensor: Tensor) -> Tensor:
+    """A tensor in the number format that autocast computes products in; itself where there is none."""
+    kind = tensor.device.type
+    return tensor.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else tensor
 
 
 def product(a: Tensor, b: Tensor, out: Tensor, *, add: bool = False) -> None:
