@@ -23,6 +23,7 @@ PAGES = (
     "docs/against_pca.md",
     "docs/guide/billion_rows.md",
     "docs/guide/engines.md",
+    "docs/guide/large_data.md",
     "docs/guide/serving.md",
 )
 _MARKED = re.compile(r"(?<=<!-- table: )([a-z-]+) -->\n.*?(?=<!-- end -->)", re.DOTALL)
@@ -141,6 +142,18 @@ def engines() -> list[str]:
     return _lines(head, lines)
 
 
+def torchrun() -> list[str]:
+    """How many times as fast two processes are as one, by precision, place of the rows and batch."""
+    lines = []
+    for precision, places in results_of("torchrun")["epochs"].items():
+        for where, sizes in places.items():
+            ratios = [f"{one['ratio']:.2f}" for one in sizes.values()]
+            name = "`auto`, bfloat16 here" if precision == "auto" else f"`{precision}`"
+            lines.append((name, where, *ratios))
+    sizes = next(iter(places.values()))
+    return _lines(("precision", "rows", *(f"batches of {int(size):,}" for size in sizes)), lines)
+
+
 def _lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """A table in Markdown."""
     first, *others = (f"| {' | '.join(cells)} |" for cells in (head, *rows))
@@ -153,6 +166,7 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "kinds-against-pca": kinds_against_pca,
     "billion-rows": billion_rows,
     "engines": engines,
+    "torchrun": torchrun,
     "serving": serving,
 }
 

@@ -15,10 +15,13 @@ from textwrap import fill
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import r2_score
 from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from stackae import StackedAutoencoder, Training
+from stackae import Autoencoder, KMeansFilters, StackedAutoencoder, Training
 from stackae.evaluation import compare, resplit
 from stackae.plotting import CodesDisplay, ComparisonDisplay
 
@@ -84,7 +87,20 @@ display = ComparisonDisplay(comparison).plot()
 # PCA, which is much faster.
 #
 # On the command line, ``stackae evaluate digits --width 8`` makes such a comparison.
-#
+
+# %%
+# If you want to classify images, and not to compress them, the features may be many. :class:`~stackae.KMeansFilters` is
+# a layer whose filters are centroids of small patches, found by k-means without labels and without training. A linear
+# classifier makes far fewer mistakes on its codes, here 128 numbers for each image, than on the pixels:
+
+network = KMeansFilters((8, 8), kernel_size=3)
+filters = Autoencoder(16, network=network, random_state=0)
+for name, features in {"pixels": "passthrough", "filters": filters}.items():
+    model = make_pipeline(features, StandardScaler(), LogisticRegression(C=0.1))
+    share = model.fit(X_train, y_train).score(X_test, y_test)
+    print(f"{name}: {100 * share:.1f} % of the test images are classified right")
+
+# %%
 # What to try next:
 #
 # - your own data: ``compare(stack, resplit(X, y))``, see :doc:`/guide/worth_it`;

@@ -217,11 +217,12 @@ class _KMeansFiltersModule(NetworkModule):
     def _drawn(self, blocks: Blocks, generator: Generator) -> Tensor:
         """Patches from random places, in proportion to the rows of each block."""
         n_rows, (height, width), side = sum(map(len, blocks())), self.image.space, self.kernel_size
+        n_all = min(_N_PATCHES, n_rows * height * width)
         steps = torch.arange(side)
         found = []
         for block in blocks():
             images = pad(self.image.unflatten(block.cpu()).movedim(3, 1), [side // 2] * 4)
-            n = -(-_N_PATCHES * len(block) // n_rows)
+            n = -(-n_all * len(block) // n_rows)
             row, top, left = (
                 torch.randint(m, (n, 1, 1), generator=generator) for m in (len(block), height, width)
             )
