@@ -28,12 +28,14 @@ HERE = Path(__file__).resolve().parent.parent
 
 def works(data_home: str | None) -> dict[str, Any]:
     """What is timed, by its name; spelled as every version spells it."""
-    from sklearn.datasets import load_digits
+    from sklearn.datasets import load_breast_cancer, load_digits, load_iris
 
     from stackae import (
         Autoencoder,
         Contractive,
+        Convolutional,
         Masking,
+        Recurrent,
         StackedAutoencoder,
         StackedAutoencoderClassifier,
         Training,
@@ -48,12 +50,25 @@ def works(data_home: str | None) -> dict[str, Any]:
     penalised = {"activation": "sigmoid", "penalty": Contractive(0.1), "training": short}
     stack = StackedAutoencoder((128, 32), finetune=None, pretrain=short, random_state=0).fit(X)
     many = np.resize(X.astype(np.float32), (200_000, 64))
+    draws = np.random.default_rng(0)
+    table = np.tanh(draws.normal(size=(20_000, 10)) @ draws.normal(size=(10, 40)))
+    series, brief = draws.normal(size=(1000, 150)), Training(max_epochs=2, batch_size=64, **flat)
+    filters = Autoencoder(64, network=Convolutional(kernel_size=9, pool=4), training=brief, random_state=0)
+    steps = Autoencoder(8, network=Recurrent((50, 3)), training=brief, random_state=0)
+    squares = draws.random((1000, 784), np.float32)
     chosen: dict[str, Any] = {
         "64-32-64, 100 epochs": lambda: Autoencoder(
             32, training=Training(max_epochs=100, batch_size=64, **flat), random_state=0
         ).fit(X),
         "64-256-64 contractive, by autograd": lambda: Autoencoder(256, **penalised, random_state=0).fit(X),
-        "stack of 256 and 64, all defaults": lambda: StackedAutoencoder(random_state=0).fit(X),
+        "digits, all defaults": lambda: StackedAutoencoder(random_state=0).fit(X),
+        "iris, all defaults": lambda: StackedAutoencoder(random_state=0).fit(load_iris().data),
+        "breast cancer, all defaults": lambda: StackedAutoencoder(random_state=0).fit(
+            load_breast_cancer().data
+        ),
+        "20,000 rows of 40 columns, all defaults": lambda: StackedAutoencoder(random_state=0).fit(table),
+        "64 filters of 9 x 9, 1,000 images": lambda: filters.fit(squares),
+        "recurrent, 1,000 series of 50 steps": lambda: steps.fit(series),
         "stack of 128 and 16, beside a shortcut": lambda: StackedAutoencoder((128, 16), random_state=0).fit(
             X
         ),
