@@ -48,7 +48,7 @@ def test_speed_measures_the_share_of_the_bare_products(benchmark_named):
     speed = benchmark_named("speed")
     work = speed.Work("work", {"stackae": lambda: None}, ceilings={"stackae": lambda: 1e-9})
     assert 0 < speed.run(work, turns=3, agreement=0.5)["share of the product ceiling"]["stackae"] < 1
-    assert speed.product_ceiling(64, 8, 4, 32, "cpu") > 0
+    assert speed.product_ceiling(64, 8, 4, 32, "cpu", bfloat16=False) > 0
 
 
 def test_growth_is_an_exponent(benchmark_named):

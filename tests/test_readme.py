@@ -266,10 +266,14 @@ def test_the_figures_beside_the_literatures_are_those_of_the_results():
     whitened, plain = accuracy["stackae, whitened"], accuracy["stackae"]
     assert f"| {whitened}, not whitened {plain} | on pixels {accuracy['pixels']} |" in row
     mixture = accuracy["stackae, UMAP, Gaussian mixture"]
-    assert f"| {mixture} |" in rows["a Gaussian mixture on UMAP of the same codes"]
+    assert f"| {mixture} |" in rows["a Gaussian mixture on UMAP of the same codes, not whitened"]
     guide = page("guide/labels.md")
     assert f"{mixture} of the test images" in guide
-    assert f"gives {whitened}, and {plain} without whitening" in guide
+    assert f"gives {whitened} there, and k-means on the codes as they are {plain}" in guide
+    networks = page("how/networks.md")
+    assert f"wrong on {of_filters['stackae']} of the test images" in networks
+    assert f"convolutional layer on {percent('probe', 'stackae')}" in networks
+    assert f"nearly as well as those of k-means, {of_filters['drawn filters']}:" in networks
     for name, table in (
         ("digits, 10,000 labels", "basic"),
         ("digits on noise, 10,000 labels", "bg-rand"),

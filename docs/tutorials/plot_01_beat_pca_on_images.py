@@ -91,7 +91,8 @@ display = ComparisonDisplay(comparison).plot()
 # %%
 # If you want to classify images, and not to compress them, the features may be many. :class:`~stackae.KMeansFilters` is
 # a layer whose filters are centroids of small patches, found by k-means without labels and without training. A linear
-# classifier makes far fewer mistakes on its codes, here 128 numbers for each image, than on the pixels:
+# classifier makes far fewer mistakes on its codes, here 128 numbers for each image, than on the pixels. (Rare filters
+# have small codes, so the codes are standardised before.)
 
 network = KMeansFilters((8, 8), kernel_size=3)
 filters = Autoencoder(16, network=network, random_state=0)
@@ -104,5 +105,6 @@ for name, features in {"pixels": "passthrough", "filters": filters}.items():
 # What to try next:
 #
 # - your own data: ``compare(stack, resplit(X, y))``, see :doc:`/guide/worth_it`;
+# - other networks than dense ones: :doc:`/how/networks`;
 # - choosing the width after the fit: :doc:`plot_07_width_and_depth`;
 # - the results on 33 data sets, wins and losses: :doc:`/against_pca`.

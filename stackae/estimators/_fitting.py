@@ -125,12 +125,12 @@ class BaseAutoencoder(Ordering):
         --------
         >>> from sklearn.datasets import load_iris
         >>> from stackae import Autoencoder
-        >>> Autoencoder(2, precision="float32", device="cpu", max_memory="1GB").plan(load_iris().data)
-        150 rows × 4 columns; cpu, float32; at most 2,000 updates
+        >>> Autoencoder(2, device="cpu", max_memory="1GB").plan(load_iris().data)
+        150 rows × 4 columns; cpu; at most 2,000 updates
         layer  units  network  activation  loss            scale
         1      2      Dense()  relu        SquaredError()  standard
-        phase    epochs  updates  batch  peak rate  schedule   optimizer  rows held out  gradient
-        layer 1  400     2,000    32     0.002      one-cycle  adam       0              analytic
+        phase    epochs  updates  batch  peak rate  schedule   optimizer  rows held out  precision  gradient
+        layer 1  400     2,000    32     0.002      one-cycle  adam       0              float32    analytic
         rows and codes 3.6 kB, in memory (limit 1.0 GB); weights 0.1 kB
         """
         self.check_parameters()

@@ -86,6 +86,8 @@ class Network(Constrained):
     takes_indicators: ClassVar[bool] = False
     #: What the loss must be, by its name; None: any.
     loss: ClassVar[str | None] = None
+    #: Whether the columns are cells of an image, so that ``scale="auto"`` divides all of them by one number.
+    keeps_proportions: ClassVar[bool] = False
     #: Whether its weights are initialised from the data, by ``initialise_from`` of its module.
     initialised_from_data: ClassVar[bool] = False
     #: Whether they are trained; if not, ``initialise_from`` has found them already.

@@ -29,15 +29,22 @@ _AT_ONCE = 2**22
 class KMeansFilters(Convolutional):
     """A convolutional layer whose filters are found by k-means, for classifying images by linear models.
 
-    Patches of the images are brought to mean 0 and variance 1 and whitened; spherical k-means finds
-    ``n_components`` directions among them. At each place of an image the response r of each filter is reduced
-    to two numbers, max(0, r - threshold) and max(0, -r - threshold), and the code holds the root of their
-    means over ``pool`` × ``pool`` cells: height / ``pool`` × width / ``pool`` (rounded up) × 2 · filters,
-    flattened with the filters last. The decoder is the least-squares map from each pooled cell to its part of
-    the image. There are no epochs: fitting takes three passes over the rows, and O(n_components³).
+    ``n_components`` is the number of filters. Patches of the images, all channels together, are brought to
+    mean 0 and variance 1 and whitened, and spherical k-means finds as many directions among them. At each
+    place of an image the response r of each filter becomes two numbers, max(0, r - threshold) and
+    max(0, -r - threshold). The code holds the square roots of their means over ``pool`` × ``pool`` cells. It
+    has two units per filter and pooled cell: height / ``pool`` × width / ``pool`` (rounded up) × 2 · filters,
+    flattened with the filters last, usually more than there are pixels. The decoder is the least-squares map
+    from each pooled cell to its part of the image; reconstructions are coarse.
 
-    It takes no corruption, code or penalty and no tied weights. With ``partial_fit`` the filters are those of
-    the first batch, the decoder that of the last.
+    The layer is not trained: fitting takes three passes over the rows, and O(n_components³). In a
+    :class:`StackedAutoencoder` fine-tuning would change it; set ``finetune=None`` for codes of k-means alone.
+    ``scale="auto"`` divides all columns by one number, unless they are within [0, 1]. It takes no corruption,
+    code or penalty and no tied weights. With ``partial_fit`` the filters are those of the first batch, the
+    decoder that of the last.
+
+    Choose patches of about a third of the image (3 of 8, 9 of 28), and ``pool`` so that 2 × 2 to 4 × 4 cells
+    are left. Before a linear model, standardise the codes.
 
     Parameters
     ----------
@@ -50,7 +57,7 @@ class KMeansFilters(Convolutional):
     channels_first : bool, default=False
         As in :class:`Convolutional`.
     threshold : float, default=0.7
-        Responses nearer to 0 count as 0. A filter's responses have a variance near 1.
+        Responses nearer to 0 count as 0. Their variance is near 1, so that above 3 hardly any is left.
 
     References
     ----------
@@ -71,6 +78,7 @@ class KMeansFilters(Convolutional):
     activations = ("relu",)
     can_tie = False
     loss = "squared_error"
+    keeps_proportions = True
     initialised_from_data = True
     is_trained = False
 

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     epilog=f"A SPEC is a width, then parts, joined by colons: 256, 256:masking=0.25, 1000:kl=0.05,weight=3."
     f" Parts: {', '.join(known_words())}. A width alone is a denoising layer. Shapes are in the order of the"
     " columns: 16:convolutional=28x28x3 is height x width x channels, 8:recurrent=128x3 steps x channels;"
+    " 16:kmeans_filters=8x8,kernel_size=3 gives a parameter of the network;"
     " 16:convolutional=3x128,channels_first=true has 3 channels of 128 steps, one after the other.",
 )
 @data_argument

@@ -182,7 +182,9 @@ def _resolve_scale(layer: Composition, inputs: Inputs) -> str | None:
         return None
     if needs_unit:
         return "minmax"
-    return "standard" if inputs.activation in (None, "identity") and not inputs.sparse else "spread"
+    if layer.network.keeps_proportions or inputs.activation not in (None, "identity") or inputs.sparse:
+        return "spread"
+    return "standard"
 
 
 def resolve_all(layers: Sequence[Composition], inputs: Inputs) -> list[Composition]:
