@@ -137,10 +137,16 @@ def test_the_speeds_are_those_of_the_results():
         for name, ratio in speed[work]["ratios"].items():
             if not name.startswith(("stackae", "PCA")):
                 assert f"| {ratio:.2f} |" in row
-    assert f"| {speed['layer']['share of the product ceiling']:.0%} |".replace("%", " %") in rows[0]
-    assert f"| {speed['transform']['share of the product ceiling']:.0%} |".replace("%", " %") in text
-    assert f"{speed['layer']['plain loop against the bare products']:.2f} times as fast" in text
+    shares = {work: speed[work]["share of the product ceiling"] for work in ("layer", "transform")}
+    assert f"| {100 * shares['layer']['stackae']:.0f} % |" in rows[0]
+    assert f"| {100 * shares['transform']['stackae']:.0f} % |" in text
+    in_float32 = speed["layer"]["ratios"]["stackae, float32"]
+    assert f"takes {in_float32:.2f} times as long" in text
+    assert f"and {100 * shares['layer']['stackae, float32']:.0f} % of that time" in text
     assert f"power {speed['growth']['exponent']:.2f}" in text
+    for work, seconds in results_of("speed_versions")["works"].items():
+        if (name := work.removesuffix(", all defaults")) != work:
+            assert f"{name} {seconds['this']:.1f} s" in text
 
 
 def test_the_examples_of_the_results_are_those_that_there_are_and_their_figures_are_of_full_runs():
