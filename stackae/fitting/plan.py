@@ -141,7 +141,7 @@ def _layer_row(number: int, layer: LayerPlan) -> tuple[str, ...]:
 
 def _phase_row(name: str, phase: PhasePlan | None) -> tuple[str, ...]:
     if phase is None:
-        return name, *[""] * (len(_PHASE) - 2), "none: it has a closed form"
+        return name, *[""] * (len(_PHASE) - 2), "none: it is solved, not trained"
     own = phase.budget
     return (
         name,
