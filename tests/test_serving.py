@@ -187,11 +187,8 @@ def test_what_the_page_says_of_batching_is_what_was_measured():
     page = (root / "docs" / "guide" / "serving.md").read_text(encoding="utf-8")
     results = json.loads((root / "benchmarks" / "results" / "serving.json").read_text(encoding="utf-8"))
     found, cores = results["results"], results["machine"]["cores"]
-    gains = [
-        own["batches"]["requests a second"] > own["each alone"]["requests a second"]
-        for own in found["stacks"].values()
-    ]
-    assert ("Here batching gained nothing" in page) == (not any(gains))
+    rates = [own["requests a second"] for ways in found["stacks"].values() for own in ways.values()]
+    assert ("All four lines are alike" in page) == (max(rates) < 1.1 * min(rates))
     assert f"machine of {cores} cores" in page
     assert f"{found['clients']} clients, one row a request" in page
     for name, ways in found["stacks"].items():
