@@ -15,7 +15,7 @@ from stackae.training.precision import uses_bfloat16
 def precision_of(
     budget: Budget, layers: Sequence[Layer], summary: Summary, context: FitContext, *, in_span: bool = False
 ) -> str:
-    """ "float32" or "bfloat16", of layers that are trained together.
+    """The number format of layers that are trained together, "float32" or "bfloat16".
 
     ``in_span``: the first is given the samples' coordinates in their span, as many as there are samples.
     """

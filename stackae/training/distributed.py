@@ -52,7 +52,8 @@ def together(device: torch.device) -> Iterator[Processes]:
     Parameters
     ----------
     device : torch.device
-        Gradients are averaged by NCCL between GPUs, each process using its own, and by gloo otherwise.
+        Gradients are averaged by NCCL between GPUs, each process using its own. On processors they are
+        averaged in shared memory if all processes are on one machine, and by gloo otherwise.
 
     Raises
     ------

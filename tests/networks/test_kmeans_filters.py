@@ -83,6 +83,13 @@ def test_within_an_image_brightness_makes_no_difference(digits):
     assert np.abs(light - dark).max() > 0.1  # beyond the border there are zeros
 
 
+def test_the_range_of_the_pixels_makes_no_difference(digits):
+    """Outside [0, 1] all of them are divided by one number."""
+    codes, of_raw = (fitted(factor * digits[:300]).transform(factor * digits[:300]) for factor in (1, 16))
+    np.testing.assert_allclose(of_raw, codes, atol=0.02)
+    assert codes.std() > 0.1
+
+
 def test_clusters_of_directions_are_found():
     """Rows around four directions, of many lengths: one centroid each."""
     draws = np.random.default_rng(0)
