@@ -112,7 +112,9 @@ def test_a_run_of_which_a_process_is_killed_starts_again_by_itself_or_goes_on_wi
     with warnings.catch_warnings():
         warnings.simplefilter("default")
         assert call_stackae(monkeypatch, "pretrain", "digits", "--out", run, "--resume", "--quiet") == 0
-    assert "differs in the last digits: processes was 2, is 1" in capfd.readouterr().err
+    told = capfd.readouterr().err  # threads may differ, too
+    assert "differs in the last digits: " in told
+    assert "processes was 2, is 1" in told
     ends = read_model(undisturbed / "003.safetensors")[1]
     for name, value in load(run / "model.safetensors").module_.named_parameters():
         torch.testing.assert_close(value, ends[f"parameter.{name}"], atol=1e-4, rtol=1e-3)
