@@ -30,6 +30,7 @@ from .penalties.contractive import Contractive as Contractive
 from .penalties.kl_sparsity import KLSparsity as KLSparsity
 from .penalties.l1 import L1 as L1
 from .penalties.l2 import L2 as L2
+from .penalties.neighbor_embedding import NeighborEmbedding as NeighborEmbedding
 from .semi.consistency import Consistency as Consistency
 from .semi.ladder import Ladder as Ladder
 from .semi.propagation import Propagation as Propagation

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from stackae.data.mapped import refuse_too_little_room
 from stackae.data.matrix import Matrix
@@ -21,6 +22,7 @@ from stackae.training.gradients import trainable_parameters
 from stackae.training.loop import begin, train
 from stackae.training.parameters import PhaseName
 from stackae.training.phase import EpochRecord
+from stackae.training.precision import computing
 from stackae.training.streaming import StreamedSamples
 
 
@@ -64,6 +66,10 @@ def train_phase(
     """Train a module on samples, of which some are held out; a record an epoch."""
     n_held_out = plan.budget.n_held_out
     held_out, others = samples.hold_out(n_held_out) if n_held_out else (None, samples)
+    if plan.n_neighbors is not None:
+        assert isinstance(others, SamplesInMemory)  # the plan has seen to it
+        with torch.no_grad(), computing(context.device):
+            held_out, others = others.in_pairs(held_out, module[0].network_input, plan.n_neighbors)
     run = begin(
         module,
         others,

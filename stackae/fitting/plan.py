@@ -23,6 +23,8 @@ class PhasePlan:
     precision: str
     #: Whether samples are read from disk whenever they are needed.
     is_streamed: bool = False
+    #: Where samples come in pairs, of how many nearest ones each is given one; None: one by one.
+    n_neighbors: int | None = None
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ class Plan:
 _LAYER = ("layer", "units", "network", "activation", "loss", "scale", "corruption", "code", "penalty")
 _PHASE = (
     *("phase", "epochs", "updates", "batch", "peak rate", "schedule", "optimizer", "corruption"),
-    *("rows held out", "precision", "gradient"),
+    *("rows held out", "neighbours", "precision", "gradient"),
 )
 
 
@@ -153,6 +155,7 @@ def _phase_row(name: str, phase: PhasePlan | None) -> tuple[str, ...]:
         own.optimizer,
         ", ".join(map(str, own.corruptions)),
         f"{own.n_held_out:,}",
+        "" if phase.n_neighbors is None else f"{phase.n_neighbors:,}",
         phase.precision,
         "analytic" if phase.autograd is None else f"autograd ({phase.autograd})",
     )

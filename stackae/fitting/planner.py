@@ -20,7 +20,7 @@ from stackae.fitting.ordering import ordered
 from stackae.fitting.parameters import LayerParameters, StackParameters
 from stackae.fitting.plan import LayerPlan, PhasePlan, Plan
 from stackae.fitting.products import precision_of
-from stackae.fitting.refusals import refuse_no_categories, refuse_outside
+from stackae.fitting.refusals import refuse_no_categories, refuse_no_pairs, refuse_outside
 from stackae.fitting.spanning import has_span
 from stackae.fitting.summary import Summary
 from stackae.losses.per_feature import PerFeature
@@ -221,9 +221,18 @@ class _Planner:
         elif layers:
             of_layer = [layers[0].parts.corruption] if layers[0].parts.corruption is not None else []
             why = why_autograd(layers, of_layer if name == "pretrain" else own.corruptions)
-        in_span = self.in_span and not on_codes
-        precision = precision_of(own, layers, self.summary, self.context, in_span=in_span)
-        return PhasePlan(own, why, precision, self.is_streamed)
+        n_neighbors = max((k for layer in layers if (k := layer.parts.n_neighbors) is not None), default=None)
+        if n_neighbors is not None:
+            refuse_no_pairs(own.batch_size, self.context, self.n_bytes, self.memory)
+        precision = precision_of(
+            own,
+            layers,
+            self.summary,
+            self.context,
+            in_span=self.in_span and not on_codes,
+            in_pairs=n_neighbors is not None,
+        )
+        return PhasePlan(own, why, precision, self.is_streamed, n_neighbors)
 
 
 def _recipe(parameters: StackParameters, summary: Summary) -> tuple[str | None, str | None]:

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from stackae._utils.groups import columns_in
-from stackae.exceptions import DataError
+from stackae.exceptions import DataError, ParameterError
+from stackae.fitting.context import FitContext
 from stackae.fitting.summary import Summary
 from stackae.modules.layer import Composition, Layer
 
@@ -33,4 +34,28 @@ def refuse_outside(first: Layer, summary: Summary) -> None:
         raise DataError(
             f"{type(first.loss).__name__} needs every piece within the range of the first, got values"
             f" from {low.min():g} to {high.max():g}; choose loss='squared_error' and scale='standard'"
+        )
+
+
+def refuse_no_pairs(batch_size: int, context: FitContext, n_bytes: int, memory: int) -> None:
+    """Refuse to train rows and their neighbours in pairs where there can be none."""
+    if batch_size % 2:
+        raise ParameterError(
+            f"NeighborEmbedding trains rows in pairs: batch_size must be even, got {batch_size}; set it to"
+            f" {batch_size + 1}"
+        )
+    if context.precision == "bfloat16":
+        raise ParameterError(
+            "NeighborEmbedding compares codes more exactly than bfloat16 can, got precision='bfloat16'; leave"
+            " it 'auto'"
+        )
+    if n_bytes > memory:
+        raise ParameterError(
+            f"NeighborEmbedding needs the rows and their codes in memory, {n_bytes:,} bytes, got"
+            f" max_memory={memory:,}; raise it, or fit to fewer rows"
+        )
+    if context.group.size > 1:
+        raise ParameterError(
+            f"NeighborEmbedding is trained by one process, got {context.group.size}; start it without"
+            " torchrun"
         )

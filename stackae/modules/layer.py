@@ -66,6 +66,11 @@ class Composition:
         """The width of the code."""
         return prod(self.code_shape)
 
+    @property
+    def n_neighbors(self) -> int | None:
+        """Of how many nearest rows each is to be paired with one, as its penalties need it; None: of none."""
+        return max((p.n_neighbors for p in self.penalties if p.n_neighbors is not None), default=None)
+
 
 class Layer(nn.Module):
     """An encoder, its code and a decoder, their parameters allocated but not initialised.

@@ -20,5 +20,6 @@ PENALTIES: PartTable[Penalty] = PartTable(
         "kl": "kl_sparsity:KLSparsity",
         "contractive": "contractive:Contractive",
         "adversarial": "adversarial:Adversarial",
+        "neighbors": "neighbor_embedding:NeighborEmbedding",
     },
 )

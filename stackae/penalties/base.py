@@ -24,6 +24,8 @@ class Penalty(Constrained):
     is_rotation_invariant: ClassVar[bool] = False
     #: See :func:`stackae._utils.draws.is_by_rows`. A mean over the batch is then that of shares.
     by_rows: ClassVar[bool] = False
+    #: Each two rows of a batch are to be a row and one of so many nearest to it; None: rows come one by one.
+    n_neighbors: int | None = None
 
     @abstractmethod
     def __call__(

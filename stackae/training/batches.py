@@ -15,6 +15,7 @@ from torch import Generator, Tensor
 from stackae._utils.draws import Share
 from stackae.data.matrix import Floats, Index, Matrix
 from stackae.modules.scaling import BlockScaling, Scaling, apply_scaling
+from stackae.training.neighbours import alternating, in_pairs, neighbours_among, neighbours_of
 from stackae.training.processes import ALONE, Group
 
 #: Samples that pass through a function at once.
@@ -131,7 +132,14 @@ class SamplesInMemory(Samples):
         A random order, drawn once: its first are those that are held out.
     weights : Tensor of shape (n_samples,), float64, or None, default=None
         How often an epoch visits each sample of the tensor, on average; None: once.
+
+    Attributes
+    ----------
+    neighbours : Tensor of shape (n_samples, n_neighbors), int64, or None
+        Of those that are not held out: where samples come in pairs, the numbers of those nearest to each.
     """
+
+    neighbours: Tensor | None = None
 
     def __init__(self, tensor: Tensor, order: Tensor, weights: Tensor | None = None) -> None:
         self.tensor = tensor
@@ -157,9 +165,28 @@ class SamplesInMemory(Samples):
         return cls(apply_scaling(scaling, X).to(device), order, visits)
 
     def __len__(self) -> int:
-        if self.weights is None:
-            return len(self.order)
-        return max(1, round(float(self.weights[self.order].sum())))
+        n_visits = len(self.order)
+        if self.weights is not None:
+            n_visits = max(1, round(float(self.weights[self.order].sum())))
+        return n_visits if self.neighbours is None else n_visits + n_visits % 2
+
+    def in_pairs(
+        self, held_out: Tensor | None, network_input: Callable[[Tensor], Tensor], n_neighbors: int
+    ) -> tuple[Tensor | None, SamplesInMemory]:
+        """Held-out samples, and these, in pairs: each with one of those nearest to it among these.
+
+        An epoch draws half of these. ``network_input`` gives the numbers by which they are near.
+        """
+
+        def gather(index: Tensor) -> Tensor:
+            return network_input(self._gather(index))
+
+        same = copy(self)
+        same.neighbours = neighbours_of(gather, self.order, self.n_all, n_neighbors)
+        if held_out is not None:
+            near = neighbours_among(network_input(held_out), gather, self.order, n_neighbors)
+            held_out = alternating(held_out, self._gather(near))
+        return held_out, same
 
     def hold_out(self, n_samples: int) -> tuple[Tensor, SamplesInMemory]:
         if self.weights is None:
@@ -186,6 +213,8 @@ class SamplesInMemory(Samples):
             offset = float(torch.rand((), generator=generator, device=self.device, dtype=torch.float32))
             order = self._by_weight(order, len(self), offset)
         order = order[torch.randperm(len(order), generator=generator, device=self.device)]
+        if self.neighbours is not None:
+            order = in_pairs(order, self.neighbours, generator)
         return torch.split(order, size)
 
     def blocks(self, *, own: bool = False) -> Iterator[Tensor]:
