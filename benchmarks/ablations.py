@@ -30,7 +30,7 @@ from common import write_results
 from data_sets import GROUPS, for_role
 from sklearn.base import clone
 
-from stackae import Autoencoder, GaussianNoise, Masking, StackedAutoencoder, Training
+from stackae import Autoencoder, GaussianNoise, Masking, NeighborEmbedding, StackedAutoencoder, Training
 from stackae.evaluation import Split, compare
 from stackae.evaluation.measures import FIT, LINEAR, NEIGHBOURS, R2, few_labels_measure
 from stackae.fitting import planner, shortcut
@@ -138,6 +138,7 @@ VARIANTS: dict[str, Variant] = {
     "three layers": given(layers=(256, 256, 1)),
     "all codes, not the last": given(output="all"),
     "top-k below": given(layers=[Autoencoder(256, code="topk"), Autoencoder(1)]),
+    "neighbour embedding": given(layers=[Autoencoder(256), Autoencoder(1, penalty=NeighborEmbedding(10))]),
     "layers start as PCA": given(
         layers=[Autoencoder(256), Autoencoder(1, network="pca", activation="identity")]
     ),

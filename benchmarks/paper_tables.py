@@ -8,6 +8,8 @@ filters      a linear classifier on the codes of filters that k-means found, bes
 clusters     k-means on 10-number codes (784-500-500-250-250-250-10), with decoupled weight decay, as they are
              and whitened; and, where umap-learn is installed, a Gaussian mixture on UMAP's embedding of them,
              in 10 dimensions.
+neighbours   k-means on codes of as many numbers, by the same widths with a neighbour embedding; on them a
+             linear classifier that has 100 labels, ten draws of them.
 basic, rot, bg-rand, bg-img, bg-img-rot, rect, rect-img, convex
              MNIST as it is, rotated, on noise, on texture, both, rectangles, textured rectangles and convex
              sets, rebuilt with a seed (Larochelle et al. 2007): 10,000 training samples, 2,000 for choices,
@@ -36,6 +38,7 @@ from typing import Any
 import numpy as np
 import torch
 from common import write_results
+from few_labels import draws
 from paper_variations import PUBLISHED, WHOLE, error, linear, variation_of
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
@@ -46,6 +49,7 @@ from stackae import (
     GaussianNoise,
     KMeansFilters,
     Masking,
+    NeighborEmbedding,
     StackedAutoencoder,
     Training,
 )
@@ -184,6 +188,30 @@ def clusters(*, validate: bool, quick: bool) -> dict[str, Any]:
     return {"accuracy": table, "published": published, "fit seconds": seconds}
 
 
+def neighbours(*, validate: bool, quick: bool) -> dict[str, Any]:
+    """k-means on codes of ten numbers that keep neighbours together, and a classifier that has few labels."""
+    X, y, X_asked, y_asked = mnist(validate=validate, quick=quick)
+    widths, epochs = ((64,), 5) if quick else ((500, 500, 250, 250, 250), 60)
+    code = Autoencoder(10, penalty=NeighborEmbedding(300))
+    finetune = Training(epochs, optimizer="adamw", weight_decay=0.3, **WHOLE)
+    encoder = StackedAutoencoder([*widths, code], pretrain=Training(3), finetune=finetune, random_state=0)
+    start = perf_counter()
+    encoder.fit(X)
+    seconds = perf_counter() - start
+    codes, codes_asked = encoder.transform(X), encoder.transform(X_asked)
+    accuracy = clustering_accuracy(codes, codes_asked, y_asked, 10, 0)
+    classifiers = [linear(1.0).fit(codes[few], y[few]) for few in draws(y, 10, 10)]
+    errors = [error(classifier.predict(codes_asked), y_asked) for classifier in classifiers]
+    print(f"k-means {100 * accuracy:.1f} %; 100 labels, a linear classifier: {np.mean(errors):.2f} % wrong")
+    print(f"R² {encoder.score(X_asked):.3f}; fitted in {seconds:.0f} s")
+    return {
+        "accuracy": accuracy,
+        "100 labels": {"error in percent": float(np.mean(errors)), "errors": errors},
+        "r2": encoder.score(X_asked),
+        "fit seconds": seconds,
+    }
+
+
 def by_mixture(codes: np.ndarray, codes_asked: np.ndarray, y_asked: np.ndarray) -> float:
     """As N2D (McConville et al. 2021) has it: clusters of a manifold that is learned from codes."""
     from umap import UMAP
@@ -198,6 +226,7 @@ TABLES: dict[str, Callable[..., dict[str, Any]]] = {
     "probe": probe,
     "filters": filters,
     "clusters": clusters,
+    "neighbours": neighbours,
     **{name: partial(variation_of, name) for name in PUBLISHED},
 }
 

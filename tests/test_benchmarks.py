@@ -148,7 +148,7 @@ def test_no_row_that_is_asked_is_among_those_of_choices(benchmark_named):
 
 def test_the_tables_of_the_literature_are_rebuilt(benchmark_named, data_home, monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("STACKAE_DATA_HOME", str(data_home))
-    path, names = tmp_path / "figures.json", ("code30", "probe", "clusters", "rot", "rect")
+    path, names = tmp_path / "figures.json", ("code30", "probe", "clusters", "neighbours", "rot", "rect")
     only = [word for name in names for word in ("--only", name)]
     tables = benchmark_named("paper_tables")
     monkeypatch.setattr(sys, "argv", ["paper_tables", "--quick", "--json", str(path), *only])

@@ -272,10 +272,20 @@ def test_the_figures_beside_the_literatures_are_those_of_the_results():
     whitened, plain = accuracy["stackae, whitened"], accuracy["stackae"]
     assert f"| {whitened}, not whitened {plain} | on pixels {accuracy['pixels']} |" in row
     mixture = accuracy["stackae, UMAP, Gaussian mixture"]
-    assert f"| {mixture} |" in rows["a Gaussian mixture on UMAP of the same codes, not whitened"]
+    assert (
+        f"| {mixture} |" in rows["a Gaussian mixture on UMAP of the 10-number codes without it, not whitened"]
+    )
+    near = results_of("clusters")["neighbours"]
+    row = rows[
+        'k-means on 10-number codes of the same widths with a neighbour embedding (`penalty="neighbors"`)'
+    ]
+    assert f"| {100 * near['accuracy']:.1f} % |" in row
+    row = rows["the same codes, linear classifier with 100 labels, mean of ten draws"]
+    assert f"| {near['100 labels']['error in percent']:.2f} % |" in row
     guide = page("guide/labels.md")
-    assert f"{mixture} of the test images" in guide
-    assert f"gives {whitened} there, and k-means on the codes as they are {plain}" in guide
+    assert f"{100 * near['accuracy']:.1f} % of the test images" in guide
+    assert f"without the penalty give {plain}, and {whitened} if they are whitened" in guide
+    assert f"give {mixture}:" in guide
     networks = page("how/networks.md")
     assert f"wrong on {of_filters['stackae']} of the test images" in networks
     assert f"convolutional layer on {percent('probe', 'stackae')}" in networks

@@ -105,6 +105,11 @@ def check_X(  # noqa: N802
             "the model was fitted on numbers, got a table of other types; encode or drop them"
         )
     refuse_silent_conversions(X)
+    if getattr(X, "ndim", 2) > 2:
+        raise DataError(
+            f"X must have rows and columns, got an array of shape {tuple(X.shape)}; make each item one row:"
+            " X.reshape(len(X), -1)"
+        )
     if hasattr(X, "sparse") and any(dtype.fill_value != 0 for dtype in X.dtypes):
         X = X.sparse.to_dense()  # a sparse matrix leaves out zeros only
     if lies_in_a_file(X) and X.ndim == 2 and X.size and X.dtype.kind in "biuf":
