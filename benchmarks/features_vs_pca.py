@@ -1,6 +1,7 @@
 """Default parameters against PCA and others of the same width, on the data sets of data_sets.py.
 
-    python benchmarks/features_vs_pca.py [--json FILE] [--role ROLE] [--only NAME]... [--jobs N] [--quick]
+    python benchmarks/features_vs_pca.py [--json FILE] [--role ROLE] [--only NAME]... [--jobs N]
+                                         [--keep-others] [--quick]
 
 On each of five draws of a data set, StackedAutoencoder(width) with nothing else set and PCA are fitted on the
 training samples without labels, at widths 4, 8, 16, 32 and 64 as far as there are more columns and rows. A
@@ -13,8 +14,9 @@ draw kernel PCA, UMAP, ICA and NMF are fitted too, and the best of them and PCA 
 Nothing is tuned for a data set. The first layer is fitted once for all widths, so the seconds of the first
 width are those of a whole fit. The data sets are those for reporting; --role choosing takes those by which
 defaults may be chosen. --json is written after every data set, and keeps those of the role that it holds and
-that are not run. --quick takes two small tables, two draws and hardly any training. UMAP is left out where
-umap-learn is not installed. About two hours on two cores.
+that are not run; with --keep-others also what other methods than PCA are worth on those that are. --quick
+takes two small tables, two draws and hardly any training. UMAP is left out where umap-learn is not installed.
+About two hours on two cores.
 """
 
 from __future__ import annotations
@@ -44,7 +46,18 @@ ROOM = 0.95
 POINT = 0.01
 
 
-def cells(comparison: Comparison, others: Comparison) -> dict[str, dict[str, Any]]:
+def figures_of(others: Comparison) -> dict[str, dict[str, Any]]:
+    """Of each width: what each of the other methods is worth by the probes."""
+    return {
+        str(width): {
+            method: {probe.key: others.values(probe.key, method, width)[0] for probe in PROBES}
+            for method in others.methods
+        }
+        for width in others.widths
+    }
+
+
+def cells(comparison: Comparison, others: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Of each width: both methods' means, their differences, and what the test says; and others' figures."""
     found = {}
     for width in comparison.widths:
@@ -58,10 +71,7 @@ def cells(comparison: Comparison, others: Comparison) -> dict[str, dict[str, Any
                 half = None if isnan(difference.half_width) else difference.half_width  # JSON has no NaN
                 cell[measure.key] |= {"half width": half, "sign": difference.sign}
                 cell[measure.key]["draws"] = [[round(value, 4) for value in values] for values in draws]
-        for method in others.methods:
-            cell.setdefault("others", {})[method] = {
-                probe.key: others.values(probe.key, method, width)[0] for probe in PROBES
-            }
+        cell["others"] = others[str(width)]
         seconds = comparison.values(FIT.key, OURS, width)
         found[str(width)] = {**cell, "seconds": float(np.median(seconds))}
     return found
@@ -142,6 +152,7 @@ def main() -> None:
     parser.add_argument("--role", choices=ROLES, default="reporting")
     parser.add_argument("--only", action="append", choices=DATA_SETS)
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--keep-others", action="store_true", help="Do not fit them again: take --json's")
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
     of_role = list(for_role(args.role))
@@ -175,7 +186,11 @@ def run(args: argparse.Namespace, names: list[str], folder: str) -> None:
 
         few = [measure.n_labels for measure in FEW if measure.n_labels < len(first.X)]
         ours = judged((OURS, RIVAL), 2 if args.quick else 5, few_labels=few)
-        found[name] = cells(ours, judged(RIVALS, 1, few_labels=()))
+        if args.keep_others and name in found:
+            others = {width: cell["others"] for width, cell in found[name].items()}
+        else:
+            others = figures_of(judged(RIVALS, 1, few_labels=()))
+        found[name] = cells(ours, others)
         for width, cell in found[name].items():
             line = f"{name:<26}{width:>5}"
             for probe in PROBES:

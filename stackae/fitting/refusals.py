@@ -11,6 +11,9 @@ from stackae.fitting.context import FitContext
 from stackae.fitting.summary import Summary
 from stackae.modules.layer import Composition, Layer
 
+#: A batch of one pair has no other rows.
+_LEAST_BATCH = 4
+
 
 def refuse_no_categories(parts: Composition, summary: Summary) -> None:
     """Refuse columns that are said to be a category's values and hold other numbers than shares."""
@@ -39,15 +42,15 @@ def refuse_outside(first: Layer, summary: Summary) -> None:
 
 def refuse_no_pairs(batch_size: int, context: FitContext, n_bytes: int, memory: int) -> None:
     """Refuse to train rows and their neighbours in pairs where there can be none."""
-    if batch_size % 2:
+    if batch_size % 2 or batch_size < _LEAST_BATCH:
         raise ParameterError(
-            f"NeighborEmbedding trains rows in pairs: batch_size must be even, got {batch_size}; set it to"
-            f" {batch_size + 1}"
+            "NeighborEmbedding trains rows in pairs: batch_size must be even, and at least"
+            f" {_LEAST_BATCH}, got {batch_size}; leave it 'auto', or try 256"
         )
     if context.precision == "bfloat16":
         raise ParameterError(
-            "NeighborEmbedding compares codes more exactly than bfloat16 can, got precision='bfloat16'; leave"
-            " it 'auto'"
+            "NeighborEmbedding needs precision='float32' or 'auto', got 'bfloat16', which cannot tell near"
+            " codes apart"
         )
     if n_bytes > memory:
         raise ParameterError(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from sklearn.decomposition import PCA
 from torch import Tensor
+from torch.nn.functional import linear
 
 from stackae.fitting.context import FitContext
 from stackae.fitting.phases import train_phase
@@ -30,6 +31,8 @@ _FEW_COLUMNS = 1000
 _KEPT = 0.5
 #: At the start, the share of code and reconstruction that is the layers' own.
 _OWN_SHARE = 0.1
+#: The least spread of a number of the code, as a share of the largest component's.
+_LEAST_SPREAD = 1e-3
 #: Penalties of the ridge, as shares of the hidden units' mean square.
 _RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 #: The penalty on the code, which is what a linear map may use as it likes, as a share of theirs.
@@ -56,12 +59,15 @@ def finetune_beside_pca(
     with computing(samples.device):
         some = _sample(others, context)
         mean, axes = principal_axes(some, n_units)
+        spreads = linear(some - mean, axes).std(0, correction=0)
     with torch.no_grad():
         for parameter in _own(module):
             parameter.mul_(_OWN_SHARE)
         _decoder(module).decoder_bias.zero_()
     shortcut.initialise(mean, axes)
     train_phase(module, samples, plan, context, "finetune")
+    with computing(samples.device):
+        spread_as(spreads, module, some)
     if held_out is not None:
         with computing(samples.device):
             if is_ordered:
@@ -92,6 +98,29 @@ def principal_axes(samples: Tensor, n_components: int) -> tuple[Tensor, Tensor]:
         pca.fit(values.astype("float64") if values.size <= _FEW_VALUES else values)
     axes[: len(pca.components_)] = torch.from_numpy(pca.components_)
     return torch.from_numpy(pca.mean_).float().to(samples.device), axes.to(samples.device)
+
+
+@torch.no_grad()
+def spread_as(spreads: Tensor, module: DeepAutoencoder, samples: Tensor) -> None:
+    """Give each trained number of the code the spread (a standard deviation) of the component it began as.
+
+    What encodes is scaled and what decodes is divided, so that nothing but the code's units changes. Training
+    leaves those as they happen to be, which would decide how much a number counts in a distance of codes.
+    """
+    shortcut, last = module.shortcut, module[len(module) - 1].network
+    assert shortcut is not None
+    assert isinstance(last, DenseModule)
+    assert last.decoder_weight is not None
+    codes = torch.cat([module.encode_scaled(block) for block in torch.split(samples, BLOCK)])
+    own = codes.std(0, correction=0)
+    wanted = spreads.clamp(min=_LEAST_SPREAD * float(spreads.max()))
+    factors = torch.where((own > 0) & (wanted > 0), wanted / own, 1.0)
+    factors[: shortcut.n_kept] = 1.0
+    last.encoder_weight.mul_(factors[:, None])
+    last.encoder_bias.mul_(factors)
+    last.decoder_weight.div_(factors)
+    shortcut.encoder_weight.mul_(factors[shortcut.n_kept :, None])
+    shortcut.decoder_weight.div_(factors)
 
 
 @torch.no_grad()

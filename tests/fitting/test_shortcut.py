@@ -67,3 +67,32 @@ def test_the_error_by_products_is_that_of_the_reconstructions(module):
         weights = torch.rand(a.shape[1], 64, generator=torch.Generator().manual_seed(0)).double()
         expected = float((a @ weights - Z).square().sum() - Z.double().square().sum())
         assert shortcut._squared_error(weights, *shortcut._products(module, Z)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("parameters", [{}, {"ordered": True}], ids=["plain", "ordered"])
+@pytest.mark.parametrize("n_samples", [120, 600])  # none held out, and some
+def test_each_number_of_the_code_has_the_spread_of_the_component_it_began_as(n_samples, parameters):
+    X = DIGITS[:n_samples]
+    short = {"pretrain": SHORT, "finetune": Training(max_epochs=3, validation_fraction=0.0)}
+    codes = StackedAutoencoder((16, 5), random_state=0, **short, **parameters).fit_transform(X)
+    components = PCA(5, svd_solver="full").fit_transform(X)
+    np.testing.assert_allclose(codes.std(0), components.std(0), rtol=1e-4)
+
+
+def test_the_spread_of_the_code_changes_nothing_else(module):
+    with torch.no_grad():
+        code, reconstruction = module.encode_scaled(Z), module(Z)
+        shortcut.spread_as(torch.tensor([9.0, 8.0, 3.0, 0.0]), module, Z)
+        spread = module.encode_scaled(Z)
+        torch.testing.assert_close(module(Z), reconstruction, atol=2e-4, rtol=1e-4)
+    wanted = torch.tensor([*code.std(0, correction=0)[:2], 3.0, 9e-3])  # no less than a thousandth
+    torch.testing.assert_close(spread.std(0, correction=0), wanted, rtol=1e-4, atol=0)
+    torch.testing.assert_close(spread[:, :2], code[:, :2])
+    correlation = np.corrcoef(code.numpy().T, spread.numpy().T)[:4, 4:].diagonal()
+    np.testing.assert_allclose(correlation, 1, atol=1e-5)
+
+
+def test_a_number_that_does_not_vary_stays_as_it_is():
+    X = np.arange(60.0)[:, None] * [1.0, 2.0, 0.0, 0.0]
+    codes = StackedAutoencoder((8, 3), pretrain=SHORT, random_state=0).fit_transform(X)
+    assert np.isfinite(codes).all()

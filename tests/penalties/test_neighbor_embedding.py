@@ -27,7 +27,7 @@ def by_hand(code, weight):
     for i in range(n):
         partner = i + 1 if i % 2 == 0 else i - 1
         total -= np.log(kernel[i, partner] / (kernel[i].sum() - kernel[i, i]))
-    return weight * total / n
+    return weight * (total / n + np.log(255 / (n - 1)))
 
 
 def test_it_equals_its_formula():
@@ -41,7 +41,14 @@ def test_it_is_the_cross_entropy_of_telling_the_partner_from_the_other_rows():
     logits.fill_diagonal_(-torch.inf)
     partners = torch.arange(10) ^ 1
     expected = cross_entropy(logits, partners)
-    torch.testing.assert_close(NeighborEmbedding(1.0).value(code), expected)
+    of_256_rows = expected + np.log(255 / 9)
+    torch.testing.assert_close(NeighborEmbedding(1.0).value(code), of_256_rows)
+
+
+def test_batches_of_other_sizes_have_about_the_same_penalty():
+    near = torch.randn(4000, 3, generator=torch.Generator().manual_seed(0)).repeat_interleave(2, 0)
+    few, many = (NeighborEmbedding(1.0).value(near[:n]).item() for n in (64, 8000))
+    assert few == pytest.approx(many, abs=0.05)
 
 
 @pytest.mark.parametrize("n_rows", [2, 7, 16])
@@ -67,9 +74,9 @@ def test_a_row_without_a_partner_is_left_out():
     assert penalty.gradient(code[:1]).abs().sum() == 0
 
 
-def test_pairs_at_one_point_far_from_all_others_cost_nothing():
+def test_pairs_at_one_point_far_from_all_others_cost_the_least():
     code = torch.tensor([[0.0, 0], [0, 0], [1e6, 0], [1e6, 0]])
-    assert NeighborEmbedding().value(code).item() == pytest.approx(0, abs=1e-6)
+    assert NeighborEmbedding(1.0).value(code).item() == pytest.approx(np.log(255 / 3), abs=1e-6)
     assert torch.isfinite(NeighborEmbedding().gradient(code)).all()
 
 
@@ -102,6 +109,18 @@ def test_with_weight_0_it_costs_nothing_but_rows_come_in_pairs(digits):
     assert "neighbours" not in repr(stack().plan(digits[:200]))
 
 
+def test_units_are_not_bounded(digits):
+    layer = Autoencoder(2, penalty="neighbors", training=Training(max_epochs=2), random_state=0)
+    assert (layer.fit_transform(digits[:200]) < 0).any()
+    with pytest.raises(ParameterError, match="NeighborEmbedding is defined for activation='identity'"):
+        layer.set_params(activation="sigmoid").fit(digits[:200])
+
+
+def test_there_are_no_more_neighbours_than_other_rows(digits):
+    plan = stack(NeighborEmbedding(n_neighbors=9999)).plan(digits[:150])  # none are held out
+    assert [phase.n_neighbors for _, phase in plan.phases] == [None, 149, 149]
+
+
 def test_fits_are_repeated_saved_and_gone_on_with(digits, tmp_path):
     X, short = digits[:301], Training(max_epochs=2)
     model = stack("neighbors", pretrain=short, finetune=short).fit(X)
@@ -118,12 +137,12 @@ def test_fits_are_repeated_saved_and_gone_on_with(digits, tmp_path):
     assert (model.transform(X) != before).any()
 
 
-@pytest.mark.parametrize(("batch_size", "better"), [(33, 34), (1, 2)])
+@pytest.mark.parametrize("batch_size", [33, 1, 2])
 @pytest.mark.parametrize("phase", ["pretrain", "finetune"])
-def test_an_odd_batch_is_refused(phase, batch_size, better, digits):
+def test_a_batch_without_pairs_to_compare_is_refused(phase, batch_size, digits):
     layers = [8, Autoencoder(2, penalty="neighbors")][phase == "pretrain" :]
     model = StackedAutoencoder(layers, **{phase: Training(batch_size=batch_size)})
-    with pytest.raises(ParameterError, match=f"must be even, got {batch_size}; set it to {better}"):
+    with pytest.raises(ParameterError, match=f"even, and at least 4, got {batch_size}; leave it"):
         model.fit(digits[:100])
 
 
@@ -145,7 +164,7 @@ def test_several_processes_are_refused():
 def test_codes_are_never_compared_in_bfloat16(digits):
     plan = stack("neighbors").plan(digits[:200])
     assert {phase.precision for _, phase in plan.phases[1:]} == {"float32"}
-    with pytest.raises(ParameterError, match=r"more exactly than bfloat16 can, .* leave it 'auto'"):
+    with pytest.raises(ParameterError, match="got 'bfloat16', which cannot tell near"):
         stack("neighbors", precision="bfloat16").fit(digits[:200])
 
 
