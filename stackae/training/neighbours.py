@@ -52,6 +52,8 @@ def nearest(rows: Tensor, among: Tensor, n_neighbors: int, *, are_others: bool) 
     n_there = len(among) if are_others else len(among) - 1
     if n_there == 0:
         return torch.zeros(len(rows), 1, dtype=torch.int64, device=rows.device)
+    mean = among.mean(0)
+    rows, among = rows - mean, among - mean  # squares of what is far from 0 would round away what is near
     squares = among.square().sum(1)
     at_once = max(1, _DISTANCES // len(among))
     found = []

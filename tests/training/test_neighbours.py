@@ -26,10 +26,11 @@ def numbers_of(rows, pieces):
     return torch.cdist(torch.cat(list(pieces)), rows).argmin(1)
 
 
+@pytest.mark.parametrize("far", [0.0, 1e4])
 @pytest.mark.parametrize("distances", [2**26, 100])  # all rows at once, and two
-def test_the_nearest_are_those_of_scikit_learn(distances, generator, monkeypatch):
+def test_the_nearest_are_those_of_scikit_learn(distances, far, generator, monkeypatch):
     monkeypatch.setattr(neighbours, "_DISTANCES", distances)
-    rows, others = rows_of(40, generator), rows_of(30, generator)
+    rows, others = rows_of(40, generator) + far, rows_of(30, generator) + far
     index = NearestNeighbors(n_neighbors=6).fit(rows)
     np.testing.assert_array_equal(nearest(rows, rows, 6, are_others=False), index.kneighbors()[1])
     np.testing.assert_array_equal(nearest(others, rows, 6, are_others=True), index.kneighbors(others)[1])
