@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = (
     "README.md",
     "docs/against_pca.md",
+    "docs/defaults.md",
     "docs/guide/billion_rows.md",
     "docs/guide/engines.md",
     "docs/guide/large_data.md",
@@ -154,6 +155,26 @@ def torchrun() -> list[str]:
     return _lines(("precision", "rows", *(f"batches of {int(size):,}" for size in sizes)), lines)
 
 
+def ablations() -> list[str]:
+    """Each choice undone: mean differences to PCA, and the shares of cells that are better and worse."""
+    measures = {"linear_probe": "linear", "knn_probe": "k-NN", "few_labels_100": "100 labels"}
+    groups = ("tables", "images")
+    head = [
+        f"{group}: {title}" if k == 0 else title
+        for group in groups
+        for k, title in enumerate((*measures.values(), "R²"))
+    ]
+    rows = []
+    for variant, summary in results_of("ablations")["summary"].items():
+        row = [variant]
+        for own in (summary[group] for group in groups):
+            for c in map(own.__getitem__, measures):
+                row.append(f"{c['mean']:+.1f} ({100 * c['better']:.0f} / {100 * c['worse']:.0f} %)")
+            row.append(f"{own['r2']['mean'] / 100:+.3f}")
+        rows.append(row)
+    return _lines(["variant", *head], rows)
+
+
 def _lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """A table in Markdown."""
     first, *others = (f"| {' | '.join(cells)} |" for cells in (head, *rows))
@@ -168,6 +189,7 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "engines": engines,
     "torchrun": torchrun,
     "serving": serving,
+    "ablations": ablations,
 }
 
 
