@@ -150,7 +150,7 @@ LEAST_R2 = {
     "penalty kl": 0.35,
     "penalty contractive": 0.65,
     "penalty adversarial": 0.55,
-    "penalty neighbors": 0.6,  # the code is made for neighbours
+    "penalty neighbors": 0.55,  # the code is made for neighbours
     "two penalties": 0.38,
     "hidden noise": 0.55,
     "emphasis": 0.2,
