@@ -282,6 +282,11 @@ def test_the_figures_beside_the_literatures_are_those_of_the_results():
     assert f"| {100 * near['accuracy']:.1f} % |" in row
     row = rows["the same codes, linear classifier with 100 labels, mean of ten draws"]
     assert f"| {near['100 labels']['error in percent']:.2f} % |" in row
+    semi = results_of("few_labels")["error in percent"]["100 labels"]["stackae, propagation and VAT"]["mean"]
+    by_codes, by_semi = near["100 labels"]["error in percent"], f"on {semi:.2f} %"
+    penalties = page("how/penalties.md")
+    assert f"is wrong on {by_codes:.2f} % of MNIST's test images" in penalties
+    assert by_semi in penalties
     guide = page("guide/labels.md")
     assert f"{100 * near['accuracy']:.1f} % of the test images" in guide
     assert f"without the penalty give {plain}, and {whitened} if they are whitened" in guide
