@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stackae._utils.spelling import did_you_mean
 from stackae.codes import CODES
 from stackae.corruption import CORRUPTIONS
 from stackae.exceptions import ParameterError
@@ -58,7 +59,9 @@ class LayerSpec(click.ParamType[str]):
         for part in parts:
             name = part.partition("=")[0].partition(",")[0]
             if name not in known_words():
-                self.fail(f"{name!r} in {value!r} must be one of {', '.join(known_words())}", param, ctx)
+                known = known_words()
+                meant = did_you_mean(name, known)
+                self.fail(f"{name!r} in {value!r} must be one of {', '.join(known)}{meant}", param, ctx)
         return str(value)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Generic, TypeVar, cast
 
+from stackae._utils.spelling import did_you_mean
 from stackae.exceptions import ParameterError
 
 T = TypeVar("T")
@@ -59,7 +60,10 @@ class PartTable(Mapping[str, type[T]], Generic[T]):
 
     def __getitem__(self, name: str) -> type[T]:
         if name not in self._entries:
-            raise ParameterError(f"{self.kind} must be one of {', '.join(self._entries)}, got {name!r}")
+            meant = did_you_mean(name, self._entries)
+            raise ParameterError(
+                f"{self.kind} must be one of {', '.join(self._entries)}, got {name!r}{meant}"
+            )
         entry = self._entries[name]
         if not isinstance(entry, str):
             return entry

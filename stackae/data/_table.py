@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from stackae._utils.spelling import did_you_mean
 from stackae.data.labels import says_nothing
 from stackae.data.mapped import MappedMatrix
 from stackae.data.matrix import SparseMatrix
@@ -248,8 +249,9 @@ def find_columns(path: StrPath, names: Sequence[str], spec: TableSpec) -> Places
     places = {name: place for place, name in enumerate(names)}
     named = {name: column_called(name, names) for name in (*spec.drop, spec.labels, spec.ids) if name}
     if unknown := [name for name, column in named.items() if column is None]:
-        places_count = "; places count from 1, or from -1 at the end" if _PLACE.fullmatch(unknown[0]) else ""
-        raise refusal(path, f"no column {unknown[0]!r}", mend=f"it has {listed(names)}{places_count}")
+        is_place = _PLACE.fullmatch(unknown[0])
+        more = "; places count from 1, or from -1 at the end" if is_place else did_you_mean(unknown[0], names)
+        raise refusal(path, f"no column {unknown[0]!r}", mend=f"it has {listed(names)}{more}")
     drop = {named[name] for name in spec.drop}
     label, id_ = (None if name is None else named[name] for name in (spec.labels, spec.ids))
     for what, name in (("the labels", label), ("the ids", id_)):

@@ -7,6 +7,7 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
+from stackae._utils.spelling import did_you_mean
 from stackae._utils.threads import one_thread_for, side_by_side
 from stackae.exceptions import DataError, ParameterError
 from stackae.serialization.table_info import ColumnInfo, TableInfo
@@ -98,4 +99,5 @@ def _refuse_kinds(kinds: Mapping[Any, str], names: list[Name]) -> None:
             known = ", ".join(map(repr, KINDS))
             raise ParameterError(f"columns: a kind is one of {known}, got {kind!r} for {name!r}")
         if name not in names:
-            raise ParameterError(f"columns: the table has no column {name!r}; it has {listed(names)}")
+            meant = did_you_mean(str(name), map(str, names))
+            raise ParameterError(f"columns: the table has no column {name!r}; it has {listed(names)}{meant}")

@@ -155,6 +155,7 @@ def test_a_flipped_bit_in_the_model_exits_4(refuse, finished_run, tmp_path):
         (["--layer", "0"], ["width of at least 1", "'0'"]),
         (["--layer", "wide"], ["'wide'", "256:masking=0.25"]),
         (["--layer", "8:sawdust=1"], ["'sawdust'", "masking"]),
+        (["--layer", "8:neighbours"], ["'neighbours' in '8:neighbours'", "; did you mean 'neighbors'?"]),
         (["--layer", "8:masking=1.5"], ["level must be a number of at least 0 and below 1", "1.5"]),
         (["--layer", "8:masking=nan"], ["level must be a number of at least 0 and below 1", "nan"]),
         (["--layer", "8:masking=much"], ["level must be a number of at least 0 and below 1", "'much'"]),

@@ -165,6 +165,7 @@ def test_columns_are_called_by_their_place_too(tmp_path, place, label):
     assert read_table(path, drop=[place]).X.shape == (2, 2)
     refused(path, "no column '4'", "it has 'column_1'", labels="4")
     refused(path, "no column '0'", labels="0")
+    refused(path, "did you mean 'column_1'?", labels="colum_1")
     path.write_text("-1,2,b\n4,5,6\n")
     assert read_table(path, labels="2").y.tolist() == [5]  # a name wins
     assert read_table(path, labels="-1").y.tolist() == [4]
