@@ -50,6 +50,9 @@ class ComparisonProgress(Callback):
             if self._bar is not None:
                 self._bar.close()
 
+    def prepare_phase(self, work: str) -> None:
+        self._show(f", {work}")
+
     def begin_phase(self, phase: Phase, run: PhaseRun | None) -> None:
         self._phase = phase
 

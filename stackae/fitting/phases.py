@@ -68,6 +68,7 @@ def train_phase(
     held_out, others = samples.hold_out(n_held_out) if n_held_out else (None, samples)
     if plan.n_neighbors is not None:
         assert isinstance(others, SamplesInMemory)  # the plan has seen to it
+        context.callback.prepare_phase(f"finding the nearest neighbours of {len(others):,} rows")
         with torch.no_grad(), computing(context.device):
             held_out, others = others.in_pairs(held_out, module[0].network_input, plan.n_neighbors)
     run = begin(

@@ -224,7 +224,7 @@ class _Planner:
         n_neighbors = max((k for layer in layers if (k := layer.parts.n_neighbors) is not None), default=None)
         if n_neighbors is not None:
             n_neighbors = min(n_neighbors, max(1, own.n_samples - 1))
-            refuse_no_pairs(own.batch_size, self.context, self.n_bytes, self.memory)
+            refuse_no_pairs(layers, own.batch_size, self.context, self.n_bytes, self.memory)
         precision = precision_of(
             own,
             layers,

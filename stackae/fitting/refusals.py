@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
@@ -40,25 +42,28 @@ def refuse_outside(first: Layer, summary: Summary) -> None:
         )
 
 
-def refuse_no_pairs(batch_size: int, context: FitContext, n_bytes: int, memory: int) -> None:
-    """Refuse to train rows and their neighbours in pairs where there can be none."""
+def refuse_no_pairs(
+    layers: Sequence[Layer], batch_size: int, context: FitContext, n_bytes: int, memory: int
+) -> None:
+    """Refuse to train rows and their neighbours in pairs, as a penalty asks, where there can be none."""
+    penalties = [penalty for layer in layers for penalty in layer.parts.penalties]
+    asking = next(type(penalty).__name__ for penalty in penalties if penalty.n_neighbors is not None)
     if batch_size % 2 or batch_size < _LEAST_BATCH:
         raise ParameterError(
-            "NeighborEmbedding trains rows in pairs: batch_size must be even, and at least"
+            f"{asking} trains rows in pairs: batch_size must be even, and at least"
             f" {_LEAST_BATCH}, got {batch_size}; leave it 'auto', or try 256"
         )
     if context.precision == "bfloat16":
         raise ParameterError(
-            "NeighborEmbedding needs precision='float32' or 'auto', got 'bfloat16', which cannot tell near"
+            f"{asking} needs precision='float32' or 'auto', got 'bfloat16', which cannot tell near"
             " codes apart"
         )
     if n_bytes > memory:
         raise ParameterError(
-            f"NeighborEmbedding needs the rows and their codes in memory, {n_bytes:,} bytes, got"
+            f"{asking} needs the rows and their codes in memory, {n_bytes:,} bytes, got"
             f" max_memory={memory:,}; raise it, or fit to fewer rows"
         )
     if context.group.size > 1:
         raise ParameterError(
-            f"NeighborEmbedding is trained by one process, got {context.group.size}; start it without"
-            " torchrun"
+            f"{asking} is trained by one process, got {context.group.size}; start it without torchrun"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from helpers import layer_of
 from sklearn.manifold import trustworthiness
 from torch.nn.functional import cross_entropy
 
@@ -154,11 +155,16 @@ def test_rows_on_the_disk_are_refused():
         model.fit(np.zeros((20_000, 300), np.float32))
 
 
+class Pairs(NeighborEmbedding):
+    """One that is not stackae's own."""
+
+
 def test_several_processes_are_refused():
     cpu = torch.device("cpu")
     several = FitContext(cpu, "auto", torch.Generator(), group=Group(cpu, 0, 2))
-    with pytest.raises(ParameterError, match="is trained by one process, got 2; start it without torchrun"):
-        refuse_no_pairs(32, several, 10, 20)
+    layer = layer_of(4, 2, penalties=(Pairs(),), activation="identity")
+    with pytest.raises(ParameterError, match=r"^Pairs is trained by one process, got 2; start it without "):
+        refuse_no_pairs([layer], 32, several, 10, 20)
 
 
 def test_codes_are_never_compared_in_bfloat16(digits):

@@ -39,6 +39,9 @@ class Callback:
     def begin_fit(self, n_phases: int, n_bytes: int, generator: Generator) -> None:
         """A fit begins, of ``n_phases`` phases and ``n_bytes`` of weights, that draws from ``generator``."""
 
+    def prepare_phase(self, work: str) -> None:
+        """Before a phase begins, ``work`` is done that may take long, such as "finding neighbours"."""
+
     def begin_phase(self, phase: Phase, run: PhaseRun | None) -> None:
         """A phase begins. ``run.gradient`` and ``run.watch`` may be wrapped; ``run.stop = True`` skips it."""
 
@@ -86,6 +89,10 @@ class Callbacks(Callback):
     def begin_fit(self, n_phases: int, n_bytes: int, generator: Generator) -> None:
         for callback in self:
             callback.begin_fit(n_phases, n_bytes, generator)
+
+    def prepare_phase(self, work: str) -> None:
+        for callback in self:
+            callback.prepare_phase(work)
 
     def begin_phase(self, phase: Phase, run: PhaseRun | None) -> None:
         for callback in self:

@@ -28,6 +28,7 @@ class Standing(Callback):
 
     def begin_fit(self, n_phases: int, n_bytes: int, generator: Generator) -> None:
         self._n_phases, self._n_done, self._start = max(1, n_phases), 0, perf_counter()
+        self.fraction = 0.0
 
     def begin_phase(self, phase: Phase, run: PhaseRun | None) -> None:
         self.phase, self._is_trained = phase, run is not None
@@ -77,6 +78,10 @@ class LineProgress(Standing):
         super().begin_fit(n_phases, n_bytes, generator)
         self._lines_a_phase = min(max(self._n_lines // self._n_phases, 1), _LINES_A_PHASE)
 
+    def prepare_phase(self, work: str) -> None:
+        if self._lines_a_phase > 1:
+            self._say(work)
+
     def begin_phase(self, phase: Phase, run: PhaseRun | None) -> None:
         super().begin_phase(phase, run)
         self._unsaid, last, n_parts = "", phase.max_epochs, self._lines_a_phase - 2
@@ -125,8 +130,12 @@ class BarProgress(Standing):
         self._bars.start()
         self._whole = self._bars.add_task(f"{'phases':<9}", total=1.0, note="")
 
+    def prepare_phase(self, work: str) -> None:
+        self._bars.update(self._whole, note=work)
+
     def begin_phase(self, phase: Phase, run: PhaseRun | None) -> None:
         super().begin_phase(phase, run)
+        self._bars.update(self._whole, note="")
         self._whole_phase = self._bars.add_task(f"{phase.title:<9}", total=self._n_samples, note="")
         self._epoch = self._bars.add_task(f"{'epoch 1':<9}", total=phase.n_samples, note="")
 
@@ -161,6 +170,9 @@ class NotebookProgress(Standing):
     def begin_fit(self, n_phases: int, n_bytes: int, generator: Generator) -> None:
         super().begin_fit(n_phases, n_bytes, generator)
         self._bar, self._last = NotebookBar(), ""
+
+    def prepare_phase(self, work: str) -> None:
+        self._bar.show(self.fraction, work)
 
     def end_batches(self, n_samples: int) -> None:
         super().end_batches(n_samples)

@@ -113,6 +113,20 @@ def test_a_phase_that_goes_on_says_what_is_done_of_it_and_not_again():
     assert last.startswith("finetune  epoch 31/100")
 
 
+def test_work_before_a_phase_is_said(digits, capfd):
+    small_autoencoder(penalty="neighbors", verbose=1).fit(digits[:101])
+    first = capfd.readouterr().err.splitlines()[0]
+    assert first == "finding the nearest neighbours of 101 rows"
+
+
+def test_work_before_many_phases_is_not_said():
+    stream = io.StringIO()
+    progress = LineProgress(stream, n_lines=3)
+    progress.begin_fit(3, 1000, torch.Generator())
+    progress.prepare_phase("finding neighbours")
+    assert stream.getvalue() == ""
+
+
 def test_the_time_left_of_a_phase_is_that_of_its_own_pace(monkeypatch):
     clock = [0.0]
     monkeypatch.setattr("stackae.training.callbacks.progress.perf_counter", lambda: clock[0])
@@ -171,6 +185,16 @@ def test_bars_end_where_a_fit_is_broken_off(capfd):
     progress.end_fit()
     assert not progress._bars.live.is_started
     assert "finetune" in capfd.readouterr().err
+
+
+def test_bars_name_the_work_before_a_phase_until_it_begins():
+    progress = BarProgress()
+    progress.begin_fit(1, 1000, torch.Generator())
+    progress.prepare_phase("finding neighbours")
+    assert progress._bars.tasks[0].fields["note"] == "finding neighbours"
+    progress.begin_phase(Phase("finetune", None, 4, 100), RUN)
+    assert progress._bars.tasks[0].fields["note"] == ""
+    progress.end_fit()
 
 
 def test_bars_of_a_phase_that_goes_on_begin_where_it_stood(capfd):
