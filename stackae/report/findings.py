@@ -71,23 +71,30 @@ def of_widths(n_inputs: int, n_codes: int, *, is_sparse: bool) -> list[str]:
 
 
 def of_reconstruction(
-    r2: float | None, pca_r2: float | None, n_codes: int, *, may_have_shortcut: bool = False
+    r2: float | None,
+    pca_r2: float | None,
+    n_codes: int,
+    *,
+    may_have_shortcut: bool = False,
+    penalties: Sequence[str] = (),
 ) -> list[str]:
     """Whether too little is reconstructed, of the whole or beside PCA of as many components.
 
     ``None``: it is not known.
     """
     found = []
+    # What is asked of a code besides costs reconstruction, which is then no fault of its layers.
+    mends = [f"a smaller weight of {', '.join(penalties)}"] if penalties else []
+    mends += ["longer training", "wider layers"]
     if r2 is not None and r2 < _LOW_R2:
         found.append(
-            f"R² of the reconstruction is {r2:.2f}, less than half of the variance: try longer"
-            " training or wider layers."
+            f"R² of the reconstruction is {r2:.2f}, less than half of the variance: try {_either(mends)}."
         )
     if r2 is not None and pca_r2 is not None and r2 < pca_r2 - _BEHIND_PCA:
-        instead = "wider layers or shortcut='pca'" if may_have_shortcut else "or wider layers"
+        more = ["shortcut='pca'"] if may_have_shortcut else []
         found.append(
             f"PCA of {several(n_codes, 'component')} reconstructs more, R² {pca_r2:.3f} against {r2:.3f}:"
-            f" try longer training{',' if may_have_shortcut else ''} {instead}."
+            f" try {_either([*mends, *more])}."
         )
     return found
 
@@ -125,6 +132,11 @@ def _fall_at_the_end(losses: Sequence[float]) -> float:
         return 0.0
     last, before = sum(losses[-n:]), sum(losses[-2 * n : -n])
     return 1 - last / before if before > 0 else 0.0
+
+
+def _either(mends: Sequence[str]) -> str:
+    *others, last = mends
+    return f"{', '.join(others)} or {last}"
 
 
 def _of(n: int, units: int) -> str:

@@ -103,6 +103,7 @@ def health(subject: Subject) -> Section:
         subject.pca_r2,
         model.module_.widths[-1],
         may_have_shortcut=_left_out_the_shortcut(model),
+        penalties=[str(penalty) for layer in model.module_ for penalty in layer.parts.penalties],
     )
     found += findings.of_training(model.history_)
     looked_at = "units, directions and losses" if subject.r2 is None else "units, directions, losses and R²"

@@ -71,6 +71,11 @@ def test_a_low_r2_is_told_of_and_so_is_a_better_pca():
     assert of_reconstruction(None, None, 12) == []
 
 
+def test_what_a_penalty_costs_is_not_laid_to_the_layers_alone():
+    (low,) = of_reconstruction(0.1, None, 2, penalties=["NeighborEmbedding()"])
+    assert low.endswith(": try a smaller weight of NeighborEmbedding(), longer training or wider layers.")
+
+
 def test_a_loss_that_still_falls_is_told_of_by_the_rows_held_out():
     (sentence,) = of_training(epochs([8, 4, 2, 1], phase="pretrain", layer=2))
     assert sentence == "The loss of layer 2 still fell by 50 % at the end: try more epochs (max_epochs)."
