@@ -31,6 +31,10 @@ class Lasting:
         pass
 
 
+#: The cluster of Dask that runs, if one does.
+CLUSTERS: list[Any] = []
+
+
 @pytest.fixture(scope="session", params=ENGINES)
 def engine(request):
     """The name of an engine that runs, with two workers; where it is not installed, a skip."""
@@ -61,9 +65,17 @@ def start_spark():
 def start_dask():
     distributed = pytest.importorskip("distributed", reason="needs the extra dask")
     asked = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
-    with distributed.LocalCluster(**asked) as cluster, pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(distributed, "LocalCluster", lambda *args, **kwargs: Lasting(cluster))
+    with distributed.LocalCluster(**asked) as cluster:
+        CLUSTERS.append(cluster)
         yield "dask"
+        CLUSTERS.clear()
+
+
+@pytest.fixture(autouse=True)
+def one_cluster(monkeypatch):
+    """Whoever asks for a cluster of Dask in these tests is given the one that runs."""
+    if CLUSTERS:
+        monkeypatch.setattr("distributed.LocalCluster", lambda *args, **kwargs: Lasting(CLUSTERS[0]))
 
 
 STARTS = {"local": start_local, "ray": start_ray, "spark": start_spark, "dask": start_dask}
