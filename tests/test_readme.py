@@ -263,7 +263,7 @@ def test_the_figures_beside_the_literatures_are_those_of_the_results():
         name: f"{own['error in percent']:.2f} %"
         for name, own in results_of("filters")["filters"]["methods"].items()
     }
-    row = next(line for line in RESULTS.splitlines() if line.startswith("| linear classifier on 8,192 codes"))
+    row = next(line for line in RESULTS.splitlines() if line.startswith("| linear support vector machine"))
     assert f"| {of_filters['stackae']} | with drawn filters {of_filters['drawn filters']} |" in row
     accuracy = {
         name: f"{100 * share:.1f} %" for name, share in results_of("clusters")["clusters"]["accuracy"].items()

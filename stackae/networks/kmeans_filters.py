@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn.functional import avg_pool2d, linear, normalize, pad, relu, unfold
+from torch.nn.functional import linear, normalize, pad, relu, unfold
 
 from stackae._utils.constraints import Constrained, Interval, Real
 from stackae.corruption.base import Corruption
@@ -32,10 +32,12 @@ class KMeansFilters(Convolutional):
     ``n_components`` is the number of filters. Patches of the images, all channels together, are brought to
     mean 0 and variance 1 and whitened, and spherical k-means finds as many directions among them. At each
     place of an image the response r of each filter becomes two numbers, max(0, r - threshold) and
-    max(0, -r - threshold). The code holds the square roots of their means over ``pool`` × ``pool`` cells. It
-    has two units per filter and pooled cell: height / ``pool`` × width / ``pool`` (rounded up) × 2 · filters,
-    flattened with the filters last, usually more than there are pixels. The decoder is the least-squares map
-    from each pooled cell to its part of the image; reconstructions are coarse.
+    max(0, -r - threshold). The code holds the square roots of their means, one for each cell of ``pool`` ×
+    ``pool`` places. A mean is taken around the middle of the cell, over its neighbours too, with the weights
+    of a Gaussian of standard deviation ``pool`` / 2 (``pool=1``: of each place alone). The code has two units
+    per filter and cell: height / ``pool`` × width / ``pool`` (rounded up) × 2 · filters, flattened with the
+    filters last, usually more than there are pixels. The decoder is the least-squares map from each cell to
+    its part of the image; reconstructions are coarse.
 
     The layer is not trained: fitting takes three passes over the rows, and O(n_components³). In a
     :class:`StackedAutoencoder` fine-tuning would change it; set ``finetune=None`` for codes of k-means alone.
@@ -44,7 +46,7 @@ class KMeansFilters(Convolutional):
     decoder that of the last.
 
     Choose patches of about a third of the image (3 of 8, 9 of 28), and ``pool`` so that 2 × 2 to 4 × 4 cells
-    are left. Before a linear model, standardise the codes.
+    are left. For a linear support vector machine centre the codes, for logistic regression standardise them.
 
     Parameters
     ----------
@@ -53,7 +55,7 @@ class KMeansFilters(Convolutional):
     kernel_size : int, default=5
         Height and width of a patch; odd.
     pool : int, default=4
-        Cells over which responses are averaged, along each axis.
+        Height and width of a cell, in places.
     channels_first : bool, default=False
         As in :class:`Convolutional`.
     threshold : float, default=0.7
@@ -84,7 +86,7 @@ class KMeansFilters(Convolutional):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **Convolutional._parameter_constraints,
-        "threshold": [Interval(Real, 0, None, closed="left")],
+        "threshold": [Interval(Real, 0, 5, closed="both")],
     }
 
     def __init__(
@@ -124,6 +126,9 @@ class _KMeansFiltersModule(NetworkModule):
 
     #: What a patch's variance is increased by.
     floor: Tensor
+    #: How much each row of places counts in each row of cells (cells × places), and columns in columns.
+    down: Tensor
+    across: Tensor
 
     def __init__(self, image: Layout, code: Shape, kernel_size: int, pool: int, threshold: float) -> None:
         super().__init__()
@@ -142,6 +147,9 @@ class _KMeansFiltersModule(NetworkModule):
         self.decoder_weight = nn.Parameter(torch.empty(cell, code[2], dtype=torch.float32))
         self.decoder_bias = nn.Parameter(torch.empty(cell, dtype=torch.float32))
         self.register_buffer("floor", torch.zeros((), dtype=torch.float64))
+        # No part of a model file: the shapes say them.
+        for name, n_places, n_cells in zip(("down", "across"), image.space, code[:2], strict=True):
+            self.register_buffer(name, _pooling(n_places, n_cells, pool), persistent=False)
         self._seed = 0
 
     @property
@@ -190,10 +198,11 @@ class _KMeansFiltersModule(NetworkModule):
         return unfold(image, self.kernel_size, padding=self.kernel_size // 2).transpose(1, 2)
 
     def _pooled(self, responses: Tensor) -> Tensor:
-        """Means over the cells: samples × height × width × filters."""
-        height, width = self.image.space
-        maps = responses.view(-1, height, width, len(self.encoder_weight)).permute(0, 3, 1, 2)
-        return avg_pool2d(maps, self.pool, ceil_mode=True).permute(0, 2, 3, 1)
+        """Means around the cells' middles: samples × height × width × filters."""
+        (height, width), n_down = self.image.space, self.code[0]
+        rows = responses.reshape(-1, height, width * len(self.encoder_weight))
+        of_rows = (self.down.to(rows.dtype) @ rows).view(-1, n_down, width, len(self.encoder_weight))
+        return self.across.to(rows.dtype) @ of_rows
 
     def decode(self, code: Tensor) -> Tensor:
         height, width, _ = self.code
@@ -265,6 +274,16 @@ class _KMeansFiltersModule(NetworkModule):
                 parts = parts.view(len(x), self.image.channels, self.pool**2, height * width)
                 parts = parts.permute(0, 3, 2, 1).reshape(len(cells), -1).double()
                 yield torch.cat([cells, torch.ones_like(cells[:, :1])], 1), parts
+
+
+def _pooling(n_places: int, n_cells: int, pool: int) -> Tensor:
+    """How much each place counts in the mean of each cell (cells × places), along one axis."""
+    if pool == 1:
+        return torch.eye(n_places, device="cpu", dtype=torch.float32)
+    middles = pool * torch.arange(n_cells, device="cpu", dtype=torch.float64) + (pool - 1) / 2
+    distances = torch.arange(n_places, device="cpu", dtype=torch.float64) - middles[:, None]
+    weights = torch.exp(-2 * (distances / pool).square())
+    return (weights / weights.sum(1, keepdim=True)).float()
 
 
 def _centroids(rows: Tensor, n_clusters: int, generator: Generator) -> Tensor:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from helpers import layer_of
 from scipy.signal import correlate2d
+from scipy.stats import norm
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import train_test_split
@@ -64,7 +65,9 @@ def test_the_code_is_worked_by_hand(channels_first, generator):
         response = around(kernels) / spread
         for sign in (0, 1):
             kept = np.maximum(0, (-response if sign else response) - 0.1)
-            cells = [[kept[i : i + 4, j : j + 4].mean() for j in (0, 4)] for i in (0, 4)]
+            # The middles are at 1.5 and 5.5, the last beyond the 5 x 6 places; a standard deviation is 2.
+            down, across = (norm.pdf(np.arange(n), np.array([[1.5], [5.5]]), 2) for n in (5, 6))
+            cells = [[np.average(kept, weights=np.outer(i, j)) for j in across] for i in down]
             expected[:, :, k + 2 * sign] = np.sqrt(np.array(cells) + 1e-3) - np.sqrt(1e-3)
     np.testing.assert_allclose(module.encode(x).detach().numpy()[0], expected.ravel(), rtol=1e-4, atol=1e-6)
 
@@ -148,9 +151,10 @@ def test_one_seed_gives_one_layer_and_another_another(digits):
 
 
 def test_it_stands_below_dense_layers_is_fine_tuned_and_kept(digits, tmp_path):
-    layers = [Autoencoder(8, network=KMeansFilters((8, 8), kernel_size=3)), 16]
-    model = StackedAutoencoder(layers, finetune=Training(max_epochs=5), random_state=0).fit(digits[:500])
-    assert model.score(digits[:500]) > 0.5
+    X, layers = digits[:500], [Autoencoder(8, network=KMeansFilters((8, 8), kernel_size=3)), 16]
+    untuned = StackedAutoencoder(layers, finetune=None, random_state=0).fit(X)
+    model = StackedAutoencoder(layers, finetune=Training(max_epochs=20), random_state=0).fit(X)
+    assert model.score(X) > untuned.score(X) + 0.2
     model.save(tmp_path / "model.safetensors")
     np.testing.assert_array_equal(
         load(tmp_path / "model.safetensors").transform(digits[:50]), model.transform(digits[:50])
@@ -192,6 +196,6 @@ def test_what_cannot_be_is_refused(parameters, message, digits):
 
 def test_a_threshold_below_zero_is_refused(digits):
     with pytest.raises(
-        ValueError, match="'threshold' parameter of KMeansFilters must be a number of at least 0"
+        ValueError, match="'threshold' parameter of KMeansFilters must be a number from 0 to 5"
     ):
         Autoencoder(4, network=KMeansFilters(threshold=-1)).fit(digits[:50])
