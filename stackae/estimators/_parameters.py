@@ -31,7 +31,7 @@ COMMON_CONSTRAINTS: dict[str, Any] = {
 }
 #: Constraints of the parameters that say what becomes of the columns.
 DATA_CONSTRAINTS: dict[str, Any] = {
-    "scale": [StrOptions({"auto", "standard", "minmax"}), None],
+    "scale": [StrOptions({"auto", "standard", "pareto", "minmax"}), None],
     "missing_values": [Real, None],
     "add_indicator": ["boolean"],
     "columns": [dict, TableEncoder, None],

@@ -60,11 +60,14 @@ class Autoencoder(BaseAutoencoder):
         What is added to the loss.
     loss : {"auto", "squared_error", "cross_entropy", "huber", "per_feature"} or Loss, default="auto"
         ``"auto"``: cross-entropy for data in [0, 1], otherwise squared error.
-    scale : {"auto", "standard", "minmax"} or None, default="auto"
+    scale : {"auto", "standard", "pareto", "minmax"} or None, default="auto"
         How columns are scaled. ``"auto"``: not at all if all data lie in [0, 1]; otherwise columns of zeros
         and ones stay as they are and the others are standardised, unless they look scaled already: columns of
         zeros and ones beside others with standard deviations from 0.02 to 2. ``"standard"`` or ``"minmax"``:
-        every column. None: no scaling.
+        every column. ``"pareto"``: every column is centred and divided by the root of its standard
+        deviation, and all by one number. So large columns count more than small ones, but less than without
+        scaling: for spectra, and for principal components of which many are to count.
+        None: no scaling.
     training : Training or "auto", default="auto"
         Budget, optimizer and so on. ``"auto"``: ``Training()``.
     missing_values : float or None, default=None

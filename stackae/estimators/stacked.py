@@ -93,11 +93,14 @@ class StackedAutoencoder(ChoosingWidths):
     tol : float, default=0.01
         With ``layers="auto"``: by how much a further layer must reduce the error (a fraction of it) or raise
         the accuracy (or R²).
-    scale : {"auto", "standard", "minmax"} or None, default="auto"
+    scale : {"auto", "standard", "pareto", "minmax"} or None, default="auto"
         How columns are scaled. ``"auto"``: not at all if all data lie in [0, 1]; otherwise columns of zeros
         and ones stay as they are and the others are standardised, unless they look scaled already: columns of
         zeros and ones beside others with standard deviations from 0.02 to 2. ``"standard"`` or ``"minmax"``:
-        every column. None: no scaling.
+        every column. ``"pareto"``: every column is centred and divided by the root of its standard
+        deviation, and all by one number. So large columns count more than small ones, but less than without
+        scaling: for spectra, and for principal components of which many are to count.
+        None: no scaling.
     missing_values : float or None, default=None
         The value of missing cells, usually ``np.nan``. They are left out of the loss, and the encoder gets
         the column's mean instead. So that the model learns to fill gaps (see :meth:`impute`), training hides

@@ -84,5 +84,5 @@ def _two_valuedness(X: Matrix, scale: str | None) -> float | None:
     z = np.asarray(X.gather(np.linspace(0, len(X) - 1, n_samples).astype(np.intp)), np.float64)
     if scale == "minmax":
         z = (z - z.min(0)) / np.where(np.ptp(z, 0) > 0, np.ptp(z, 0), 1)
-    in_unit_interval = scale != "standard" and z.min() >= 0 and z.max() <= 1
+    in_unit_interval = scale not in ("standard", "pareto") and z.min() >= 0 and z.max() <= 1
     return two_valuedness(z) if in_unit_interval else None

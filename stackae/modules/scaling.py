@@ -67,10 +67,12 @@ def fit_scaling(
 
     Parameters
     ----------
-    kind : {"standard", "minmax", "spread"} or None
-        ``"standard"``: each column to mean 0 and standard deviation 1. ``"minmax"``: each column onto
-        [0, 1]. ``"spread"``: all columns divided by one number, their common standard deviation, so that
-        zero stays zero and the columns keep their proportions. None: nothing. Constant columns (and, for
+    kind : {"standard", "pareto", "minmax", "spread"} or None
+        ``"standard"``: each column to mean 0 and standard deviation 1. ``"pareto"``: each to mean 0, and
+        divided by the geometric mean of its standard deviation and the columns' mean one, so that the
+        variances' mean is 1 (Pareto scaling, van den Berg et al. 2006). ``"minmax"``: each column onto
+        [0, 1]. ``"spread"``: all columns divided by one number, their common standard deviation, so that zero
+        stays zero and the columns keep their proportions. None: nothing. Constant columns (and, for
         ``"spread"``, constant matrices) are divided by one.
     X : Matrix of shape (n_samples, n_features)
         Missing cells (NaN) are passed over.
@@ -104,7 +106,11 @@ def fit_scaling(
     if kind == "spread":
         spread = float(np.sqrt(variance.mean()))
         return _scaling(np.zeros(n_features), np.full(n_features, spread if spread > 0 else 1.0))
-    return _scaling(mean, np.where(variance > 0, np.sqrt(variance), 1.0))
+    deviation = np.sqrt(variance)
+    varies = deviation > 0
+    if kind == "pareto" and varies.any():
+        deviation = np.sqrt(deviation * deviation[varies].mean())
+    return _scaling(mean, np.where(varies, deviation, 1.0))
 
 
 def apply_scaling(scaling: Scaling, X: Matrix) -> Tensor:

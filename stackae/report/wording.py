@@ -55,6 +55,7 @@ _WORDS: dict[type, Callable[[Any], str]] = {
 _SCALES = {
     None: "as they are",
     "standard": "in standard deviations",
+    "pareto": "by the roots of their standard deviations",
     "minmax": "from 0 to 1",
     "spread": "in their common standard deviation",
 }

@@ -68,7 +68,7 @@ def assert_shares(rows):
         np.testing.assert_allclose(rows[:, start:stop].sum(1), 1, atol=1e-5)
 
 
-@pytest.mark.parametrize("scale", ["auto", "standard", "minmax", None])
+@pytest.mark.parametrize("scale", ["auto", "standard", "pareto", "minmax", None])
 @pytest.mark.parametrize("missing", [None, np.nan])
 def test_columns_of_categories_stay_whatever_the_scale(scale, missing):
     X = table() if missing is None else with_gaps(table())

@@ -43,7 +43,7 @@ def assert_sums(model, X, reference=None, atol=1e-5):
     return contributions
 
 
-@pytest.mark.parametrize("scale", ["standard", None, "minmax"])
+@pytest.mark.parametrize("scale", ["standard", "pareto", None, "minmax"])
 @pytest.mark.parametrize("depth", [1, 2, 3])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_a_row_s_contributions_sum_to_its_code(activation, depth, scale):

@@ -84,11 +84,16 @@ def test_columns_are_looked_at_again_only_where_some_may_stay(columns, looks, mo
     assert looks <= len(read) / 30 < looks + 0.1
 
 
-@pytest.mark.parametrize("kind", ["standard", "minmax", None])
+@pytest.mark.parametrize("kind", ["standard", "pareto", "minmax", None])
 def test_a_scale_that_is_given_is_that_of_all_columns(kind):
     X = mixed()
     shift, factor = scaling_of(small_stack(scale=kind).fit(X))
-    spread = {"standard": X.std(0), "minmax": np.ptp(X, 0), None: np.ones(8)}[kind]
+    spread = {
+        "standard": X.std(0),
+        "pareto": np.sqrt(X.std(0) * X.std(0)[X.std(0) > 0].mean()),
+        "minmax": np.ptp(X, 0),
+        None: np.ones(8),
+    }[kind]
     np.testing.assert_allclose(factor, np.where(spread > 0, spread, 1))
     assert shift.any() == (kind is not None)
 

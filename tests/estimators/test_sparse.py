@@ -54,7 +54,7 @@ def with_gaps(X):
 
 
 @pytest.mark.parametrize("indicator", [False, True])
-@pytest.mark.parametrize("scale", ["auto", "minmax", None])
+@pytest.mark.parametrize("scale", ["auto", "pareto", "minmax", None])
 def test_gaps_in_sparse_samples_are_those_of_dense_ones(indicator, scale, counts):
     X = with_gaps(counts)
     model = small_stack(missing_values=np.nan, add_indicator=indicator, scale=scale)

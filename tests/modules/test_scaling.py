@@ -19,7 +19,7 @@ def apply_scaling(scaling, X):
     return of_scaling.apply_scaling(scaling, DenseMatrix(X))
 
 
-@pytest.fixture(params=[None, "standard", "minmax", "spread"])
+@pytest.fixture(params=[None, "standard", "pareto", "minmax", "spread"])
 def kind(request):
     return request.param
 
@@ -33,6 +33,17 @@ def test_standard_gives_each_column_mean_zero_and_deviation_one(X):
     Z = apply_scaling(fit_scaling("standard", X), X).double()
     torch.testing.assert_close(Z.mean(0), torch.zeros(4, dtype=torch.float64), atol=1e-6, rtol=0)
     torch.testing.assert_close(Z.std(0, correction=0), torch.ones(4, dtype=torch.float64), atol=1e-6, rtol=0)
+
+
+def test_pareto_divides_by_roots_of_deviations_and_the_mean_variance_is_one(X):
+    Z = apply_scaling(fit_scaling("pareto", X), X).double()
+    torch.testing.assert_close(Z.mean(0), torch.zeros(4, dtype=torch.float64), atol=1e-5, rtol=0)
+    deviations, of_scaled = X.std(0), Z.std(0, correction=0).numpy()
+    np.testing.assert_allclose(of_scaled / of_scaled[0], np.sqrt(deviations / deviations[0]), rtol=1e-5)
+    assert float(np.square(of_scaled).mean()) == pytest.approx(1, rel=1e-5)
+    by_hand = fit_scaling("pareto", np.array([[0.0, 5, -9], [2, 5, 9]]))  # deviations 1, 0, 9; their mean 5
+    np.testing.assert_allclose(by_hand.factor, [5**0.5, 1, 45**0.5])
+    np.testing.assert_allclose(by_hand.shift, [1, 5, 0])
 
 
 def test_minmax_maps_each_column_onto_the_unit_interval(X):
@@ -106,7 +117,7 @@ def test_named_columns_are_mapped_onto_the_unit_interval_whatever_the_kind(kind,
     scaling, alone = fit_scaling(kind, X, [1, 3]), fit_scaling(kind, X[:, [0, 2]])
     Z = apply_scaling(scaling, X)
     assert Z[:, [1, 3]].aminmax() == (0, 1)
-    if kind != "spread":  # which is one number for all columns
+    if kind not in ("pareto", "spread"):  # which have a number from all columns
         torch.testing.assert_close(scaling.factor[[0, 2]], alone.factor)
 
 

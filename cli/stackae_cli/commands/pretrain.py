@@ -78,11 +78,11 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--scale",
-    type=click.Choice(["auto", "standard", "minmax", "none"]),
+    type=click.Choice(["auto", "standard", "pareto", "minmax", "none"]),
     default="auto",
     show_default=True,
     help="How to scale the columns. auto: data within [0, 1], and columns of only 0 and 1, are kept; others"
-    " are standardised.",
+    " are standardised. pareto: between standard and none.",
 )
 @click.option(
     "--output",

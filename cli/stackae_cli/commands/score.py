@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from stackae_cli.applying import Application
 
 #: What the squared error of a cell is counted in, by how the columns are scaled.
-_UNITS = {None: "of the columns' own", "minmax": "with each column's range as 1"}
+_UNITS = {
+    None: "of the columns' own",
+    "minmax": "with each column's range as 1",
+    "pareto": "as columns are scaled (pareto)",
+}
 _STANDARD = "in squared standard deviations"
 
 
