@@ -15,6 +15,9 @@ from stackae.semi.base import LabelSpread, SemiSupervised, UnlabelledCost
 
 Floats = npt.NDArray[np.float64]
 
+#: What each part that spreads labels says of those that get one; of several parts the mean counts.
+_OF_SPREADS = "weight", "surest"
+
 
 class Labelled(NamedTuple):
     """Samples that count, how often, and their targets (samples × targets), NaN where there is none."""
@@ -57,8 +60,9 @@ def learned_from(
 ) -> Labelled:
     """The samples that a predictor is fine-tuned on, as often as they are to be visited.
 
-    Without a part those that have a target. Samples that are given a label count by its certainty; where
-    they are only to be predicted alike, those with a target are visited as often as all the others together.
+    Without a part those that have a target. Samples that are given a label count by its certainty, and those
+    that are not sure enough to get one are left to the other parts' costs. Where samples are only to be
+    predicted alike, those with a target are visited as often as all the others together.
 
     Parameters
     ----------
@@ -82,9 +86,15 @@ def learned_from(
         spread = np.mean(
             [part.spread(np.asarray(codes(), np.float64), labels, n_classes) for part in spreads], 0
         )
-        weight = float(np.mean([part.weight for part in spreads]))
-        visits[~known] *= weight * certainty(spread[~known])
-        targets = np.where(known[:, np.newaxis], targets, spread.argmax(1)[:, np.newaxis])
+        weight, share = (float(np.mean([getattr(part, name) for part in spreads])) for name in _OF_SPREADS)
+        classes, sureness = spread.argmax(1), certainty(spread)
+        sure = ~known
+        sure[~known] = surest(classes[~known], sureness[~known], share)
+        visits[~known] *= weight
+        visits[sure] *= sureness[sure]
+        if not costs_of(parts):  # samples without a label are of no use
+            visits[~known & ~sure] = 0
+        targets = np.where(sure[:, np.newaxis], classes[:, np.newaxis], targets)
     else:
         total = visits[known].sum()
         visits[known] *= max(1.0, visits[~known].sum() / total) if total > 0 else 1.0
@@ -98,6 +108,19 @@ def certainty(shares: Floats) -> Floats:
     chance = 1 / shares.shape[1]
     found: Floats = np.maximum(shares.max(1) - chance, 0) / (1 - chance)
     return found
+
+
+def surest(classes: npt.NDArray[np.intp], sureness: Floats, share: float) -> npt.NDArray[np.bool_]:
+    """Which samples are the surest, such a share of each class, of those of which anything is known.
+
+    Of each class: else one whose samples are less sure than others' would lose its labels, and be taken for
+    another (Zou et al. 2018).
+    """
+    chosen = sureness > 0
+    for own in np.unique(classes[chosen]):
+        members = chosen & (classes == own)
+        chosen[members] = sureness[members] >= np.quantile(sureness[members], 1 - share)
+    return chosen
 
 
 def costs_of(parts: Sequence[SemiSupervised]) -> list[UnlabelledCost]:

@@ -38,6 +38,10 @@ class Propagation(LabelSpread):
         How far labels spread, in (0, 1).
     weight : float, default=1.0
         How often a sample with a certain spread label is visited, relative to a labelled one, above 0.
+    surest : float, default=1.0
+        The share of the samples of each spread class, the surest, that get their label, in (0, 1]. The rest
+        have none: other methods of ``semi`` learn from them as such (``"vat"`` moves the border between
+        classes to where samples are few), else they are left out.
 
     Notes
     -----
@@ -48,7 +52,8 @@ class Propagation(LabelSpread):
     ----------
     Zhou et al. (2004), Learning with local and global consistency, NIPS 16; Zelnik-Manor & Perona (2004),
     Self-tuning spectral clustering, NIPS 17; Iscen et al. (2019), Label propagation for deep semi-supervised
-    learning, CVPR.
+    learning, CVPR; Zou et al. (2018), Unsupervised domain adaptation for semantic segmentation via
+    class-balanced self-training, ECCV (the surest of each class).
 
     Examples
     --------
@@ -64,12 +69,16 @@ class Propagation(LabelSpread):
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "alpha": [Interval(Real, 0, 1, closed="neither")],
         "weight": [Interval(Real, 0, None, closed="neither")],
+        "surest": [Interval(Real, 0, 1, closed="right")],
     }
 
-    def __init__(self, n_neighbors: int = 10, alpha: float = 0.99, weight: float = 1.0) -> None:
+    def __init__(
+        self, n_neighbors: int = 10, alpha: float = 0.99, weight: float = 1.0, surest: float = 1.0
+    ) -> None:
         self.n_neighbors = n_neighbors
         self.alpha = alpha
         self.weight = weight
+        self.surest = surest
 
     def spread(self, codes: Floats, labels: npt.NDArray[np.intp], n_classes: int) -> Floats:
         known = np.flatnonzero(labels >= 0)

@@ -11,7 +11,7 @@ from sklearn.semi_supervised import LabelSpreading
 from stackae import Propagation
 from stackae.data.matrix import DenseMatrix
 from stackae.exceptions import DataError, ParameterError
-from stackae.fitting.unlabelled import Labelled, certainty, learned_from
+from stackae.fitting.unlabelled import Labelled, certainty, learned_from, surest
 from stackae.semi.propagation import shares
 from stackae.semi.virtual_adversarial import VirtualAdversarial
 
@@ -99,6 +99,29 @@ def test_samples_count_by_the_certainty_of_the_label_that_they_are_given(monkeyp
     np.testing.assert_allclose(found.weights / found.weights[0], [1, 1, 0.25, 0.5])
     assert found.weights.mean() == pytest.approx(1)
     assert np.asarray(found.X)[:, 0].tolist() == [0, 2, 4, 10]
+
+
+def test_the_surest_of_each_class_get_a_label_and_the_rest_are_left_to_costs(monkeypatch):
+    # Of class 1 all are less sure than those of class 0; no label reaches the last sample.
+    first = np.array([1, 0, 1, 0.95, 0.9, 0.85, 0.4, 0.35, 0.3, 0])
+    spread = np.stack([first, np.where(first > 0, 1 - first, [0, 1, *[0] * 8])], 1)
+    monkeypatch.setattr(Propagation, "spread", lambda *_: spread)
+    half = Propagation(weight=0.5, surest=0.5)
+    found = learned_from(labelled(n=10), [half, VirtualAdversarial()], lambda: None, 2)
+    np.testing.assert_array_equal(found.targets[:, 0], [0, 1, 0, 0, *[np.nan] * 3, 1, 1, np.nan])
+    np.testing.assert_allclose(
+        found.weights / found.weights[0], [1, 1, 0.5, 0.45, 0.5, 0.5, 0.5, 0.15, 0.2, 0.5], rtol=1e-6
+    )
+    alone = learned_from(labelled(n=10), [half], lambda: None, 2)
+    assert alone.targets[:, 0].tolist() == [0, 1, 0, 0, 1, 1]
+    np.testing.assert_allclose(alone.weights / alone.weights[0], [1, 1, 0.5, 0.45, 0.15, 0.2])
+
+
+def test_of_few_samples_the_surest_is_kept():
+    classes, sureness = np.array([0, 0, 0, 1, 1]), np.array([0.2, 0.6, 0.4, 0.0, 0.1])
+    assert surest(classes, sureness, 1e-9).tolist() == [False, True, False, False, True]
+    assert surest(classes, sureness, 1.0).tolist() == [True, True, True, False, True]
+    assert not surest(classes, np.zeros(5), 0.5).any()
 
 
 def test_those_with_a_target_are_visited_as_often_as_all_others():
