@@ -72,6 +72,7 @@ def test_the_large_file_is_a_table_of_the_shape_asked_for(benchmark_named, tmp_p
         ("ablations", ["tables", "images", "no shortcut", "silu"]),
         ("imputation", ["iris", "KNNImputer", "IterativeImputer"]),
         ("few_labels", ["100 labels", "without pretraining", "LabelSpreading"]),
+        ("few_labels --convolutional", ["100 labels", "stackae, propagation and VAT"]),
         ("few_labels_tables", ["glass", "stackae, propagation", "LabelSpreading", "mean"]),
         ("many_labels", ["error on 360 test samples", "pretraining"]),
         ("ordered_codes", ["digits", "probe", "times the time of one fit of 8"]),
@@ -82,7 +83,8 @@ def test_the_large_file_is_a_table_of_the_shape_asked_for(benchmark_named, tmp_p
 )
 def test_downstream_work_is_compared(name, words, benchmark_named, monkeypatch, capsys, tmp_path):
     train_briefly(monkeypatch)
-    monkeypatch.setattr(sys, "argv", [name, "--quick", "--json", str(tmp_path / "figures.json")])
+    name, *options = name.split()
+    monkeypatch.setattr(sys, "argv", [name, *options, "--quick", "--json", str(tmp_path / "figures.json")])
     benchmark_named(name).main()
     said = capsys.readouterr().out
     assert all(word in said for word in words)
@@ -148,7 +150,8 @@ def test_no_row_that_is_asked_is_among_those_of_choices(benchmark_named):
 
 def test_the_tables_of_the_literature_are_rebuilt(benchmark_named, data_home, monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("STACKAE_DATA_HOME", str(data_home))
-    path, names = tmp_path / "figures.json", ("code30", "probe", "clusters", "neighbours", "rot", "rect")
+    path, names = tmp_path / "figures.json", ("code30", "probe", "clusters", "rot", "rect")
+    names += "neighbours", "neighbours on filters"
     only = [word for name in names for word in ("--only", name)]
     tables = benchmark_named("paper_tables")
     monkeypatch.setattr(sys, "argv", ["paper_tables", "--quick", "--json", str(path), *only])

@@ -282,13 +282,25 @@ def test_the_figures_beside_the_literatures_are_those_of_the_results():
     assert f"| {100 * near['accuracy']:.1f} % |" in row
     row = rows["the same codes, linear classifier with 100 labels, mean of ten draws"]
     assert f"| {near['100 labels']['error in percent']:.2f} % |" in row
+    on_filters = results_of("clusters")["neighbours on filters"]
+    (row,) = [line for line in RESULTS.splitlines() if line.startswith("| k-means on 10-number codes with a")]
+    assert f"| {100 * on_filters['accuracy']:.1f} % |" in row
+    by_few = f"{on_filters['100 labels']['error in percent']:.2f} %"
+    row = rows["these codes, linear classifier with 100 labels, mean of ten draws"]
+    assert f"| {by_few} |" in row
     semi = results_of("few_labels")["error in percent"]["100 labels"]["stackae, propagation and VAT"]["mean"]
     by_codes, by_semi = near["100 labels"]["error in percent"], f"on {semi:.2f} %"
     penalties = page("how/penalties.md")
     assert f"is wrong on {by_codes:.2f} % of MNIST's test images" in penalties
     assert by_semi in penalties
+    few = results_of("few_labels_convolutional")["error in percent"]["100 labels"]
+    fine_tuned = f"on {few['stackae, propagation and VAT']['mean']:.2f} %"
+    assert f"is wrong on {by_few}, and fine-tuning {fine_tuned}" in penalties
+    assert f"is wrong {fine_tuned} of MNIST's" in " ".join(README.split())
     guide = page("guide/labels.md")
     assert f"{100 * near['accuracy']:.1f} % of the test images" in guide
+    assert f"is wrong {fine_tuned} of the test images (mean of ten" in guide
+    assert f"KMeans(10, n_init=10))` gives {100 * on_filters['accuracy']:.1f} %" in guide
     assert f"without the penalty give {plain}, and {whitened} if they are whitened" in guide
     assert f"give {mixture}:" in guide
     networks = page("how/networks.md")

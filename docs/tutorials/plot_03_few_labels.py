@@ -21,6 +21,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.semi_supervised import LabelSpreading
 
 from stackae import (
+    Autoencoder,
+    KMeansFilters,
+    NeighborEmbedding,
     Propagation,
     StackedAutoencoder,
     StackedAutoencoderClassifier,
@@ -68,6 +71,21 @@ for name, semi in ways.items():
     accuracy[name] = model.score(X_test, y_test)
 
 # %%
+# These four treat an image as 64 numbers in any order. For images there is a better start: filters that k-means finds
+# among small patches (:class:`~stackae.KMeansFilters`), principal components of their codes, and above them a stack
+# whose codes keep neighbours together (:class:`~stackae.NeighborEmbedding`). Neighbours are then nearly always the same
+# digit, so labels are spread to the surest half of each class alone; the rest is learned by virtual adversarial training.
+# ``scale="pareto"`` lets the last components count, but less than the first.
+
+filters = Autoencoder(64, network=KMeansFilters(kernel_size=3, pool=4), random_state=0)
+code = Autoencoder(10, penalty=NeighborEmbedding(300))
+stack = StackedAutoencoder([256, 256, code], scale="pareto", random_state=0)
+semi = [Propagation(surest=0.5), VirtualAdversarial()]
+classifier = StackedAutoencoderClassifier(stack, semi=semi, random_state=0)
+model = make_pipeline(filters, PCA(100, random_state=0), classifier)
+accuracy["with both, on filters"] = model.fit(X_train, few).score(X_test, y_test)
+
+# %%
 # For comparison: a logistic regression on the pixels, one on principal components, and scikit-learn's
 # ``LabelSpreading``, which also uses the rows without a label.
 
@@ -88,7 +106,7 @@ for name, share in accuracy.items():
 # %%
 fig, ax = plt.subplots(figsize=(6, 2.8), layout="constrained")
 ax.barh(
-    list(accuracy), list(accuracy.values()), color=["#c2571a"] * 4 + ["#2f6db5"] * 3
+    list(accuracy), list(accuracy.values()), color=["#c2571a"] * 5 + ["#2f6db5"] * 3
 )
 ax.invert_yaxis()
 ax.set(xlabel="accuracy on the test rows", xlim=(0.5, 1))

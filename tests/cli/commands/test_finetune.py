@@ -300,6 +300,7 @@ def half_labelled(path):
     ("given", "expected"),
     [
         (["propagation,vat"], "[Propagation(), VirtualAdversarial()]"),
+        (["propagation,surest=0.5", "vat"], "[Propagation(surest=0.5), VirtualAdversarial()]"),
         (["vat=0.3,weight=2", "ladder"], "[VirtualAdversarial(eps=0.3, weight=2), Ladder()]"),
     ],
 )
@@ -326,7 +327,7 @@ def test_rows_without_a_label_are_learned_from_too(given, expected, stackae, pre
         ("auto=3", "auto stands alone, and takes no parameter"),
         ("vat=", "lacks its number; write vat or vat=0.5"),
         ("propagation,vat=0.3", "got 'vat'; give vat its own --semi"),
-        ("propagation=5,reach=2", "takes n_neighbors, alpha, weight, got 'reach'"),
+        ("propagation=5,reach=2", "takes n_neighbors, alpha, weight, surest, got 'reach'"),
         ("vat,propagation,vat", "semi names 'vat' more than once; leave all but one out"),
     ],
 )
