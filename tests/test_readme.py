@@ -290,20 +290,20 @@ def test_the_figures_beside_the_literatures_are_those_of_the_results():
     assert f"| {by_few} |" in row
     semi = results_of("few_labels")["error in percent"]["100 labels"]["stackae, propagation and VAT"]["mean"]
     by_codes, by_semi = near["100 labels"]["error in percent"], f"on {semi:.2f} %"
-    penalties = page("how/penalties.md")
+    penalties = " ".join(page("how/penalties.md").split())
     assert f"is wrong on {by_codes:.2f} % of MNIST's test images" in penalties
     assert by_semi in penalties
     few = results_of("few_labels_convolutional")["error in percent"]["100 labels"]
     fine_tuned = f"on {few['stackae, propagation and VAT']['mean']:.2f} %"
     assert f"is wrong on {by_few}, and fine-tuning {fine_tuned}" in penalties
     assert f"is wrong {fine_tuned} of MNIST's" in " ".join(README.split())
-    guide = page("guide/labels.md")
+    guide = " ".join(page("guide/labels.md").split())
     assert f"{100 * near['accuracy']:.1f} % of the test images" in guide
     assert f"is wrong {fine_tuned} of the test images (mean of ten" in guide
     assert f"KMeans(10, n_init=10))` gives {100 * on_filters['accuracy']:.1f} %" in guide
     assert f"without the penalty give {plain}, and {whitened} if they are whitened" in guide
     assert f"give {mixture}:" in guide
-    networks = page("how/networks.md")
+    networks = " ".join(page("how/networks.md").split())
     assert f"wrong on {of_filters['stackae']} of the test images" in networks
     assert f"convolutional layer on {percent('probe', 'stackae')}" in networks
     assert f"nearly as well as those of k-means, {of_filters['drawn filters']}:" in networks

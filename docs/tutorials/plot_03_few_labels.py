@@ -71,11 +71,11 @@ for name, semi in ways.items():
     accuracy[name] = model.score(X_test, y_test)
 
 # %%
-# These four treat an image as 64 numbers in any order. For images there is a better start: filters that k-means finds
-# among small patches (:class:`~stackae.KMeansFilters`), principal components of their codes, and above them a stack
-# whose codes keep neighbours together (:class:`~stackae.NeighborEmbedding`). Neighbours are then nearly always the same
-# digit, so labels are spread to the surest half of each class alone; the rest is learned by virtual adversarial training.
-# ``scale="pareto"`` lets the last components count, but less than the first.
+# These four do not know which pixels are adjacent. For images there is a better way: filters that k-means finds among
+# small patches (:class:`~stackae.KMeansFilters`), principal components of their codes, and above them a stack whose codes
+# keep neighbours together (:class:`~stackae.NeighborEmbedding`). Of the rows that are assigned to each digit only the
+# surer half is trained with it; the rest takes part in virtual adversarial training alone. ``scale="pareto"`` lets the
+# last components count, but less than the first.
 
 filters = Autoencoder(64, network=KMeansFilters(kernel_size=3, pool=4), random_state=0)
 code = Autoencoder(10, penalty=NeighborEmbedding(300))
@@ -83,7 +83,7 @@ stack = StackedAutoencoder([256, 256, code], scale="pareto", random_state=0)
 semi = [Propagation(surest=0.5), VirtualAdversarial()]
 classifier = StackedAutoencoderClassifier(stack, semi=semi, random_state=0)
 model = make_pipeline(filters, PCA(100, random_state=0), classifier)
-accuracy["with both, on filters"] = model.fit(X_train, few).score(X_test, y_test)
+accuracy["images, with both"] = model.fit(X_train, few).score(X_test, y_test)
 
 # %%
 # For comparison: a logistic regression on the pixels, one on principal components, and scikit-learn's
@@ -115,7 +115,7 @@ ax.set(xlabel="accuracy on the test rows", xlim=(0.5, 1))
 # This is one random choice of 30 labels; with another, every accuracy changes by a few percentage points. The results
 # of ten such choices on MNIST are in :doc:`/reference/results`. To compare the methods on your own labels, use
 # ``cross_val_score(model, X, few, cv=KFold(5, shuffle=True))``, without ``scoring=``: rows without a label do not count
-# in ``score``.
+# in ``score``. With 30 labels each fold tests six, so that differences of several points are chance.
 #
 # On the command line: ``stackae finetune RUN data.csv --semi propagation,vat --out CLASSIFIER``. Which method to use when:
 # :doc:`/how/semi`.

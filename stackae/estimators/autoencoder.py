@@ -64,10 +64,10 @@ class Autoencoder(BaseAutoencoder):
         How columns are scaled. ``"auto"``: not at all if all data lie in [0, 1]; otherwise columns of zeros
         and ones stay as they are and the others are standardised, unless they look scaled already: columns of
         zeros and ones beside others with standard deviations from 0.02 to 2. ``"standard"`` or ``"minmax"``:
-        every column. ``"pareto"``: every column is centred and divided by the root of its standard
-        deviation, and all by one number. So large columns count more than small ones, but less than without
-        scaling: for spectra, and for principal components of which many are to count.
-        None: no scaling.
+        every column. ``"pareto"``: every column is centred and divided by the square root of its
+        standard deviation, and all by one number, so that their mean variance is 1. Columns with a large
+        spread count more than others, but less than without scaling: for spectra, and for principal
+        components. None: no scaling.
     training : Training or "auto", default="auto"
         Budget, optimizer and so on. ``"auto"``: ``Training()``.
     missing_values : float or None, default=None

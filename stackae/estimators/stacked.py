@@ -97,10 +97,10 @@ class StackedAutoencoder(ChoosingWidths):
         How columns are scaled. ``"auto"``: not at all if all data lie in [0, 1]; otherwise columns of zeros
         and ones stay as they are and the others are standardised, unless they look scaled already: columns of
         zeros and ones beside others with standard deviations from 0.02 to 2. ``"standard"`` or ``"minmax"``:
-        every column. ``"pareto"``: every column is centred and divided by the root of its standard
-        deviation, and all by one number. So large columns count more than small ones, but less than without
-        scaling: for spectra, and for principal components of which many are to count.
-        None: no scaling.
+        every column. ``"pareto"``: every column is centred and divided by the square root of its
+        standard deviation, and all by one number, so that their mean variance is 1. Columns with a large
+        spread count more than others, but less than without scaling: for spectra, and for principal
+        components. None: no scaling.
     missing_values : float or None, default=None
         The value of missing cells, usually ``np.nan``. They are left out of the loss, and the encoder gets
         the column's mean instead. So that the model learns to fill gaps (see :meth:`impute`), training hides

@@ -23,12 +23,13 @@ class Propagation(LabelSpread):
     """Label propagation: labels spread over the nearest-neighbour graph of the codes. For classifiers.
 
     Each sample is joined to its nearest neighbours with weights exp(-d² / (σ·σ')), where d is their distance
-    and σ, σ' are the distances of either to its 7th neighbour. With the weights normalised to
-    S = D^-½·W·D^-½, class scores are (1 - α)·(I - α·S)⁻¹·Y, where Y is the one-hot matrix of the labels: the
-    limit of scikit-learn's ``LabelSpreading``. Each unlabelled sample joins fine-tuning with the class of its
-    largest score, and is visited ``weight`` · (p - 1/K) / (1 - 1/K) times as often as a labelled one, where p
-    is the largest of its K normalised scores. This helps if neighbours share a class, as images of digits do,
-    and can do harm if not: judge it on held-out labels, or use ``semi="auto"``.
+    and σ, σ' are the distances of either to its 7th neighbour. With the weights normalised to S =
+    D^-½·W·D^-½, class scores are (1 - α)·(I - α·S)⁻¹·Y, where Y is the one-hot matrix of the labels: the
+    limit of scikit-learn's ``LabelSpreading``. Each unlabelled sample, or the surest of them, joins
+    fine-tuning with the class of its largest score, and is visited ``weight`` · (p - 1/K) / (1 - 1/K) times
+    as often as a labelled one, where p is the largest of its K normalised scores. This helps if neighbours
+    share a class, as images of digits do, and can do harm if not: judge it on held-out labels, or use
+    ``semi="auto"``.
 
     Parameters
     ----------
@@ -39,9 +40,9 @@ class Propagation(LabelSpread):
     weight : float, default=1.0
         How often a sample with a certain spread label is visited, relative to a labelled one, above 0.
     surest : float, default=1.0
-        The share of the samples of each spread class, the surest, that get their label, in (0, 1]. The rest
-        have none: other methods of ``semi`` learn from them as such (``"vat"`` moves the border between
-        classes to where samples are few), else they are left out.
+        Of the samples that are assigned to each class, the share, the surest, that are trained with it, in
+        (0, 1]. The others stay without a label: other methods of ``semi`` learn from them, as ``"vat"``,
+        which moves the border between classes to where samples are few; else they are left out.
 
     Notes
     -----
