@@ -21,6 +21,12 @@ cannot be opened, read or written raise ``OSError``.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+#: How alike two names must be, from 0 to 1.
+_ALIKE = 0.7
+
 
 class StackaeError(Exception):
     """Base of every error that stackae defines."""
@@ -52,3 +58,17 @@ class DivergedError(StackaeError, ArithmeticError):
 
 class StackaeWarning(UserWarning):
     """Something is probably not what the user meant, but work goes on."""
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """The end of a message that offers the name most like the given one; empty if none is like it.
+
+    Examples
+    --------
+    >>> did_you_mean("neighbours", ["nested", "neighbors"])
+    "; did you mean 'neighbors'?"
+    >>> did_you_mean("lstm", ["nested", "neighbors"])
+    ''
+    """
+    close = get_close_matches(name, list(names), 1, _ALIKE)
+    return f"; did you mean {close[0]!r}?" if close else ""

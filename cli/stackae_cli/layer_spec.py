@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stackae._utils.spelling import did_you_mean
 from stackae.codes import CODES
 from stackae.corruption import CORRUPTIONS
-from stackae.exceptions import ParameterError
+from stackae.exceptions import ParameterError, did_you_mean
 from stackae.losses import LOSSES
 from stackae.networks import NETWORKS
 from stackae.networks.activations import ACTIVATIONS

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Generic, TypeVar, cast
 
-from stackae._utils.spelling import did_you_mean
-from stackae.exceptions import ParameterError
+from stackae.exceptions import ParameterError, did_you_mean
 
 T = TypeVar("T")
 

@@ -15,11 +15,10 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from stackae._utils.spelling import did_you_mean
 from stackae.data.labels import says_nothing
 from stackae.data.mapped import MappedMatrix
 from stackae.data.matrix import SparseMatrix
-from stackae.exceptions import DataFileError, ParameterError, StackaeError, StackaeWarning
+from stackae.exceptions import DataFileError, ParameterError, StackaeError, StackaeWarning, did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -7,9 +7,8 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from stackae._utils.spelling import did_you_mean
 from stackae._utils.threads import one_thread_for, side_by_side
-from stackae.exceptions import DataError, ParameterError
+from stackae.exceptions import DataError, ParameterError, did_you_mean
 from stackae.serialization.table_info import ColumnInfo, TableInfo
 from stackae.tables._cells import Cells, Name, missing
 from stackae.tables._column import Column, Options

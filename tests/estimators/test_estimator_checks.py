@@ -137,7 +137,7 @@ def test_every_variant_passes_the_checks_that_fit_and_transform(variant):
 #: The least R² that layers of sixteen units reach on digits in forty epochs, where it is not the common one.
 LEAST_R2 = {
     "network convolutional": 0.8,
-    "network kmeans_filters": 0.5,  # two numbers for nine cells
+    "network kmeans_filters": 0.45,  # two numbers for nine cells
     "network recurrent": 0.8,
     "network pca": 0.84,
     "network marginalised": 0.79,

@@ -102,7 +102,10 @@ def test_a_run_of_which_a_process_is_killed_starts_again_by_itself_or_goes_on_wi
     out, err = process.communicate(timeout=60)
     go_on = f"torchrun --nproc-per-node 2 --no-python stackae pretrain --resume --out {run} digits"
     said = [line for line in err.splitlines() if line.startswith("stackae: ")]
-    assert said == 2 * [f"stackae: error: another process of this run has ended; go on with: {go_on}"]
+    # The other process sees that one is gone, or is told to stop before it does.
+    seen = f"stackae: error: another process of this run has ended; go on with: {go_on}"
+    assert len(said) == 2
+    assert set(said) <= {seen, f"stackae: error: stopped; go on with: {go_on}"}
     assert (process.returncode, out) == (1, "")
     assert "stackae_cli/errors.py" not in err  # no traceback of ours
     undisturbed = together_in / "undisturbed"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stackae._utils.spelling import did_you_mean
-from stackae.exceptions import ParameterError
+from stackae.exceptions import ParameterError, did_you_mean
 from stackae.penalties import PENALTIES
 
 
