@@ -87,7 +87,7 @@ class LabelSpread(SemiSupervised):
     #: How often a sample that was given a label is visited, as a share of one that had it, if it is certain.
     weight: float
     #: The share of each class's samples, the surest, that are given their label.
-    surest: float
+    surest: float = 1.0
 
 
 class UnlabelledCost(SemiSupervised):
