@@ -16,8 +16,8 @@ it, on the same draws:
 
 With --convolutional the stack stands on 200 principal components of the codes of 64 filters of 9 x 9 pixels,
 which k-means finds without labels, and which are left as they are. Its own layers are 500-500-250-10, with a
-neighbour embedding; of 100 labels those of the surer half of the images are spread, and virtual adversarial
-training has the others. Other methods than stackae's are left out, as is k-means, which paper_tables.py asks.
+neighbour embedding. 100 labels are spread to the surer half of each class, and virtual adversarial training
+learns from the other images. Only stackae's methods are run; --only names some of them ("stackae").
 
 Judged is the error on the 10,000 test images, in percent, mean and standard deviation over draws. The layers,
 epochs and defaults were chosen on training samples 50,000 to 60,000 (never among the labelled ones), which

@@ -15,9 +15,6 @@ from stackae.semi.base import LabelSpread, SemiSupervised, UnlabelledCost
 
 Floats = npt.NDArray[np.float64]
 
-#: What each part that spreads labels says of those that get one; of several parts the mean counts.
-_OF_SPREADS = "weight", "surest"
-
 
 class Labelled(NamedTuple):
     """Samples that count, how often, and their targets (samples × targets), NaN where there is none."""
@@ -86,7 +83,7 @@ def learned_from(
         spread = np.mean(
             [part.spread(np.asarray(codes(), np.float64), labels, n_classes) for part in spreads], 0
         )
-        weight, share = (float(np.mean([getattr(part, name) for part in spreads])) for name in _OF_SPREADS)
+        weight, share = np.mean([(part.weight, part.surest) for part in spreads], 0).tolist()
         classes, sureness = spread.argmax(1), certainty(spread)
         sure = ~known
         sure[~known] = surest(classes[~known], sureness[~known], share)

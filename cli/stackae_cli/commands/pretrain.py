@@ -82,7 +82,8 @@ if TYPE_CHECKING:
     default="auto",
     show_default=True,
     help="How to scale the columns. auto: data within [0, 1], and columns of only 0 and 1, are kept; others"
-    " are standardised. pareto: between standard and none.",
+    " are standardised. pareto: columns are divided by the root of their"
+    " standard deviation.",
 )
 @click.option(
     "--output",
