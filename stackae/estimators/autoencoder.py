@@ -66,8 +66,8 @@ class Autoencoder(BaseAutoencoder):
         zeros and ones beside others with standard deviations from 0.02 to 2. ``"standard"`` or ``"minmax"``:
         every column. ``"pareto"``: every column is centred and divided by the square root of its
         standard deviation, and all by one number, so that their mean variance is 1. Columns with a large
-        spread count more than others, but less than without scaling: for spectra, and for principal
-        components. None: no scaling.
+        spread count more than others, but less than without scaling: for columns of one unit, as
+        of spectra, and for principal components. None: no scaling.
     training : Training or "auto", default="auto"
         Budget, optimizer and so on. ``"auto"``: ``Training()``.
     missing_values : float or None, default=None

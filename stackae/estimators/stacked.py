@@ -99,8 +99,8 @@ class StackedAutoencoder(ChoosingWidths):
         zeros and ones beside others with standard deviations from 0.02 to 2. ``"standard"`` or ``"minmax"``:
         every column. ``"pareto"``: every column is centred and divided by the square root of its
         standard deviation, and all by one number, so that their mean variance is 1. Columns with a large
-        spread count more than others, but less than without scaling: for spectra, and for principal
-        components. None: no scaling.
+        spread count more than others, but less than without scaling: for columns of one unit, as
+        of spectra, and for principal components. None: no scaling.
     missing_values : float or None, default=None
         The value of missing cells, usually ``np.nan``. They are left out of the loss, and the encoder gets
         the column's mean instead. So that the model learns to fill gaps (see :meth:`impute`), training hides

@@ -107,8 +107,9 @@ _NOT_GIVEN = (None, False, "auto")
     type=SemiSpec(),
     help="Also learn from rows without a label, by propagation (labels spread to rows with similar codes),"
     " vat (predictions stay the same when a row changes a little), consistency (the same under another"
-    " corruption) or ladder (layers keep denoising). Several: propagation,vat. With a parameter: vat=0.5"
-    " (repeatable). auto: propagation, if it predicts held-out labels better [default: none].",
+    " corruption) or ladder (layers keep denoising). Several: propagation,vat. With parameters: vat=0.5"
+    " (how far rows move), propagation,surest=0.5 (labels for the surer half alone); repeat the option for"
+    " several methods. auto: propagation, if it predicts held-out labels better [default: none].",
 )
 @click.option(
     "--calibration",

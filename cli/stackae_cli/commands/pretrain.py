@@ -82,8 +82,8 @@ if TYPE_CHECKING:
     default="auto",
     show_default=True,
     help="How to scale the columns. auto: data within [0, 1], and columns of only 0 and 1, are kept; others"
-    " are standardised. pareto: columns are divided by the root of their"
-    " standard deviation.",
+    " are standardised. pareto: divided by the square root of their"
+    " standard deviation, so that large ones still count more: for columns of one unit.",
 )
 @click.option(
     "--output",
