@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from stackae.engines.names import ENGINES
-from stackae_cli.options import note, path_of, say
+from stackae_cli.options import Choice, note, path_of, say
 from stackae_cli.source import Source, data_of, kept_columns
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -51,7 +51,7 @@ def engine_options(function: F) -> F:
         ),
         click.option(
             "--engine",
-            type=click.Choice(ENGINES),
+            type=Choice(ENGINES),
             help="What does the work if DATA and --out are folders of Parquet files [default: local, the"
             " processes of this machine].",
         ),

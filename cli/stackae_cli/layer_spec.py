@@ -17,6 +17,7 @@ from stackae.networks import NETWORKS
 from stackae.networks.activations import ACTIVATIONS
 from stackae.penalties import PENALTIES
 from stackae.semi import SEMI
+from stackae_cli.options import SCALES
 
 if TYPE_CHECKING:
     from stackae import Autoencoder
@@ -31,6 +32,10 @@ TABLES: dict[str, Mapping[str, Any]] = {
     "penalty": PENALTIES,
     "loss": LOSSES,
 }
+#: Parameters of ``Autoencoder`` that take a word.
+_WORDS: dict[str, Sequence[str]] = {"activation": [*ACTIVATIONS], "scale": SCALES}
+#: Words that switch a parameter on.
+_SWITCHES = {"tied": "tied_weights", "frozen": "frozen"}
 #: What else may be specified so, not of a layer.
 _OTHERS: dict[str, Mapping[str, Any]] = {"semi": SEMI}
 
@@ -73,7 +78,9 @@ class CorruptionSpec(click.ParamType[str]):
         """Check the name; the corruption is made later, by :func:`parse_corruption`."""
         words = [*CORRUPTIONS, "none"]
         if str(value).partition("=")[0].partition(",")[0] not in words:
-            self.fail(f"must be one of {', '.join(words)}, got {value!r}; write masking=0.2", param, ctx)
+            name = str(value).partition("=")[0].partition(",")[0]
+            meant = did_you_mean(name, words) or "; write masking=0.2"
+            self.fail(f"must be one of {', '.join(words)}, got {value!r}{meant}", param, ctx)
         return str(value)
 
 
@@ -91,7 +98,8 @@ class SemiSpec(click.ParamType[str]):
             if name == AUTO:
                 self.fail("auto stands alone, and takes no parameter", param, ctx)
             if name not in SEMI:
-                self.fail(f"must be auto or one of {', '.join(SEMI)}, got {name!r}", param, ctx)
+                meant = did_you_mean(name, SEMI)
+                self.fail(f"must be auto or one of {', '.join(SEMI)}, got {name!r}{meant}", param, ctx)
         if given.endswith("="):
             self.fail(f"{given!r} lacks its number; write vat or vat=0.5", param, ctx)
         return given
@@ -113,7 +121,7 @@ def parse_semi(specs: Sequence[str]) -> list[SemiSupervised] | str | None:
 
 def known_words() -> list[str]:
     """Every word that may begin a part."""
-    return [*(name for table in TABLES.values() for name in table), "activation", "tied"]
+    return [*(name for table in TABLES.values() for name in table), *_WORDS, *_SWITCHES]
 
 
 def parse_layer(spec: str) -> int | str | Autoencoder:
@@ -154,15 +162,16 @@ def parse_corruption(spec: str) -> Corruption:
 def _parse_part(part: str, spec: str, option: str = "--layer") -> tuple[str, Any]:
     head, *rest = part.split(",")
     name, _, first = head.partition("=")
-    if name == "tied":
-        return "tied_weights", True
-    if name == "activation":
-        if first not in ACTIVATIONS:
+    if name in _SWITCHES:
+        return _SWITCHES[name], True
+    if name in _WORDS:
+        if first not in _WORDS[name]:
+            meant = did_you_mean(first, _WORDS[name])
             raise click.BadParameter(
-                f"activation in {spec!r} must be one of {', '.join(ACTIVATIONS)}, got {first!r}",
+                f"{name} in {spec!r} must be one of {', '.join(_WORDS[name])}, got {first!r}{meant}",
                 param_hint=option,
             )
-        return "activation", first
+        return name, None if first == "none" else first
     parameter, table = next((p, t) for p, t in (TABLES | _OTHERS).items() if name in t)
     kind = table[name]
     known = list(signature(kind).parameters)
@@ -171,7 +180,7 @@ def _parse_part(part: str, spec: str, option: str = "--layer") -> tuple[str, Any
     for setting in settings:
         key, _, text = setting.partition("=")
         if key not in known:
-            repeat = f"; give {key} its own {option}" if key in SEMI else ""
+            repeat = f"; give {key} its own {option}" if key in SEMI else did_you_mean(key, known)
             raise click.BadParameter(
                 f"{name!r} in {spec!r} takes {', '.join(known) or 'no parameter'}, got {key!r}{repeat}",
                 param_hint=option,

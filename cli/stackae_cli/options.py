@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from stackae.exceptions import did_you_mean
 from stackae_cli.streams import result, tell
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ _KINDS = {
     "StackedAutoencoderRegressor": "a regressor",
     "StackedAutoencoderDetector": "a detector",
 }
+#: How columns, or codes, are scaled.
+SCALES = ("auto", "standard", "pareto", "minmax", "none")
 #: Where a command's context keeps ``--quiet``.
 _QUIET = "stackae quiet"
 #: The argument that names rows; the bundled data set where it is left out.
@@ -39,6 +42,18 @@ data_argument = click.argument("data", default="digits", metavar="[DATA]", type=
 data_beside_run = click.argument("data", required=False, metavar="[DATA]", type=click.Path())
 #: The argument that names a model.
 run_argument = click.argument("run", metavar="RUN", type=click.Path())
+
+
+class Choice(click.Choice):  # type: ignore[type-arg]
+    """One of some words; the one most like a wrong one is offered."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The word."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            meant = did_you_mean(str(value), map(str, self.choices))
+            self.fail(error.message.rstrip(".") + meant if meant else error.message, param, ctx)
 
 
 class Delimiter(click.ParamType):  # type: ignore[type-arg]
@@ -118,7 +133,7 @@ def data_options(function: F) -> F:
         ),
         click.option(
             "--decimal",
-            type=click.Choice([".", ","]),
+            type=Choice([".", ","]),
             help="The decimal sign in text files [default: detected].",
         ),
         click.option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from stackae_cli.options import about, note
+from stackae_cli.options import Choice, about, note
 from stackae_cli.source import Source
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def task_option(function: F) -> F:
     """``--task``."""
     return click.option(
         "--task",
-        type=click.Choice(["auto", "classify", "regress"]),
+        type=Choice(["auto", "classify", "regress"]),
         default="auto",
         show_default=True,
         help="Whether labels are classes or numbers to predict. auto: classes if they are text, booleans or"
@@ -36,7 +36,7 @@ def unlabelled_option(function: F) -> F:
     """``--unlabelled``."""
     return click.option(
         "--unlabelled",
-        type=click.Choice(list(UNLABELLED)),
+        type=Choice(list(UNLABELLED)),
         default="auto",
         show_default=True,
         help="What a label of -1 means. -1: no label; none: a class; auto: no label if there are two or more"

@@ -72,17 +72,21 @@ for name, semi in ways.items():
 
 # %%
 # These four do not know which pixels are adjacent. For images there is a better way: filters that k-means finds among
-# small patches (:class:`~stackae.KMeansFilters`), principal components of their codes, and above them a stack whose codes
-# keep neighbours together (:class:`~stackae.NeighborEmbedding`). Of the rows that are assigned to each digit only the
-# surer half is trained with it; the rest takes part in virtual adversarial training alone. ``scale="pareto"`` lets the
-# last components count, but less than the first.
+# small patches (:class:`~stackae.KMeansFilters`), principal components of their codes (a marginalised layer without
+# corruption is PCA), and layers above them whose codes keep neighbours together (:class:`~stackae.NeighborEmbedding`).
+# Fine-tuning leaves filters and components as they are, since they are *frozen*. ``scale="pareto"`` lets the last
+# components count, but less than the first. Of the rows that are assigned to each digit only the surer half is trained
+# with it; the rest takes part in virtual adversarial training alone.
 
-filters = Autoencoder(64, network=KMeansFilters(kernel_size=3, pool=4), random_state=0)
+filters = Autoencoder(64, network=KMeansFilters(kernel_size=3, pool=4), frozen=True)
+components = Autoencoder(
+    100, network="marginalised", activation="identity", frozen=True
+)
+first = Autoencoder(256, scale="pareto", corruption="gaussian", tied_weights=True)
 code = Autoencoder(10, penalty=NeighborEmbedding(300))
-stack = StackedAutoencoder([256, 256, code], scale="pareto", random_state=0)
+stack = StackedAutoencoder([filters, components, first, 256, code], random_state=0)
 semi = [Propagation(surest=0.5), VirtualAdversarial()]
-classifier = StackedAutoencoderClassifier(stack, semi=semi, random_state=0)
-model = make_pipeline(filters, PCA(100, random_state=0), classifier)
+model = StackedAutoencoderClassifier(stack, semi=semi, random_state=0)
 accuracy["images, with both"] = model.fit(X_train, few).score(X_test, y_test)
 
 # %%

@@ -215,7 +215,7 @@ class FitTasks(Callback):
             module = DeepAutoencoder([self._layers[k] for k in range(1, layer + 1)])
         if self.set_fitted is None:
             return None
-        own, module = copy(self._estimator), widened(deepcopy(module))
+        own, module = copy(self._estimator), widened(deepcopy(module.whole()))
         module.corruptions = ()
         attributes: dict[str, Any] = dict.fromkeys(
             vars(own)

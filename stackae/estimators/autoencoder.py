@@ -17,6 +17,7 @@ from stackae.corruption import CORRUPTIONS
 from stackae.corruption.base import Corruption
 from stackae.estimators._fitting import BaseAutoencoder
 from stackae.estimators._parameters import COMMON_CONSTRAINTS, DATA_CONSTRAINTS, TRAININGS
+from stackae.exceptions import ParameterError
 from stackae.fitting.parameters import LayerParameters, StackParameters
 from stackae.losses import LOSSES
 from stackae.losses.base import Loss
@@ -67,7 +68,12 @@ class Autoencoder(BaseAutoencoder):
         every column. ``"pareto"``: every column is centred and divided by the square root of its
         standard deviation, and all by one number, so that their mean variance is 1. Columns with a large
         spread count more than others, but less than without scaling: for columns of one unit, as
-        of spectra, and for principal components. None: no scaling.
+        of spectra, and for principal components. None: no scaling. In a stack: how the codes of the layer
+        below are scaled; the first layer takes it from the stack.
+    frozen : bool, default=False
+        Only in a stack: whether fine-tuning leaves the layer as pretraining made it. All layers below it must
+        be frozen, too, and the last one must not: fine-tuning is then of the layers above, on codes that are
+        computed once, and reconstructs these codes.
     training : Training or "auto", default="auto"
         Budget, optimizer and so on. ``"auto"``: ``Training()``.
     missing_values : float or None, default=None
@@ -150,6 +156,7 @@ class Autoencoder(BaseAutoencoder):
         "code": [Code, NamedIn(CODES), None],
         "penalty": [Penalty, NamedIn(PENALTIES), list, tuple, None],
         "loss": [Loss, NamedIn(LOSSES, "auto")],
+        "frozen": ["boolean"],
         "training": [Training, NamedIn(TRAININGS)],
         **DATA_CONSTRAINTS,
         **COMMON_CONSTRAINTS,
@@ -176,6 +183,7 @@ class Autoencoder(BaseAutoencoder):
         penalty: str | Penalty | Sequence[str | Penalty] | None = None,
         loss: str | Loss = "auto",
         scale: str | None = "auto",
+        frozen: bool = False,
         training: str | Training = "auto",
         missing_values: float | None = None,
         add_indicator: bool = False,
@@ -196,6 +204,7 @@ class Autoencoder(BaseAutoencoder):
         self.penalty = penalty
         self.loss = loss
         self.scale = scale
+        self.frozen = frozen
         self.training = training
         self.missing_values = missing_values
         self.add_indicator = add_indicator
@@ -231,6 +240,11 @@ class Autoencoder(BaseAutoencoder):
         return tuple(self._element("penalty", penalty) for penalty in given)
 
     def _stack_parameters(self) -> StackParameters:
+        if self.frozen:
+            raise ParameterError(
+                "frozen=True is for a layer in a stack, below others; leave it out, or give the layer to"
+                " StackedAutoencoder"
+            )
         parts = self._composition(self.scale, self.missing_values is not None, bool(self.add_indicator))
         return StackParameters((LayerParameters(parts, self._part("training")),), analytic=self._analytic)
 
@@ -254,6 +268,7 @@ class Autoencoder(BaseAutoencoder):
             scale=scale,
             missing=missing,
             indicator=indicator,
+            frozen=bool(self.frozen),
         )
 
 

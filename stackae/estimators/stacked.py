@@ -32,7 +32,7 @@ from stackae.training.parameters import Training
 
 #: What a layer takes from its stack, and may therefore not set itself.
 _OF_THE_STACK = (
-    *("device", "precision", "scale", "missing_values", "add_indicator", "columns", "verbose"),
+    *("device", "precision", "missing_values", "add_indicator", "columns", "verbose"),
     *("max_memory", "cache_folder"),
 )
 
@@ -272,17 +272,32 @@ class StackedAutoencoder(ChoosingWidths):
                 continue
             if isinstance(layer, Autoencoder):
                 layer.check_parameters()
-                for name in _OF_THE_STACK:
+                for name in _OF_THE_STACK if k else (*_OF_THE_STACK, "scale"):
                     if getattr(layer, name) != signature(Autoencoder).parameters[name].default:
                         raise ParameterError(
                             f"a layer takes {name} from its stack, got {name}={getattr(layer, name)!r}"
                             f" in layers[{k}]; give it to StackedAutoencoder"
                         )
+                self._refuse_frozen(k)
             elif isinstance(layer, bool) or not isinstance(layer, Integral) or not 1 <= layer <= MOST_UNITS:
                 raise InvalidParameterError(
                     f"{rule} of 1 to 2**40, the last of them perhaps 'auto'. Got {layer!r} in layers[{k}]"
                     " instead."
                 )
+
+    def _refuse_frozen(self, k: int) -> None:
+        """Refuse a frozen layer that fine-tuning would not begin above."""
+        if not getattr(self._listed[k], "frozen", False):
+            return
+        if k == len(self._listed) - 1:
+            raise ParameterError(
+                f"layers[{k}] is frozen, and is the last: nothing is left to fine-tune; set finetune=None"
+                " instead"
+            )
+        if k and not getattr(self._listed[k - 1], "frozen", False):
+            raise ParameterError(
+                f"layers[{k}] is frozen, and layers[{k - 1}] below it is not; freeze that, too"
+            )
 
     # Fitting -----------------------------------------------------------------------------------------
 
@@ -292,7 +307,7 @@ class StackedAutoencoder(ChoosingWidths):
         layers: list[int | LayerParameters] = []
         for k, layer in enumerate(self._listed):
             if isinstance(layer, Autoencoder):
-                parts = layer._composition("auto") if k else layer._composition(*own)
+                parts = layer._composition(layer.scale) if k else layer._composition(*own)
                 training = layer.training if isinstance(layer.training, Training) else pretrain
                 layers.append(LayerParameters(parts, training))
             else:

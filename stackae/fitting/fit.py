@@ -13,7 +13,7 @@ from stackae.data.matrix import Matrix
 from stackae.fitting.context import FitContext
 from stackae.fitting.greedy import pretrain
 from stackae.fitting.phases import train_phase
-from stackae.fitting.plan import Plan
+from stackae.fitting.plan import Plan, n_frozen
 from stackae.fitting.shortcut import finetune_beside_pca
 from stackae.modules.autoencoder import DeepAutoencoder
 from stackae.modules.health import Health, health_of, n_samples_looked_at
@@ -72,14 +72,17 @@ def fit_stack(
             started.shortcut.prefixes = None  # they were for other weights
     try:
         context.callback.begin_fit(len(plan.phases), plan.n_weight_bytes, context.generator)
-        layers, samples = pretrain(plan, X, context, weights=weights, started=started)
-        module = DeepAutoencoder(layers, shortcut=None if started is None else started.shortcut)
+        layers, samples, to_tune = pretrain(plan, X, context, weights=weights, started=started)
+        frozen = n_frozen(layer.parts for layer in layers)
+        module = DeepAutoencoder(layers[frozen:], shortcut=None if started is None else started.shortcut)
+        module.below = tuple(layers[:frozen])
         if plan.finetune is not None:
             module.set_corruptions(plan.finetune.budget.corruptions)
             if plan.shortcut is not None and started is None:
                 finetune_beside_pca(module, samples, plan.finetune, context)
             else:
-                train_phase(module, samples, plan.finetune, context, "finetune")
+                train_phase(module, to_tune, plan.finetune, context, "finetune")
+        module = module.whole()
         n_looked_at = n_samples_looked_at(len(samples), len(history.records) - len(past))
         with computing(samples.device):
             looked_at = samples.hold_out(n_looked_at)[0]

@@ -14,7 +14,7 @@ from stackae.data.statistics import column_means
 from stackae.fitting.context import FitContext
 from stackae.fitting.layer_cache import LayerCache
 from stackae.fitting.phases import samples_of, train_phase
-from stackae.fitting.plan import LayerPlan, Plan
+from stackae.fitting.plan import LayerPlan, Plan, n_frozen
 from stackae.modules.autoencoder import DeepAutoencoder, GreedyAutoencoder
 from stackae.modules.layer import Layer
 from stackae.modules.scaling import Scaling, fit_scaling
@@ -31,12 +31,13 @@ def pretrain(
     *,
     weights: npt.NDArray[np.float64] | None = None,
     started: DeepAutoencoder | None = None,
-) -> tuple[list[Layer], Samples]:
+) -> tuple[list[Layer], Samples, Samples]:
     """Fit one layer after the other.
 
     Each trains on the clean codes of the layer below, computed once, without corruption; no weight below it
     moves. The layers of what was ``started`` are gone on with, their scaling included. Parameters are those
-    of :func:`stackae.fitting.fit.fit_stack`. The samples on which the first layer was trained come with them.
+    of :func:`stackae.fitting.fit.fit_stack`. With them come the samples that the first layer was given, and
+    those on which fine-tuning is: the same, or codes of frozen layers.
 
     Raises
     ------
@@ -55,11 +56,14 @@ def pretrain(
         samples = first = samples.followed_by(narrow, Scaling.identity(len(scaling.axes)))
     cache = None if started is not None else LayerCache.of(X, weights, context)
     layers: list[Layer] = []
+    frozen = n_frozen(layer.parts for layer in plan.layers)
     for k, own in enumerate(plan.layers):
         if k > 0:
             codes = _codes(layers[-1], samples)
             scaling = _fit_scaling(own, codes, weights) if started is None else started[k].scaling
             samples = samples.followed_by(codes, scaling)
+        if k == frozen:
+            to_tune = samples
         layer = _new_layer(own, scaling, X, weights) if started is None else started[k]
         layer.to(context.device)
         if k == 0 and parts.missing:
@@ -69,7 +73,7 @@ def pretrain(
         else:
             cache.fit(layer, plan.layers[: k + 1], samples, _fit_layer)
         layers.append(layer)
-    return layers, first
+    return layers, first, to_tune
 
 
 def _fit_scaling(plan: LayerPlan, X: Matrix, weights: npt.NDArray[np.float64] | None) -> Scaling:

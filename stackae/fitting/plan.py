@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 import torch
 
 from stackae.fitting.summary import Summary
 from stackae.modules.layer import Composition
 from stackae.training.parameters import Budget
+
+
+def n_frozen(layers: Iterable[Composition]) -> int:
+    """How many layers at the bottom are frozen: fine-tuning begins above them."""
+    return sum(1 for _ in takewhile(lambda own: own.frozen, layers))
 
 
 @dataclass(frozen=True)
@@ -113,10 +119,23 @@ class Plan:
         elif self.why_no_shortcut:
             shortcut = [f"no shortcut: {self.why_no_shortcut}"]
         span = [f"trained in the span of the {self.data.n_samples:,} rows"] if self.in_span else []
+        tuned = self.finetune is not None or self.supervised is not None
+        n = n_frozen(layer.parts for layer in self.layers) if tuned else 0
+        frozen = (
+            [f"fine-tuned from layer {n + 1} on: frozen layers stay as pretraining left them"] if n else []
+        )
         rows = [_layer_row(number, layer) for number, layer in enumerate(self.layers, 1)]
         phases = [_phase_row(name, phase) for name, phase in self.phases]
         return "\n".join(
-            [head, *_aligned([_LAYER, *rows]), *shortcut, *span, *_aligned([_PHASE, *phases]), memory]
+            [
+                head,
+                *_aligned([_LAYER, *rows]),
+                *shortcut,
+                *span,
+                *frozen,
+                *_aligned([_PHASE, *phases]),
+                memory,
+            ]
         )
 
 

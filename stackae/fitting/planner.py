@@ -18,7 +18,7 @@ from stackae.fitting.defaults.parts import Inputs, default_layer, resolve_all
 from stackae.fitting.defaults.trainings import HIDDEN_SHARE, budget, settled
 from stackae.fitting.ordering import ordered
 from stackae.fitting.parameters import LayerParameters, StackParameters
-from stackae.fitting.plan import LayerPlan, PhasePlan, Plan
+from stackae.fitting.plan import LayerPlan, PhasePlan, Plan, n_frozen
 from stackae.fitting.products import precision_of
 from stackae.fitting.refusals import refuse_no_categories, refuse_no_pairs, refuse_outside
 from stackae.fitting.spanning import has_span
@@ -111,6 +111,9 @@ def supervised_plan(
 
     ``why``: what needs autograd whatever the layers are.
     """
+    if frozen := n_frozen(layer.parts for layer in layers):
+        layers = layers[frozen:]
+        summary = replace(summary, n_features=layers[0].n_inputs, is_sparse=False)
     planner = _Planner(summary, context, [], n_more=n_targets)
     plan = planner.phase(training, "supervised", [], summary.n_features + n_targets)
     return replace(
@@ -137,11 +140,13 @@ class _Planner:
     ) -> None:
         self.may_have_span, self.in_span = may_have_span, False
         self.summary, self.context, self.layers, self.analytic = summary, context, layers, analytic
+        self.n_frozen = n_frozen(layer.parts for layer in layers)
         widths = [layer.n_units for layer in layers]
-        # The samples; with those on which a layer trains, its codes and the same codes scaled, if another
-        # layer follows; and an order.
+        # The samples, and the codes on which fine-tuning is; with those on which a layer trains, its codes
+        # and the same codes scaled, if another layer follows; and an order.
         codes = [below + 2 * width for below, width in pairwise([0, *widths[:-1]])]
         values = max(codes, default=0) + (0 if summary.is_sparse else summary.n_features + n_more)
+        values += layers[self.n_frozen].n_inputs if 0 < self.n_frozen < len(layers) else 0
         self.n_bytes, self.memory = summary.n_samples * (4 * values + 8), context.memory.n_bytes
         if context.device.type == "cuda":  # whose memory they would take: half of what is free there
             self.memory = min(self.memory, torch.cuda.mem_get_info(context.device)[0] // 2)
@@ -163,7 +168,7 @@ class _Planner:
         """The plan of layers that are trained so."""
         if self.may_have_span and not self.is_streamed:
             tuning = self._tuned(finetune)
-            damage = () if tuning is None else tuning.budget.corruptions
+            damage = () if tuning is None or self.n_frozen else tuning.budget.corruptions
             self.in_span = has_span(self.layers[0].parts, damage, self.summary)
         layers = []
         for k, (layer, training) in enumerate(zip(self.layers, trainings, strict=True)):
@@ -188,7 +193,9 @@ class _Planner:
         """How all layers are trained together."""
         if finetune is None:
             return None
-        return self.phase(finetune, "finetune", self.layers, self.summary.n_features)
+        layers = self.layers[self.n_frozen :]
+        n = layers[0].n_inputs if self.n_frozen else self.summary.n_features
+        return self.phase(finetune, "finetune", layers, n, on_codes=self.n_frozen > 0)
 
     def _beside(self) -> int:
         """Bytes of the shortcut's weights: a linear map of the features each way, with its constants."""

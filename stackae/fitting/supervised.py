@@ -16,7 +16,8 @@ from stackae.data.matrix import DenseMatrix, Matrix
 from stackae.fitting.context import FitContext
 from stackae.fitting.head import Linear, best_start, fit_logistic, fit_ridge, scalings
 from stackae.fitting.phases import samples_of, train_phase
-from stackae.fitting.planner import supervised_plan
+from stackae.fitting.plan import n_frozen
+from stackae.fitting.planner import frozen_plan, supervised_plan
 from stackae.fitting.summary import counted
 from stackae.modules.autoencoder import DeepAutoencoder
 from stackae.modules.heads import ClassPredictor, Predictor, ValuePredictor
@@ -166,7 +167,11 @@ def fit_predictor(
     history = History(past)
     context = replace(context, callback=Callbacks([context.callback, history]))
     layers = [deepcopy(layer).to(context.device) for layer in encoder]
+    frozen = n_frozen(layer.parts for layer in layers)
+    below, layers = layers[:frozen], layers[frozen:]
     module = task.predictor(layers, adversarial, deepcopy(encoder.shortcut)).to(context.device)
+    if below:
+        X, module.below = _codes(below, X, context), tuple(below)
     target_scaling = task.scaling(targets, weights)
     scaled = target_scaling(torch.tensor(targets)).numpy()  # a copy: targets are the user's own memory
     weights = task.weights(targets, weights)
@@ -195,7 +200,17 @@ def fit_predictor(
         context.callback.end_fit()
     module.corruptions = ()
     module.add_costs([])
-    return module, history.records
+    return module.whole(), history.records
+
+
+@torch.no_grad()
+def _codes(layers: Sequence[Layer], X: Matrix, context: FitContext) -> Matrix:
+    """What fitted layers make of all samples, computed once."""
+    module = DeepAutoencoder(layers)
+    plan = frozen_plan(module, counted(X), context)
+    samples = samples_of(X, layers[0].scaling, context, streamed=plan.is_streamed)
+    with computing(context.device):
+        return samples.map(module.encode_scaled, module.widths[-1])
 
 
 @torch.no_grad()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
+from typing import Self
 
 import torch
 from torch import Generator, Tensor, nn
@@ -30,11 +32,14 @@ class DeepEncoder(nn.Module):
     corruptions : tuple of Corruption
         In training: what the first encoder is given instead of the scaled input and, of those that damage
         hidden units, what each layer's code becomes before it goes on.
+    below : tuple of Layer
+        In training: layers below these that stay as they are, and whose codes the samples are.
     """
 
     def __init__(self, layers: Sequence[Layer], *, shortcut: Shortcut | None = None) -> None:
         super().__init__()
         self.corruptions: tuple[Corruption, ...] = ()
+        self.below: tuple[Layer, ...] = ()
         #: The fraction of the phase that has been trained.
         self.fraction = 1.0
         self.layers = nn.ModuleList(layers)
@@ -60,6 +65,15 @@ class DeepEncoder(nn.Module):
     def widths(self) -> list[int]:
         """Units of each layer's code, bottom first."""
         return [layer.n_units for layer in self]
+
+    def whole(self) -> Self:
+        """The same on the data themselves: with the layers below."""
+        if not self.below:
+            return self
+        whole, layers = copy(self), (*self.below, *self)
+        whole._modules = dict(self._modules)
+        whole.layers, whole._chain, whole.below = nn.ModuleList(layers), layers, ()
+        return whole
 
     def set_corruptions(self, corruptions: Sequence[Corruption]) -> None:
         """Train with these or, where the first layer is given coordinates, with what they are to those."""

@@ -33,7 +33,7 @@ class Composition:
     ``missing``: cells may be NaN; they are filled for the encoder and left out of the loss. ``indicator``:
     the encoder is told which they are. ``kept``: columns of zeros and ones that ``scale`` leaves as they are.
     ``groups``: ranges (start, stop) of columns that are one category each, which corruption damages as a
-    whole; those that the loss names come before them.
+    whole; those that the loss names come before them. ``frozen``: fine-tuning leaves the layer as it is.
     """
 
     n_components: int
@@ -50,6 +50,7 @@ class Composition:
     indicator: bool = False
     kept: tuple[int, ...] = ()
     groups: tuple[tuple[int, int], ...] = ()
+    frozen: bool = False
 
     @property
     def scaling_in_words(self) -> str:

@@ -40,7 +40,7 @@ class KMeansFilters(Convolutional):
     its part of the image; reconstructions are coarse.
 
     The layer is not trained: fitting takes three passes over the rows, and O(n_components³). In a
-    :class:`StackedAutoencoder` fine-tuning would change it; set ``finetune=None`` for codes of k-means alone.
+    :class:`StackedAutoencoder` fine-tuning would change it; give the layer ``frozen=True``.
     ``scale="auto"`` divides all columns by one number, unless they are within [0, 1]. It takes no corruption,
     code or penalty and no tied weights. With ``partial_fit`` the filters are those of the first batch, the
     decoder that of the last.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 import pytest
 
@@ -74,3 +76,30 @@ def test_every_name_in_every_table_is_a_word_of_a_layer(parameter, name):
     layer = parse_layer(f"8:{name}")
     assert type(getattr(layer, parameter)) is TABLES[parameter][name]
     layer.check_parameters()
+
+
+def test_lower_layers_can_be_frozen_and_a_later_one_scaled(stackae, tmp_path):
+    layers = [
+        "4:kmeans_filters=8x8,kernel_size=3:frozen",
+        "12:marginalised:activation=identity:frozen",
+        "8:scale=pareto:gaussian:tied",
+        "6:scale=none",
+        "3",
+    ]
+    options = [word for layer in layers for word in ("--layer", layer)]
+    run = tmp_path / "run"
+    assert stackae("pretrain", "digits", *options, *ONE_EPOCH, "--out", run).code == 0
+    model = load(run / "model.safetensors")
+    assert [layer.frozen for layer in model.layers[:-1]] == [True, True, False, False]
+    assert [layer.scale for layer in model.layers[:-1]] == ["auto", "auto", "pareto", None]
+    tuned = stackae("finetune", run, "digits", "--semi", "vat", "--epochs", 1, "--out", tmp_path / "tuned")
+    assert tuned.code == 0, tuned.err
+    predictor = load(tmp_path / "tuned" / "model.safetensors")
+    weights, own = (m.module_[1].network.encoder_weight for m in (model, predictor))
+    assert (weights == own).all()
+    for word, message in {
+        "8:scale=paretto": "'paretto'; did you mean 'pareto'?",
+        "8:masking,levle=0.5": "got 'levle'; did you mean 'level'?",
+    }.items():
+        with pytest.raises(click.BadParameter, match=re.escape(message)):
+            parse_layer(word)

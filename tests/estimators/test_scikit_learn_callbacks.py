@@ -48,10 +48,15 @@ def detector():
     return StackedAutoencoderDetector(small_stack(), random_state=0)
 
 
+def frozen():
+    return small_stack([Autoencoder(8, frozen=True), 4, 3])
+
+
 STACK = {"layer 1": 3, "layer 2": 3, "finetune": 3}
 ESTIMATORS = [
     pytest.param(small_autoencoder, {"layer 1": 3}, id="autoencoder"),
     pytest.param(small_stack, STACK, id="stack"),
+    pytest.param(frozen, {"layer 1": 3, "layer 2": 3, "layer 3": 3, "finetune": 3}, id="frozen"),
     pytest.param(classifier, STACK | {"supervised": 3}, id="classifier"),
     pytest.param(regressor, STACK | {"supervised": 3}, id="regressor"),
     pytest.param(detector, STACK, id="detector"),

@@ -178,7 +178,7 @@ def test_it_is_a_step_in_a_pipeline_and_in_a_column_transformer(digits):
         (True, r"Got True instead"),
         ([Autoencoder(0)], r"'n_components' parameter of Autoencoder .* Got 0"),
         ([Autoencoder(8, device="cpu")], r"takes device from its stack, got device='cpu' in layers\[0\]"),
-        ([8, Autoencoder(8, scale=None)], r"takes scale from its stack, got scale=None in layers\[1\]"),
+        ([Autoencoder(8, scale=None), 8], r"takes scale from its stack, got scale=None in layers\[0\]"),
     ],
 )
 def test_impossible_layers_are_refused_with_place_and_value(layers, match, digits):

@@ -39,7 +39,8 @@ def pretrained(X, parts):
     """The fitted layers, the samples of the first, and what a callback saw."""
     watch = Watch()
     context = fit_context(callback=watch)
-    return *pretrain(plan_of(parts, X, context), DenseMatrix(X), context), watch
+    fitted, samples, _ = pretrain(plan_of(parts, X, context), DenseMatrix(X), context)
+    return fitted, samples, watch
 
 
 def test_weights_below_the_layer_in_training_do_not_move(digits):

@@ -22,7 +22,7 @@ def pretrained(X, *parts, finetune=None):
     """The autoencoder that fitted layers unroll to, the samples, and what fine-tunes it."""
     context = fit_context()
     plan = plan_of(parts, X, context, finetune=finetune)
-    layers, samples = pretrain(plan, DenseMatrix(X), context)
+    layers, samples, _ = pretrain(plan, DenseMatrix(X), context)
 
     def tune(module):
         module.corruptions = plan.finetune.budget.corruptions

@@ -14,6 +14,8 @@ import click
 from stackae_cli.layer_spec import LayerSpec, known_words, parse_layer
 from stackae_cli.logs import Logs, image_shape, log_options
 from stackae_cli.options import (
+    SCALES,
+    Choice,
     about,
     columns_option,
     common_options,
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
     from stackae import StackedAutoencoder, Training
     from stackae.data import DataSet
     from stackae.training.distributed import Processes
+
+#: Of so many rows it is looked up how columns vary; a column with more of the variance outweighs the others.
+_ROWS_LOOKED_AT, _MOST_VARIANCE = 10_000, 0.5
 
 
 @click.command(
@@ -78,7 +83,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--scale",
-    type=click.Choice(["auto", "standard", "pareto", "minmax", "none"]),
+    type=Choice(SCALES),
     default="auto",
     show_default=True,
     help="How to scale the columns. auto: data within [0, 1], and columns of only 0 and 1, are kept; others"
@@ -87,21 +92,21 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--output",
-    type=click.Choice(["code", "all"]),
+    type=Choice(["code", "all"]),
     default="code",
     show_default=True,
     help="What transform returns: the code of the last layer, or those of all layers.",
 )
 @click.option(
     "--precision",
-    type=click.Choice(["auto", "float32", "bfloat16"]),
+    type=Choice(["auto", "float32", "bfloat16"]),
     default="auto",
     show_default=True,
     help="Number format of matrix products in training.",
 )
 @click.option(
     "--shortcut",
-    type=click.Choice(["auto", "pca", "none"]),
+    type=Choice(["auto", "pca", "none"]),
     default="auto",
     show_default=True,
     help="A linear autoencoder beside the layers, which starts as PCA. pca: always; auto: only if layers are"
@@ -232,9 +237,12 @@ def _run(
         leave(folder, model, partial(write_report, folder, model, data) if report else None)
     _say_what_is_left_out(options, model)
     _say_what_compresses_nothing(model)
+    _say_what_outweighs(model, data)
     _say_how_many_suffice(model)
     seconds = sum(record["seconds"] for record in model.history_)
     what = f"{_widths(model)} fitted on {len(data.X):,} rows in {model.n_iter_} epochs, {seconds:.1f} s"
+    if len(model.health_) == 1 or model.history_[-1]["phase"] == "finetune":  # as a whole
+        what += f", R² {model.health_[-1]['variance_reconstructed']:.3f}"
     say_written(out / MODEL, what)
 
 
@@ -297,6 +305,23 @@ def _say_what_compresses_nothing(model: StackedAutoencoder) -> None:
         note(
             f"{n_codes:,} codes of {n_inputs:,} numbers compress nothing; the last --layer says how many"
             f" there are, as in --layer 256 --layer {max(1, n_inputs // 2)}"
+        )
+
+
+def _say_what_outweighs(model: StackedAutoencoder, data: DataSet) -> None:
+    """Say which column has most of the variance, as it was asked that columns be scaled."""
+    import numpy as np
+
+    if model.scale == "auto" or hasattr(model, "table_encoder_") or data.X.shape[1] <= 2:
+        return
+    some = np.asarray(data.X[:_ROWS_LOOKED_AT], dtype=np.float64)
+    spreads = np.nanstd(some, 0) / model.module_[0].scaling.factor.cpu().numpy()
+    largest, share = int(spreads.argmax()), float(spreads.max() ** 2 / max((spreads**2).sum(), 1e-300))
+    if share > _MOST_VARIANCE:
+        name = largest if data.feature_names is None else repr(data.feature_names[largest])
+        note(
+            f"column {name} has {share:.0%} of the variance, so that the code is about little else;"
+            " --scale standard lets every column count"
         )
 
 

@@ -82,7 +82,7 @@ class Logger(Callback):
             with computing(run.samples.device):
                 some = _some(run, _N_HEALTH)
                 health = health_of(run.module, some, together=run.phase.layer is None)
-            for k, report in enumerate(health, 1):
+            for k, report in enumerate(health, 1 + len(run.module.below)):
                 where = self._phase if run.phase.layer is not None else f"{self._phase}/layer_{k}"
                 self._write_new({f"health/{where}/{what}": float(v) for what, v in report.items()}, step)  # type: ignore[arg-type]
         if self.every:
@@ -114,7 +114,7 @@ class Logger(Callback):
     def _write_images(self, run: PhaseRun, step: int) -> None:
         module: Any = run.module
         layout = self._layout(module)
-        if layout is None or run.phase.layer not in (None, 1):  # rows of codes are no images
+        if layout is None or _is_of_codes(run):
             return
         wide = widened(module)
         of_weights = _layout_of_filters(wide, layout)
@@ -140,7 +140,7 @@ class Logger(Callback):
 
     def _refuse_another_shape(self, run: PhaseRun) -> None:
         layout = self._layout(module) if isinstance(module := run.module, DeepEncoder) else None
-        if layout is None or run.phase.layer not in (None, 1):
+        if layout is None or _is_of_codes(run):
             return
         n_inputs = run.module[0].scaling.n_columns  # type: ignore[index]
         if layout.n_features != n_inputs:
@@ -161,6 +161,11 @@ def refuse_missing(logger: str, extra: str, *packages: str) -> None:
 def _some(run: PhaseRun, n_samples: int) -> torch.Tensor:
     """The first scaled samples of a phase, without their targets."""
     return next(iter(run.samples.blocks()))[:n_samples]
+
+
+def _is_of_codes(run: PhaseRun) -> bool:
+    """Whether the samples are codes, which are no images."""
+    return run.phase.layer not in (None, 1) or bool(getattr(run.module, "below", ()))
 
 
 def _layout_of_filters(module: DeepEncoder, layout: Layout) -> Layout | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 
 import numpy as np
@@ -29,7 +30,9 @@ def test_pretrain_leaves_model_configuration_history_and_manifest(finished_run):
 def test_pretrain_writes_its_result_to_standard_output_and_progress_to_standard_error(stackae, tmp_path):
     done = stackae("pretrain", "digits", "--out", tmp_path / "run", *SMALL)
     assert done.code == 0
-    assert done.out == f"64-8-3 fitted on 1,437 rows in 6 epochs, {done.out.split(', ')[-1]}"
+    assert re.fullmatch(
+        r"64-8-3 fitted on 1,437 rows in 6 epochs, \d+\.\d s, R² -?\d\.\d{3}: .*model\.safetensors\n", done.out
+    )
     lines = done.err.splitlines()
     assert [line.split("  loss ")[0] for line in lines] == [
         line
@@ -224,3 +227,27 @@ def test_the_last_width_may_be_chosen_by_the_fit(stackae, tmp_path):
     done = stackae(*command[:2], "--layer", "auto", "--layer", 2, "--out", tmp_path / "other")
     assert done.code == 2
     assert "Got 'auto' in layers[0]" in done.err
+
+
+def test_a_column_that_outweighs_the_others_is_told(stackae, tmp_path):
+    X = np.random.default_rng(0).normal(size=(60, 4)) * [1, 1, 100, 1]
+    np.savetxt(tmp_path / "x.csv", X, delimiter=",", header="a,b,mass,d", comments="")
+
+    def told(scale):
+        options = ("--epochs", 1, "--finetune-epochs", 1, "--scale", scale, "--out", tmp_path / scale)
+        done = stackae("pretrain", tmp_path / "x.csv", *options)
+        assert done.code == 0, done.err
+        return done.err
+
+    assert "column 'mass' has 97% of the variance" in told("pareto")
+    assert "column 'mass' has 100% of the variance" in told("none")
+    assert "of the variance" not in told("standard") + told("auto")
+
+
+@pytest.mark.parametrize(("scale", "meant"), [("paretto", "; did you mean 'pareto'?"), ("x", "")])
+def test_a_word_that_is_none_is_answered_with_the_one_most_like_it(scale, meant, stackae, tmp_path):
+    done = stackae("pretrain", "digits", "--scale", scale, "--out", tmp_path / "run")
+    assert done.code == 2
+    assert ("did you mean" in done.err) == bool(meant)
+    assert meant in done.err
+    assert "'minmax'" in done.err

@@ -138,6 +138,14 @@ def test_a_convolutional_layer_knows_its_shape_and_shows_its_kernels(X, tmp_path
     assert picture(found.Images("weights/layer_1")[0]).shape[:2] == (3, 8 * 4 - 1)
 
 
+def test_layers_above_frozen_ones_keep_their_numbers_and_show_no_images(X, tmp_path):
+    layers = [Autoencoder(8, frozen=True), 4, 3]
+    small_stack(layers).set_callbacks(TensorBoardLogger(tmp_path, image_shape=(8, 8), every=1)).fit(X)
+    health = {tag.split("/")[2] for tag in scalars(tmp_path) if tag.startswith("health/finetune")}
+    assert health == {"layer_2", "layer_3"}
+    assert {tag.split("/")[1] for tag in events(tmp_path).Tags()["images"]} == {"layer_1"}
+
+
 def test_rows_of_colours_and_rows_with_gaps_are_images_too(tmp_path):
     X = np.random.default_rng(0).random((100, 4 * 4 * 3))
     X[::3, 5] = np.nan
