@@ -57,7 +57,9 @@ def read_learned(source: Source, encoder: BaseEncoder, options: Mapping[str, Any
 
     data = source.read(encoder, labels=True)
     if data.y is None:
-        raise ParameterError(f"{source.data} brings no labels; give --labels, a column of it or a file")
+        unused = [*source.drop, *data.ignored]
+        which = f", perhaps {' or '.join(unused[:3])}, which the model does not use," if unused else ""
+        raise ParameterError(f"{source.data} brings no labels; give --labels, a column of it{which} or a file")
     with about(source.data):
         if settled_task(options["task"], source, data.y, options["unlabelled"]) == CLASSIFY:
             labels = as_labels(data.y, UNLABELLED[options["unlabelled"]])
@@ -101,7 +103,8 @@ def judged(
         halves = hold_out(y, options["held_out"], options["random_state"], classes=learned.are_classes)
         if halves is None:
             few = f"{len(y):,} labels" if len(y) < LEAST_LABELLED else "the labels of all classes but one"
-            note(f"{few} are too few to hold some out: the model is not judged")
+            rest = "" if model.semi is None else ", nor whether --semi helps it"
+            note(f"{few} are too few to hold some out: the model is not judged{rest}")
             return None
         note(f"a first fit leaves {len(halves[1]):,} labelled rows out, to be judged on them")
         train, test = (learned.data.take(labelled[half]) for half in halves)
@@ -154,6 +157,20 @@ def say_what_semi_meets(semi: Any, learned: Learned) -> None:
                 f"propagation to {asked:,} neighbours: each row has only {n_others:,} others, and is joined"
                 " to all of them"
             )
+
+
+def learned_from_in_words(model: Any, learned: Learned) -> str:
+    """How many rows a model was fine-tuned on, and what they had."""
+    from stackae.semi.base import UnlabelledCost
+
+    n_rows, n_labelled = len(learned.known), int(learned.known.sum())
+    n_spread = getattr(model, "n_spread_", 0)
+    costs = isinstance(model.semi, list) and any(isinstance(part, UnlabelledCost) for part in model.semi)
+    n_without = n_rows - n_labelled - n_spread if costs else 0
+    others = [(n_spread, "with spread labels"), (n_without, "without a label")]
+    told = [f"{n_labelled:,} labelled rows", *(f"{n:,} {what}" for n, what in others if n)]
+    of_all = f" of {n_rows:,}" if n_labelled + n_spread + n_without < n_rows else ""
+    return f"{', '.join(told[:-1])} and {told[-1]}{of_all}" if told[1:] else f"{told[0]}{of_all}"
 
 
 def chosen_in_words(model: Any, learned: Learned, folder: Path) -> str:

@@ -102,7 +102,8 @@ class LearningClasses(BaseSupervised):
         labels = self.classes_.astype(str) if self.classes_.dtype.kind == "M" else self.classes_
         classes = [label.item() if hasattr(label, "item") else label for label in labels.tolist()]
         kept = {"classes_": classes, "kind_of_classes": self.classes_.dtype.str}
-        return kept | {name: getattr(self, name) for name in ("semi_", "temperature_") if hasattr(self, name)}
+        found = ("semi_", "n_spread_", "temperature_")
+        return kept | {name: getattr(self, name) for name in found if hasattr(self, name)}
 
     def _take_kept(self, kept: Mapping[str, Any]) -> None:
         kind = np.dtype(kept["kind_of_classes"])
@@ -110,6 +111,8 @@ class LearningClasses(BaseSupervised):
             raise ModelFileError(f"classes must be numbers, text or dates, got the type {kind}")
         if "semi_" in kept:
             self.semi_ = list(map(str, kept["semi_"]))
+        if "n_spread_" in kept:
+            self.n_spread_ = int(kept["n_spread_"])
         if "temperature_" in kept:
             self.temperature_ = float(kept["temperature_"])
         # Of text the width is that of the labels: a file's claim could take any amount of memory.

@@ -56,6 +56,7 @@ class BaseSupervised(EncoderEstimator):
     adversarial: float
     semi: str | SemiSupervised | Sequence[str | SemiSupervised] | None
     semi_: list[str]
+    n_spread_: int
     module_: Predictor
     _n_more_phases = 1
 
@@ -120,9 +121,12 @@ class BaseSupervised(EncoderEstimator):
         )
         self._calibrate(module, encoder, data, named)
         set_fitted(self, module, history)
-        self.__dict__.pop("semi_", None)
+        for name in ("semi_", "n_spread_"):
+            self.__dict__.pop(name, None)
         if chosen is not None:
             self.semi_ = chosen
+        if any(isinstance(part, LabelSpread) for part in parts):
+            self.n_spread_ = int(labelled.known.sum() - data.known.sum())
         return self
 
     def _calibrate(

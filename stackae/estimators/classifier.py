@@ -101,6 +101,8 @@ class StackedAutoencoderClassifier(ClassifierMixin, LearningClasses):
         The classes, sorted.
     semi_ : list of str, only with ``semi="auto"``
         The methods chosen; empty if none.
+    n_spread_ : int, only if labels were spread
+        Number of rows without a label that were trained with one that had been spread to them.
     temperature_ : float, only with ``calibration``
         What the logits were divided by.
     module_ : ClassPredictor

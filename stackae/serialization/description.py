@@ -95,6 +95,8 @@ def _described(header: dict[str, Any], table: dict[str, dict[str, Any]]) -> dict
             found[name] = given if isinstance(given, (str, int)) else _written(given)
     if "temperature_" in fitted:
         found["temperature"] = float(fitted["temperature_"])
+    if "n_spread_" in fitted:
+        found["spread labels"] = int(fitted["n_spread_"])
     if "semi_" in fitted:
         found["semi"] = f"auto: {' and '.join(map(str, fitted['semi_'])) or 'none'}"
     if "offset_" in fitted:

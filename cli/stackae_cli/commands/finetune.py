@@ -167,7 +167,14 @@ def _run(
 ) -> None:
     """Make the run."""
     from stackae.data import fingerprint
-    from stackae_cli.learning import chosen_in_words, curve_of, judged, read_learned, say_what_semi_meets
+    from stackae_cli.learning import (
+        chosen_in_words,
+        curve_of,
+        judged,
+        learned_from_in_words,
+        read_learned,
+        say_what_semi_meets,
+    )
 
     given = _given(options)
     encoder = load_stack(options["run"], options["device"])
@@ -201,17 +208,14 @@ def _run(
         if told is not None:
             result(told)
     kind, last = "classifier" if learned.are_classes else "regressor", model.history_[-1]
-    of_all = "" if learned.known.all() else f" of {len(learned.known):,}"
     if model.semi == AUTO:
         say(f"--semi auto: {chosen_in_words(model, learned, out)}")
-    if getattr(model, "semi_", model.semi) and not learned.known.all():
-        of_all += ", and on the others without a label,"
     if hasattr(model, "temperature_"):
         was = "too sure" if model.temperature_ > 1 else "not sure enough"
         say(f"calibrated: probabilities were {was} (temperature {model.temperature_:.2f})")
     say_written(
         out / MODEL,
-        f"{kind} fine-tuned on {learned.known.sum():,} labelled rows{of_all} in {last['epoch']} epochs",
+        f"{kind} fine-tuned on {learned_from_in_words(model, learned)} in {last['epoch']} epochs",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -297,20 +298,30 @@ def half_labelled(path):
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("given", "expected", "told"),
     [
-        (["propagation,vat"], "[Propagation(), VirtualAdversarial()]"),
-        (["propagation,surest=0.5", "vat"], "[Propagation(surest=0.5), VirtualAdversarial()]"),
-        (["vat=0.3,weight=2", "ladder"], "[VirtualAdversarial(eps=0.3, weight=2), Ladder()]"),
+        (["propagation"], "[Propagation()]", "rows and 200 with spread labels"),
+        (["propagation,surest=0.5"], "[Propagation(surest=0.5)]", r"rows and \d+ with spread labels of 300"),
+        (["propagation,vat"], "[Propagation(), VirtualAdversarial()]", "rows and 200 with spread labels"),
+        (
+            ["propagation,surest=0.5", "vat"],
+            "[Propagation(surest=0.5), VirtualAdversarial()]",
+            r"rows, 1\d\d with spread labels and \d+ without a label",
+        ),
+        (
+            ["vat=0.3,weight=2", "ladder"],
+            "[VirtualAdversarial(eps=0.3, weight=2), Ladder()]",
+            "rows and 200 without a label",
+        ),
     ],
 )
-def test_rows_without_a_label_are_learned_from_too(given, expected, stackae, pretrained, tmp_path):
+def test_rows_without_a_label_are_learned_from_too(given, expected, told, stackae, pretrained, tmp_path):
     rows = half_labelled(tmp_path / "rows.csv")
     options = [option for spec in given for option in ("--semi", spec)]
     command = ("finetune", pretrained, rows, "--labels", "label", "--epochs", 2, "--out", tmp_path / "run")
     done = stackae(*command, *options)
     assert done.code == 0, done.err
-    assert "100 labelled rows of 300, and on the others without a label, in 2 epochs" in done.out
+    assert re.search(f"fine-tuned on 100 labelled {told} in 2 epochs", done.out)
     assert repr(load(tmp_path / "run" / "model.safetensors").semi) == expected
     assert json.loads((tmp_path / "run" / "held_out.json").read_text())["rows"] == 20
 
@@ -375,7 +386,7 @@ def test_auto_says_what_it_chose_and_stands_alone(stackae, pretrained, tmp_path)
     model = load(run / "model.safetensors")
     assert model.semi == "auto"
     assert f"--semi auto: labels were {'' if model.semi_ else 'not '}spread to other rows" in done.out
-    assert ("on the others without a label" in done.out) == bool(model.semi_)
+    assert ("with spread labels" in done.out) == bool(model.semi_)
     assert f"auto: {' and '.join(model.semi_) or 'none'}" in stackae("info", run).out
     rows.write_text(rows.read_text().replace("digit ", "0.5"))
     numbers = stackae(*command[:-1], tmp_path / "other")
