@@ -6,8 +6,8 @@
 One stack is pretrained on the 60,000 training images without labels; StackedAutoencoderClassifier then takes
 it, frozen, as its encoder and learns from 10 or 100 labels a class, drawn ten times: from the labelled images
 alone, and with semi= from the others too, in the ways that validation samples prefer: of 100 labels spread
-over the codes' neighbours, alone and with virtual adversarial training, of 1,000 by the latter alone. Beside
-it, on the same draws:
+over the codes' neighbours; spread so, to the surer half of each class, with virtual adversarial training; of
+1,000 by the latter alone. Beside it, on the same draws:
 
 - the same network and fine-tuning without pretraining (the encoder has its starting weights);
 - logistic regression on 32 principal components of the 60,000 images, and on raw pixels;
@@ -16,8 +16,7 @@ it, on the same draws:
 
 With --convolutional the stack stands on 200 principal components of the codes of 64 filters of 9 x 9 pixels,
 which k-means finds without labels, and which are left as they are. Its own layers are 500-500-250-10, with a
-neighbour embedding. 100 labels are spread to the surer half of each class, and virtual adversarial training
-learns from the other images. Only stackae's methods are run; --only names some of them ("stackae").
+neighbour embedding. Only stackae's methods are run; --only names some of them ("stackae").
 
 Judged is the error on the 10,000 test images, in percent, mean and standard deviation over draws. The layers,
 epochs and defaults were chosen on training samples 50,000 to 60,000 (never among the labelled ones), which
@@ -71,10 +70,6 @@ NEIGHBOURS = 10
 COMPONENTS = 32
 #: Labels a class, and how they go with semi=.
 LABELS: dict[int, dict[str, list[Any]]] = {
-    10: {"propagation": ["propagation"], "propagation and VAT": ["propagation", "vat"]},
-    100: {"VAT": ["vat"]},
-}
-LABELS_ON_FILTERS: dict[int, dict[str, list[Any]]] = {
     10: {"propagation": ["propagation"], "propagation and VAT": [Propagation(surest=0.5), "vat"]},
     100: {"VAT": ["vat"]},
 }
@@ -167,12 +162,11 @@ class Methods:
         return neighbour_graph(self.data.X, self.data.X_asked, NEIGHBOURS)
 
     def by_name(self, per_class: int) -> dict[str, Callable[[np.ndarray, int], np.ndarray]]:
-        labels = LABELS_ON_FILTERS if self.convolutional else LABELS
         own = {
             "stackae": partial(self.fine_tuned, self.pretrained, None),
             **{
                 f"stackae, {name}": partial(self.fine_tuned, self.pretrained, semi)
-                for name, semi in labels[per_class].items()
+                for name, semi in LABELS[per_class].items()
             },
         }
         if self.convolutional:

@@ -59,7 +59,9 @@ def read_learned(source: Source, encoder: BaseEncoder, options: Mapping[str, Any
     if data.y is None:
         unused = [*source.drop, *data.ignored]
         which = f", perhaps {' or '.join(unused[:3])}, which the model does not use," if unused else ""
-        raise ParameterError(f"{source.data} brings no labels; give --labels, a column of it{which} or a file")
+        raise ParameterError(
+            f"{source.data} brings no labels; give --labels, a column of it{which} or a file"
+        )
     with about(source.data):
         if settled_task(options["task"], source, data.y, options["unlabelled"]) == CLASSIFY:
             labels = as_labels(data.y, UNLABELLED[options["unlabelled"]])

@@ -14,8 +14,9 @@ from stackae.training.parameters import Budget
 
 
 def n_frozen(layers: Iterable[Composition]) -> int:
-    """How many layers at the bottom are frozen: fine-tuning begins above them."""
-    return sum(1 for _ in takewhile(lambda own: own.frozen, layers))
+    """How many layers at the bottom are frozen, but never all: fine-tuning begins above them."""
+    parts = list(layers)
+    return sum(1 for _ in takewhile(lambda own: own.frozen, parts[:-1]))
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,7 @@ class _Planner:
         # and the same codes scaled, if another layer follows; and an order.
         codes = [below + 2 * width for below, width in pairwise([0, *widths[:-1]])]
         values = max(codes, default=0) + (0 if summary.is_sparse else summary.n_features + n_more)
-        values += layers[self.n_frozen].n_inputs if 0 < self.n_frozen < len(layers) else 0
+        values += layers[self.n_frozen].n_inputs if self.n_frozen else 0
         self.n_bytes, self.memory = summary.n_samples * (4 * values + 8), context.memory.n_bytes
         if context.device.type == "cuda":  # whose memory they would take: half of what is free there
             self.memory = min(self.memory, torch.cuda.mem_get_info(context.device)[0] // 2)

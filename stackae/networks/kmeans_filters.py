@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn.functional import linear, normalize, pad, relu, unfold
+from torch.nn.functional import linear, normalize, pad, unfold
 
 from stackae._utils.constraints import Constrained, Interval, Real
 from stackae.corruption.base import Corruption
@@ -19,6 +19,8 @@ from stackae.networks.layout import Layout
 
 #: Patches that are drawn, and how often their clusters are found anew.
 _N_PATCHES, _N_ROUNDS = 200_000, 10
+#: Images, at most, to which the decoder is fitted.
+_N_IMAGES = 10_000
 #: What is added to a patch's standard deviation, as a share of the typical one, so that noise in even places
 #: stays small; to the variances before whitening; and to means before their root is taken.
 _FLOOR, _RIDGE, _SHIFT = 0.2, 0.5, 1e-3
@@ -37,9 +39,9 @@ class KMeansFilters(Convolutional):
     of a Gaussian of standard deviation ``pool`` / 2 (``pool=1``: of each place alone). The code has two units
     per filter and cell: height / ``pool`` × width / ``pool`` (rounded up) × 2 · filters, flattened with the
     filters last, usually more than there are pixels. The decoder is the least-squares map from each cell to
-    its part of the image; reconstructions are coarse.
+    its part of the image, of 10,000 images at most; reconstructions are coarse.
 
-    The layer is not trained: fitting takes three passes over the rows, and O(n_components³). In a
+    The layer is not trained: fitting takes two passes over the rows, and O(n_components³). In a
     :class:`StackedAutoencoder` fine-tuning would change it; give the layer ``frozen=True``.
     ``scale="auto"`` divides all columns by one number, unless they are within [0, 1]. It takes no corruption,
     code or penalty and no tied weights. With ``partial_fit`` the filters are those of the first batch, the
@@ -129,6 +131,9 @@ class _KMeansFiltersModule(NetworkModule):
     #: How much each row of places counts in each row of cells (cells × places), and columns in columns.
     down: Tensor
     across: Tensor
+    #: Which rows of places a patch covers around each (places × places), and which columns.
+    near_down: Tensor
+    near_across: Tensor
 
     def __init__(self, image: Layout, code: Shape, kernel_size: int, pool: int, threshold: float) -> None:
         super().__init__()
@@ -150,6 +155,7 @@ class _KMeansFiltersModule(NetworkModule):
         # No part of a model file: the shapes say them.
         for name, n_places, n_cells in zip(("down", "across"), image.space, code[:2], strict=True):
             self.register_buffer(name, _pooling(n_places, n_cells, pool), persistent=False)
+            self.register_buffer(f"near_{name}", _within(n_places, kernel_size), persistent=False)
         self._seed = 0
 
     @property
@@ -182,20 +188,28 @@ class _KMeansFiltersModule(NetworkModule):
         return torch.cat([self._encode(rows) for rows in torch.split(x, size)])
 
     def _encode(self, x: Tensor) -> Tensor:
-        patches, n_filters = self._patches(x), len(self.encoder_weight)
-        # A patch's mean is left to the filters, whose weights sum to 0.
-        spread = (patches.var(2, correction=0) + self.floor.to(x.dtype)).sqrt()
-        responses = linear(patches, self.encoder_weight.flatten(1)) / spread[:, :, None]
-        above, below = torch.split(self.encoder_bias, n_filters)
-        halves = [self._pooled(relu(own)) for own in (responses + above, below - responses)]
+        image, n_filters = self.image.unflatten(x).movedim(3, 1), len(self.encoder_weight)
+        spread = (self._variances(image) + self.floor).sqrt().to(x.dtype).flatten(1)
+        # Patches at all places, zeros beyond the border: samples × places × values. Their means are left to
+        # the filters, whose weights sum to 0.
+        patches = unfold(image, self.kernel_size, padding=self.kernel_size // 2).transpose(1, 2)
+        responses = linear(patches, self.encoder_weight.flatten(1)).div_(spread[:, :, None])
+        above, below = torch.split(
+            self.encoder_bias, n_filters
+        )  # what follows is as far as it can be in place
+        halves = [self._pooled(torch.relu_(own)) for own in (responses + above, below - responses)]
         means = torch.cat(halves, 3).flatten(1)
         code: Tensor = torch.sqrt(means + _SHIFT) - _SHIFT**0.5
         return code
 
-    def _patches(self, x: Tensor) -> Tensor:
-        """Those at all places, zeros beyond the border: samples × places × values."""
-        image = self.image.unflatten(x).movedim(3, 1)
-        return unfold(image, self.kernel_size, padding=self.kernel_size // 2).transpose(1, 2)
+    def _variances(self, image: Tensor) -> Tensor:
+        """Of the patch around each place (samples × height × width), by sums in float64."""
+        image = image.double()
+        n = self.encoder_weight[0].numel()
+        both = torch.stack([image.sum(1), image.square().sum(1)])
+        down, across = self.near_down.to(both.dtype), self.near_across.to(both.dtype)
+        mean, of_squares = (down @ both @ across / n).unbind()
+        return (of_squares - mean.square()).clamp(min=0)
 
     def _pooled(self, responses: Tensor) -> Tensor:
         """Means around the cells' middles: samples × height × width × filters."""
@@ -251,7 +265,8 @@ class _KMeansFiltersModule(NetworkModule):
         """The linear map from pooled cells to parts of images with the least squared error."""
         width = self.code[2] + 1
         products = self.decoder_weight.new_zeros(width, width + len(self.decoder_bias), dtype=torch.float64)
-        for cells, parts in self._cells(blocks):
+        every = -(-sum(map(len, blocks())) // _N_IMAGES)
+        for cells, parts in self._cells(block[::every] for block in blocks()):
             products.addmm_(cells.t(), torch.cat([cells, parts], 1))
         of_cells = products[:, :width]
         ridge = 1e-6 * of_cells.diagonal().mean()
@@ -260,13 +275,13 @@ class _KMeansFiltersModule(NetworkModule):
         self.decoder_weight.copy_(solved[:, :-1])
         self.decoder_bias.copy_(solved[:, -1])
 
-    def _cells(self, blocks: Blocks) -> Iterator[tuple[Tensor, Tensor]]:
+    def _cells(self, blocks: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """Pooled cells, with a 1 behind them, and the parts of the images that they stand for, in float64."""
         height, width, depth = self.code
         beyond = [
             own * self.pool - space for own, space in zip((height, width), self.image.space, strict=True)
         ]
-        for block in blocks():
+        for block in blocks:
             for x in torch.split(block, 1024):
                 cells = self.encode(x).view(-1, depth).double()
                 image = pad(self.image.unflatten(x).movedim(3, 1), [0, beyond[1], 0, beyond[0]])
@@ -284,6 +299,12 @@ def _pooling(n_places: int, n_cells: int, pool: int) -> Tensor:
     distances = torch.arange(n_places, device="cpu", dtype=torch.float64) - middles[:, None]
     weights = torch.exp(-2 * (distances / pool).square())
     return (weights / weights.sum(1, keepdim=True)).float()
+
+
+def _within(n_places: int, side: int) -> Tensor:
+    """Ones where two places along one axis are in a patch around either (places × places)."""
+    places = torch.arange(n_places, device="cpu")
+    return ((places - places[:, None]).abs() <= side // 2).double()
 
 
 def _centroids(rows: Tensor, n_clusters: int, generator: Generator) -> Tensor:

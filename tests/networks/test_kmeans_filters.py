@@ -199,3 +199,11 @@ def test_a_threshold_below_zero_is_refused(digits):
         ValueError, match="'threshold' parameter of KMeansFilters must be a number from 0 to 5"
     ):
         Autoencoder(4, network=KMeansFilters(threshold=-1)).fit(digits[:50])
+
+
+def test_the_decoder_is_fitted_to_some_of_many_images(digits, monkeypatch):
+    model = Autoencoder(8, network=KMeansFilters((8, 8), kernel_size=3), random_state=0)
+    score = model.fit(digits).score(digits)
+    monkeypatch.setattr(kmeans_filters, "_N_IMAGES", 300)
+    fewer = model.fit(digits)
+    assert 0 < abs(fewer.score(digits) - score) < 0.01

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from stackae.data import DataSet
     from stackae.training.distributed import Processes
 
-#: Of so many rows it is looked up how columns vary; a column with more of the variance outweighs the others.
-_ROWS_LOOKED_AT, _MOST_VARIANCE = 10_000, 0.5
+#: How many values are looked at for how columns vary; and the share of the variance that outweighs the rest.
+_VALUES_LOOKED_AT, _MOST_VARIANCE = 2**22, 0.5
 
 
 @click.command(
@@ -242,7 +242,7 @@ def _run(
     seconds = sum(record["seconds"] for record in model.history_)
     what = f"{_widths(model)} fitted on {len(data.X):,} rows in {model.n_iter_} epochs, {seconds:.1f} s"
     if len(model.health_) == 1 or model.history_[-1]["phase"] == "finetune":  # as a whole
-        what += f", R² {model.health_[-1]['variance_reconstructed']:.3f}"
+        what += f", R² {model.health_[-1]['variance_reconstructed']:.3f} on them"
     say_written(out / MODEL, what)
 
 
@@ -314,7 +314,7 @@ def _say_what_outweighs(model: StackedAutoencoder, data: DataSet) -> None:
 
     if model.scale == "auto" or hasattr(model, "table_encoder_") or data.X.shape[1] <= 2:
         return
-    some = np.asarray(data.X[:_ROWS_LOOKED_AT], dtype=np.float64)
+    some = np.asarray(data.X[: max(1, _VALUES_LOOKED_AT // data.X.shape[1])], dtype=np.float64)
     spreads = np.nanstd(some, 0) / model.module_[0].scaling.factor.cpu().numpy()
     largest, share = int(spreads.argmax()), float(spreads.max() ** 2 / max((spreads**2).sum(), 1e-300))
     if share > _MOST_VARIANCE:

@@ -31,7 +31,8 @@ def test_pretrain_writes_its_result_to_standard_output_and_progress_to_standard_
     done = stackae("pretrain", "digits", "--out", tmp_path / "run", *SMALL)
     assert done.code == 0
     assert re.fullmatch(
-        r"64-8-3 fitted on 1,437 rows in 6 epochs, \d+\.\d s, R² -?\d\.\d{3}: .*model\.safetensors\n", done.out
+        r"64-8-3 fitted on 1,437 rows in 6 epochs, \d+\.\d s, R² -?\d\.\d{3} on them: .*model\.safetensors\n",
+        done.out,
     )
     lines = done.err.splitlines()
     assert [line.split("  loss ")[0] for line in lines] == [
