@@ -17,7 +17,7 @@ import stackae_cli.main
 
 FIXED = {
     "Autoencoder": "n_components=64, *, network='dense', activation='auto', tied_weights=False, corruption=None,"
-    " code=None, penalty=None, loss='auto', scale='auto', training='auto', missing_values=None, add_indicator=False,"
+    " code=None, penalty=None, loss='auto', scale='auto', frozen=False, training='auto', missing_values=None, add_indicator=False,"
     " columns=None, device='auto', precision='auto',"
     " random_state=None, verbose=0, max_memory=None, cache_folder=None",
     "StackedAutoencoder": "layers=None, *, pretrain='auto', finetune='auto', output='code', shortcut='auto',"

@@ -163,6 +163,8 @@ def _parse_part(part: str, spec: str, option: str = "--layer") -> tuple[str, Any
     head, *rest = part.split(",")
     name, _, first = head.partition("=")
     if name in _SWITCHES:
+        if part != name:
+            raise click.BadParameter(f"{name} in {spec!r} takes no value, got {part!r}", param_hint=option)
         return _SWITCHES[name], True
     if name in _WORDS:
         if first not in _WORDS[name]:

@@ -171,8 +171,11 @@ def learned_from_in_words(model: Any, learned: Learned) -> str:
     n_without = n_rows - n_labelled - n_spread if costs else 0
     others = [(n_spread, "with spread labels"), (n_without, "without a label")]
     told = [f"{n_labelled:,} labelled rows", *(f"{n:,} {what}" for n, what in others if n)]
-    of_all = f" of {n_rows:,}" if n_labelled + n_spread + n_without < n_rows else ""
-    return f"{', '.join(told[:-1])} and {told[-1]}{of_all}" if told[1:] else f"{told[0]}{of_all}"
+    n_used = n_labelled + n_spread + n_without
+    if not told[1:]:
+        return told[0] + (f" of {n_rows:,}" if n_used < n_rows else "")
+    unused = f" ({n_rows - n_used:,} others are not used)" if n_used < n_rows else ""
+    return f"{', '.join(told[:-1])} and {told[-1]}{unused}"
 
 
 def chosen_in_words(model: Any, learned: Learned, folder: Path) -> str:

@@ -72,8 +72,8 @@ class Autoencoder(BaseAutoencoder):
         below are scaled; the first layer takes it from the stack.
     frozen : bool, default=False
         Only in a stack: whether fine-tuning leaves the layer as pretraining made it. All layers below it must
-        be frozen, too, and the last one must not: fine-tuning is then of the layers above, on codes that are
-        computed once, and reconstructs these codes.
+        be frozen, too, and not the last one, unless nothing is fine-tuned. Fine-tuning is then of the layers
+        above, on codes that are computed once, and reconstructs these codes.
     training : Training or "auto", default="auto"
         Budget, optimizer and so on. ``"auto"``: ``Training()``.
     missing_values : float or None, default=None

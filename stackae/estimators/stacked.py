@@ -289,10 +289,10 @@ class StackedAutoencoder(ChoosingWidths):
         """Refuse a frozen layer that fine-tuning would not begin above."""
         if not getattr(self._listed[k], "frozen", False):
             return
-        if k == len(self._listed) - 1:
+        if k == len(self._listed) - 1 and self.finetune is not None:
             raise ParameterError(
-                f"layers[{k}] is frozen, and is the last: nothing is left to fine-tune; set finetune=None"
-                " instead"
+                f"layers[{k}] is frozen, and is the last: nothing is left to fine-tune; leave frozen out, or"
+                " set finetune=None"
             )
         if k and not getattr(self._listed[k - 1], "frozen", False):
             raise ParameterError(

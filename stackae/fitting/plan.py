@@ -149,7 +149,7 @@ _PHASE = (
 
 def _layer_row(number: int, layer: LayerPlan) -> tuple[str, ...]:
     parts = layer.parts
-    network = f"{parts.network}{', tied' if parts.tied_weights else ''}"
+    network = f"{parts.network}{', tied' if parts.tied_weights else ''}{', frozen' if parts.frozen else ''}"
     named = (parts.activation, parts.loss, parts.scaling_in_words, parts.corruption, parts.code)
     penalties = ", ".join(map(str, parts.penalties))
     return (

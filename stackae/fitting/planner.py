@@ -111,6 +111,10 @@ def supervised_plan(
 
     ``why``: what needs autograd whatever the layers are.
     """
+    if all(layer.parts.frozen for layer in layers):
+        raise ParameterError(
+            "the last layer of the encoder is frozen, and nothing is left to fine-tune; fit it without frozen"
+        )
     if frozen := n_frozen(layer.parts for layer in layers):
         layers = layers[frozen:]
         summary = replace(summary, n_features=layers[0].n_inputs, is_sparse=False)

@@ -11,6 +11,7 @@ import numpy as np
 
 from stackae.data.labels import CLASSIFY, as_labels, task_of
 from stackae.exceptions import ParameterError
+from stackae.fitting.plan import n_frozen
 from stackae.plotting._samples import directed_names, encoded_names
 from stackae.plotting.loadings import MOST_CODES, strongest_codes
 from stackae.report import figures, findings, wording
@@ -80,6 +81,9 @@ def layers(subject: Subject) -> Section:
         in_python.append(f"{number}: {', '.join(str(part) for part in named if part is not None)}")
     n_weights = sum(parameter.numel() for parameter in module.parameters())
     sentences = [f"{n_weights:,} weights in all."]
+    if n := n_frozen(layer.parts for layer in module):
+        which = "Layer 1 is" if n == 1 else f"Layers 1 to {n} are"
+        sentences.append(f"{which} frozen: fine-tuning is of the layers above.")
     if getattr(module, "shortcut", None) is not None:
         sentences.append("A linear way past the layers, which starts as PCA, is part of the code.")
     return Section(

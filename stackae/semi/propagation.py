@@ -41,8 +41,9 @@ class Propagation(LabelSpread):
         How often a sample with a certain spread label is visited, relative to a labelled one, above 0.
     surest : float, default=1.0
         Of the samples that are assigned to each class, the share, the surest, that are trained with it, in
-        (0, 1]. The others stay without a label: other methods of ``semi`` learn from them, as ``"vat"``,
-        which moves the border between classes to where samples are few; else they are left out.
+        (0, 1]; those that are as sure as the last of them, too. The others stay without a label: other
+        methods of ``semi`` learn from them, as ``"vat"``, which moves the border between classes to where
+        samples are few; else they are left out.
 
     Notes
     -----

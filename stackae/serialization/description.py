@@ -122,6 +122,7 @@ def _described_layer(
         "network": _named(parts["network"]),
         "activation": str(parts["activation"]),
         "tied": bool(parts["tied_weights"]),
+        "frozen": bool(parts.get("frozen", False)),
         "corruption": _named(parts["corruption"]),
         "code": _named(parts["code"]),
         "penalty": ", ".join(_named(penalty) for penalty in parts["penalties"]["tuple"]),

@@ -98,6 +98,7 @@ def test_lower_layers_can_be_frozen_and_a_later_one_scaled(stackae, tmp_path):
     weights, own = (m.module_[1].network.encoder_weight for m in (model, predictor))
     assert (weights == own).all()
     for word, message in {
+        "8:frozen=false": "frozen in '8:frozen=false' takes no value",
         "8:scale=paretto": "'paretto'; did you mean 'pareto'?",
         "8:masking,levle=0.5": "got 'levle'; did you mean 'level'?",
     }.items():

@@ -108,6 +108,7 @@ def test_a_regressor_does_too(fitted):
 
 def test_a_plan_says_where_fine_tuning_begins(fitted):
     plan = stack().plan(X)
+    assert repr(plan).count(", frozen") == 2
     assert "fine-tuned from layer 3 on: frozen layers stay as pretraining left them" in repr(plan)
     assert plan.finetune.autograd is None  # the filters, which need it, take no part
     classifier = StackedAutoencoderClassifier(FrozenEstimator(fitted), finetune=SHORT, unlabelled=-1)
@@ -189,6 +190,16 @@ def test_neighbours_are_those_of_the_frozen_layers_codes():
 def test_what_cannot_be_frozen_is_refused(layers, message):
     with pytest.raises(ParameterError, match=message):
         StackedAutoencoder(layers).fit(X)
+
+
+def test_all_layers_may_be_frozen_where_nothing_is_fine_tuned():
+    layers = [Autoencoder(8, frozen=True), Autoencoder(4, frozen=True)]
+    model = small_stack(layers, finetune=None).fit(X)
+    assert model.transform(X).shape == (len(X), 4)
+    classifier = StackedAutoencoderClassifier(FrozenEstimator(model), unlabelled=-1)
+    for use in (classifier.fit, classifier.plan):
+        with pytest.raises(ParameterError, match="the last layer of the encoder is frozen"):
+            use(X, FEW)
 
 
 def test_a_lone_autoencoder_has_nothing_above_it():

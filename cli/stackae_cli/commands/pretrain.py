@@ -242,7 +242,7 @@ def _run(
     seconds = sum(record["seconds"] for record in model.history_)
     what = f"{_widths(model)} fitted on {len(data.X):,} rows in {model.n_iter_} epochs, {seconds:.1f} s"
     if len(model.health_) == 1 or model.history_[-1]["phase"] == "finetune":  # as a whole
-        what += f", R² {model.health_[-1]['variance_reconstructed']:.3f} on them"
+        what += f", R² {model.health_[-1]['variance_reconstructed']:.3f} of the scaled columns"
     say_written(out / MODEL, what)
 
 
@@ -312,13 +312,16 @@ def _say_what_outweighs(model: StackedAutoencoder, data: DataSet) -> None:
     """Say which column has most of the variance, as it was asked that columns be scaled."""
     import numpy as np
 
-    if model.scale == "auto" or hasattr(model, "table_encoder_") or data.X.shape[1] <= 2:
+    X: Any = data.X
+    encoder, n_rows = getattr(model, "table_encoder_", None), max(1, _VALUES_LOOKED_AT // X.shape[1])
+    if model.scale == "auto" or (encoder is not None and not hasattr(X, "slice")):  # rows that come in blocks
         return
-    some = np.asarray(data.X[: max(1, _VALUES_LOOKED_AT // data.X.shape[1])], dtype=np.float64)
-    spreads = np.nanstd(some, 0) / model.module_[0].scaling.factor.cpu().numpy()
+    some = X[:n_rows] if encoder is None else encoder.transform(X.slice(0, n_rows))
+    spreads = np.nanstd(np.asarray(some, np.float64), 0) / model.module_[0].scaling.factor.cpu().numpy()
     largest, share = int(spreads.argmax()), float(spreads.max() ** 2 / max((spreads**2).sum(), 1e-300))
-    if share > _MOST_VARIANCE:
-        name = largest if data.feature_names is None else repr(data.feature_names[largest])
+    if share > _MOST_VARIANCE and len(spreads) > 2:
+        own = largest if encoder is None else int(encoder.column_of_[largest])
+        name = own if data.feature_names is None else repr(data.feature_names[own])
         note(
             f"column {name} has {share:.0%} of the variance, so that the code is about little else;"
             " --scale standard lets every column count"

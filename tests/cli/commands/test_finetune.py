@@ -301,7 +301,11 @@ def half_labelled(path):
     ("given", "expected", "told"),
     [
         (["propagation"], "[Propagation()]", "rows and 200 with spread labels"),
-        (["propagation,surest=0.5"], "[Propagation(surest=0.5)]", r"rows and \d+ with spread labels of 300"),
+        (
+            ["propagation,surest=0.5"],
+            "[Propagation(surest=0.5)]",
+            r"rows and 1\d\d with spread labels \(\d+ others are not used\)",
+        ),
         (["propagation,vat"], "[Propagation(), VirtualAdversarial()]", "rows and 200 with spread labels"),
         (
             ["propagation,surest=0.5", "vat"],

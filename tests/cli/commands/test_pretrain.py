@@ -31,7 +31,7 @@ def test_pretrain_writes_its_result_to_standard_output_and_progress_to_standard_
     done = stackae("pretrain", "digits", "--out", tmp_path / "run", *SMALL)
     assert done.code == 0
     assert re.fullmatch(
-        r"64-8-3 fitted on 1,437 rows in 6 epochs, \d+\.\d s, R² -?\d\.\d{3} on them: .*model\.safetensors\n",
+        r"64-8-3 fitted on 1,437 rows in 6 epochs, \d+\.\d s, R² -?\d\.\d{3} of the scaled columns: .*model\.safetensors\n",
         done.out,
     )
     lines = done.err.splitlines()
@@ -243,6 +243,11 @@ def test_a_column_that_outweighs_the_others_is_told(stackae, tmp_path):
     assert "column 'mass' has 97% of the variance" in told("pareto")
     assert "column 'mass' has 100% of the variance" in told("none")
     assert "of the variance" not in told("standard") + told("auto")
+    lines = (tmp_path / "x.csv").read_text().splitlines()
+    texts = ["word", *["ab"[k % 2] for k in range(60)]]
+    (tmp_path / "x.csv").write_text("\n".join(map(",".join, zip(texts, lines, strict=True))))
+    (tmp_path / "pareto").rename(tmp_path / "of numbers")
+    assert "column 'mass' has" in told("pareto")
 
 
 @pytest.mark.parametrize(("scale", "meant"), [("paretto", "; did you mean 'pareto'?"), ("x", "")])
