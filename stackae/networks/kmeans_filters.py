@@ -191,12 +191,10 @@ class _KMeansFiltersModule(NetworkModule):
         image, n_filters = self.image.unflatten(x).movedim(3, 1), len(self.encoder_weight)
         spread = (self._variances(image) + self.floor).sqrt().to(x.dtype).flatten(1)
         # Patches at all places, zeros beyond the border: samples × places × values. Their means are left to
-        # the filters, whose weights sum to 0.
+        # the filters, whose weights sum to 0. What can be is done in place: there are many responses.
         patches = unfold(image, self.kernel_size, padding=self.kernel_size // 2).transpose(1, 2)
         responses = linear(patches, self.encoder_weight.flatten(1)).div_(spread[:, :, None])
-        above, below = torch.split(
-            self.encoder_bias, n_filters
-        )  # what follows is as far as it can be in place
+        above, below = torch.split(self.encoder_bias, n_filters)
         halves = [self._pooled(torch.relu_(own)) for own in (responses + above, below - responses)]
         means = torch.cat(halves, 3).flatten(1)
         code: Tensor = torch.sqrt(means + _SHIFT) - _SHIFT**0.5

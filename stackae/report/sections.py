@@ -83,7 +83,7 @@ def layers(subject: Subject) -> Section:
     sentences = [f"{n_weights:,} weights in all."]
     if n := n_frozen(layer.parts for layer in module):
         which = "Layer 1 is" if n == 1 else f"Layers 1 to {n} are"
-        sentences.append(f"{which} frozen: fine-tuning is of the layers above.")
+        sentences.append(f"{which} frozen: left out of fine-tuning.")
     if getattr(module, "shortcut", None) is not None:
         sentences.append("A linear way past the layers, which starts as PCA, is part of the code.")
     return Section(
