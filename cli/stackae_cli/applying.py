@@ -4,13 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from stackae.data.matrix import is_encoded
 from stackae.data.writers import check_destination, write_table
-from stackae_cli.options import about, say_written
+from stackae_cli.options import about, learns_labels, say_written
 from stackae_cli.source import Source, data_of, say_what_is_ignored
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a model is worth on rows, and which it is worst on.
+
+    Attributes
+    ----------
+    lines : list of str
+        To be printed.
+    columns : dict of str to array of shape (n_samples,)
+        What is written of each row.
+    badness : array of shape (n_samples,)
+        How bad each row is; NaN: it cannot be said.
+    heading : str
+        What is told of a row.
+    tell : callable
+        From a row's number to what is told of it.
+    """
+
+    lines: list[str]
+    columns: dict[str, np.ndarray]
+    badness: np.ndarray
+    heading: str
+    tell: Callable[[int], str]
 
 
 class Application:
@@ -24,7 +52,8 @@ class Application:
         From run and device to a model of the kind that is needed.
     device : str
     options : mapping
-        How DATA is read; see :class:`stackae_cli.source.Source`.
+        How DATA is read; see :class:`stackae_cli.source.Source`. Of a command that has ``labels`` they are
+        read, if the model is one that learned from labels.
     destinations : sequence of Path
         Files that will be written.
 
@@ -33,6 +62,8 @@ class Application:
     data : DataSet
     samples : array, MappedMatrix or NamedMatrix
         What the model is given.
+    predicts_labels : bool
+        Whether the model is a classifier or regressor.
     """
 
     def __init__(
@@ -47,10 +78,12 @@ class Application:
         self.has_asked_for_ids = asked.id is not None
         for path in destinations:
             check_destination(path, ids=self.has_asked_for_ids)
-        self.source = asked.as_told(run)
         self.model = load(run, device)
+        self.predicts_labels = learns_labels(self.model)
+        wants_labels = "labels" in options and self.predicts_labels
+        self.source = (asked.with_labels_of(run) if wants_labels else asked).as_told(run)
         self.destinations = destinations
-        self.data = self.source.read(self.model, ids=True)
+        self.data = self.source.read(self.model, ids=True, labels=wants_labels)
         say_what_is_ignored(self.source, self.data, run)
         self.samples = self.data.named_samples
 

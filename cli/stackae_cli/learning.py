@@ -51,8 +51,8 @@ def read_learned(source: Source, encoder: BaseEncoder, options: Mapping[str, Any
     ParameterError
         There are no labels, or whole numbers so many that they may be classes or not.
     """
-    from stackae.data.labels import CLASSIFY, as_labels, as_targets
-    from stackae.exceptions import DataError, ParameterError
+    from stackae.data.labels import CLASSIFY, as_labels
+    from stackae.exceptions import ParameterError
     from stackae_cli.options import about
 
     data = source.read(encoder, labels=True)
@@ -68,13 +68,19 @@ def read_learned(source: Source, encoder: BaseEncoder, options: Mapping[str, Any
             targets = np.full(len(labels.known), None, dtype=object)
             targets[labels.known] = labels.values
             return Learned(data, targets, labels.known, True)
-        try:
-            numbers = np.asarray(as_targets(data.y), dtype=np.float64)
-        except ValueError as error:
-            raise DataError(
-                f"labels must be numbers for a regression: {error}; say --task classify"
-            ) from None
+        numbers = numbers_of(data.y, "say --task classify")
     return Learned(data, numbers, ~np.isnan(numbers), False)
+
+
+def numbers_of(y: Any, mend: str) -> np.ndarray:
+    """Labels as numbers, NaN where there is none; otherwise a ``DataError`` that ends in what mends it."""
+    from stackae.data.labels import as_targets
+    from stackae.exceptions import DataError
+
+    try:
+        return np.asarray(as_targets(y), dtype=np.float64)
+    except ValueError as error:
+        raise DataError(f"labels must be numbers for a regression: {error}; {mend}") from None
 
 
 def judged(

@@ -301,6 +301,13 @@ def load_predicting(
     return model
 
 
+def learns_labels(model: BaseEncoder) -> bool:
+    """Whether a model is a classifier or regressor."""
+    from stackae import StackedAutoencoderClassifier, StackedAutoencoderRegressor
+
+    return isinstance(model, (StackedAutoencoderClassifier, StackedAutoencoderRegressor))
+
+
 def _of_kind(run: str, device: str, kinds: tuple[type, ...], instead: str) -> Any:
     from stackae.exceptions import ParameterError
 

@@ -41,6 +41,8 @@ class Source:
         Columns by their places that a run has left out, and rows may have or not.
     is_told : bool
         Whether ``id`` is what a run was told, and rows may have it or not.
+    why_labels : str
+        What to say where the column of labels is missing that nobody named here.
     """
 
     data: str
@@ -56,6 +58,7 @@ class Source:
     columns: tuple[str, ...] = ()
     may_be_there: tuple[str, ...] = ()
     is_told: bool = False
+    why_labels: str = ""
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
@@ -74,12 +77,16 @@ class Source:
         whole_or_half = self.data == name or half in ("train", "test")
         return name if name in DATA_SETS and whole_or_half else None
 
-    def with_labels_of(self, run: str) -> Self:
-        """The same where labels are named; else with the column that a run has kept as its labels."""
+    def with_labels_of(self, run: str, mend: str = "give --labels, another column or a file") -> Self:
+        """The same where labels are named; else with the column that a run has kept as its labels.
+
+        ``mend`` is what to do if rows have no such column.
+        """
         if self.labels is not None or self.data_set is not None:
             return self
         kept = kept_columns(run).get("labels")
-        return self if kept is None else replace(self, labels=kept)
+        why = f"{run} has kept it as its labels; {mend}"
+        return self if kept is None else replace(self, labels=kept, why_labels=why)
 
     def as_told(self, run: str) -> Self:
         """The same with what a run was told: which cells stand for gaps and what rows are called by, where it
@@ -115,7 +122,9 @@ class Source:
 
         try:
             return self.read_as_named(model, labels=labels, ids=ids, **memory)
-        except (DataFileError, ParameterError):
+        except (DataFileError, ParameterError) as error:
+            if labels and self.why_labels and f"no column {self.labels!r}" in str(error):
+                raise DataFileError(f"{error}; {self.why_labels}") from None
             if not self.is_told:
                 raise
         without = replace(self, id=None, is_told=False)  # rows may have no such column

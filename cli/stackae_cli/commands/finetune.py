@@ -142,9 +142,9 @@ def finetune(
 ) -> None:
     """Fine-tune the encoders of RUN to predict the labels of DATA.
 
-    RUN is not changed, so it can be fine-tuned many times. Use the new run with predict, transform, evaluate,
-    info and export. An interrupted run can be continued with --resume, and ends with the same weights, bit
-    for bit. If DATA is left out, it is what RUN was made from.
+    RUN is not changed, so it can be fine-tuned many times. Use the new run with predict, score, transform,
+    evaluate, info and export. An interrupted run can be continued with --resume, and ends with the same
+    weights, bit for bit. If DATA is left out, it is what RUN was made from.
     """
     logs = Logs(tensorboard, mlflow)
     loggers = logs.loggers(out, resume=resume)

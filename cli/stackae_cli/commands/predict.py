@@ -20,7 +20,7 @@ def predict(run: str, proba: bool, out: Path, device: str, **options: Any) -> No
     """Write the predictions of RUN, a classifier, regressor or detector, for the rows of DATA.
 
     A detector predicts -1 for outliers and 1 for other rows. If DATA is left out, it is what RUN was made
-    from.
+    from. If its labels are known, "stackae score" says how many predictions are right.
     """
     from stackae import StackedAutoencoderClassifier
     from stackae.engines.methods import METHODS

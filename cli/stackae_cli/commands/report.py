@@ -45,7 +45,6 @@ def report(run: str, out: Path, card: Path | None, device: str, *, no_labels: bo
     With labels it says whether the codes are better than PCA's. At most 2,000 rows of DATA are used. If DATA
     is left out, it is what RUN was made from.
     """
-    from stackae.exceptions import DataFileError
     from stackae.report.rendering import check_report
     from stackae.serialization.files import check_new_file
     from stackae_cli.options import about
@@ -60,16 +59,10 @@ def report(run: str, out: Path, card: Path | None, device: str, *, no_labels: bo
     check_report()
     source = Source.of({**options, "data": data_of(run, options["data"])})
     if not no_labels:
-        source = source.with_labels_of(run)
+        source = source.with_labels_of(run, "--no-labels makes the report without")
     source = source.as_told(run)
     model = load_run(run, device)
-    try:
-        data = source.read(model, labels=not no_labels)
-    except DataFileError as error:
-        if options["labels"] is not None or f"no column {source.labels!r}" not in str(error):
-            raise
-        hint = f"{run} has kept it as its labels, and --no-labels makes the report without"
-        raise DataFileError(f"{error}; {hint}") from error
+    data = source.read(model, labels=not no_labels)
     say_what_is_ignored(source, data, run)
     with about(source.data):
         made = report_of(run, model, replace(data, y=None) if no_labels else data, source.labels)

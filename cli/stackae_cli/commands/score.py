@@ -1,4 +1,4 @@
-"""``stackae score``: how well rows are reconstructed, and which are not."""
+"""``stackae score``: how well rows are reconstructed or predicted, and which are not."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from stackae_cli.options import Destination, is_quiet, model_on_rows
 from stackae_cli.streams import result, tell
 
 if TYPE_CHECKING:
-    from stackae import StackedAutoencoder, StackedAutoencoderDetector
-    from stackae_cli.applying import Application
+    from stackae_cli.applying import Application, Judgement
 
 #: What the squared error of a cell is counted in, by how the columns are scaled.
 _UNITS = {
@@ -28,11 +27,18 @@ _STANDARD = "in squared standard deviations"
 @model_on_rows
 @engine_options
 @click.option(
+    "--labels",
+    metavar="COLUMN|FILE",
+    help="For classifiers and regressors: what should be predicted, a column of DATA or a file; data sets"
+    " have their own [default: the --labels column that RUN learned from].",
+)
+@click.option(
     "--out",
     type=Destination(),
     metavar="FILE",
-    help="Write the squared error of each row and, with a detector, whether it is an outlier (1), to .npy,"
-    " .csv or .parquet. -: CSV to standard output.",
+    help="Write to .npy, .csv or .parquet, for each row, its squared error and, with a detector, whether it"
+    " is an outlier (1); of a classifier whether it is right (1), and the probability of the label; of a"
+    " regressor the error. -: CSV to standard output.",
 )
 @click.option(
     "--explain",
@@ -44,12 +50,17 @@ _STANDARD = "in squared standard deviations"
     "--top",
     type=click.IntRange(1),
     metavar="N",
-    help="Print the N rows that are reconstructed worst, and in which columns. Rows are counted from 0.",
+    help="Print the N rows that are reconstructed worst, and in which columns, or that are predicted worst."
+    " Rows are counted from 0.",
 )
 def score(
     run: str, out: Path | None, explain: Path | None, top: int | None, device: str, **options: Any
 ) -> None:
-    """Print how well rows are reconstructed and, with a detector, which are outliers.
+    """Print how well rows are reconstructed or predicted, and with a detector, which are outliers.
+
+    Of a classifier: the accuracy and, for each class, recall (the share of its rows that are found) and
+    precision (the share of rows predicted as it that are). Of a regressor: R² and errors. Rows without a
+    label do not count. Of other models: the squared error of the reconstruction.
 
     Look at the columns with the largest errors first. A single wrong cell also spoils the reconstruction of
     other cells in its row, so it may have only the second or third largest error. To call rows outliers, a
@@ -58,31 +69,50 @@ def score(
     """
     import numpy as np
 
-    from stackae import StackedAutoencoderDetector
     from stackae.data.writers import STANDARD_OUTPUT
     from stackae.exceptions import ParameterError
     from stackae_cli.applying import Application
-    from stackae_cli.options import load_reconstructing
+    from stackae_cli.options import learns_labels, load_reconstructing, load_run
+    from stackae_cli.predicted import judge
 
     if out == explain == STANDARD_OUTPUT:
         raise ParameterError("--out and --explain cannot both be standard output; give one of them a file")
-    if encoded_folder("score", run, out, load_reconstructing, device, options, explain=explain, top=top):
+    if encoded_folder(
+        "score",
+        run,
+        out,
+        load_reconstructing,
+        device,
+        options,
+        explain=explain,
+        top=top,
+        labels=options["labels"],
+    ):
         return
+
+    def load(run: str, device: str) -> Any:
+        model = load_run(run, device)
+        if learns_labels(model):
+            if explain is not None:
+                raise ParameterError(f"--explain is about reconstructions, and {run} predicts; leave it out")
+        elif options["labels"] is not None:
+            raise ParameterError(
+                f"--labels is for classifiers and regressors, and {run} is none; leave it out"
+            )
+        return model
+
     files = [path for path in (out, explain) if path is not None]
-    application = Application(run, load_reconstructing, device, options, files)
-    model, X = application.model, application.samples
-    with application.about_data():
-        errors = -model.score_samples(X)
-        r2 = model.score(X)
-        explained = model.explain(X) if explain is not None or top is not None else None
-    columns = {"squared_error": errors}
-    if isinstance(model, StackedAutoencoderDetector):
-        columns["outlier"] = errors > -model.offset_
-    lines = _summary(model, errors, r2, columns.get("outlier"))
-    if top is not None:
-        lines += _worst(application, errors, explained, top)
-    summary = "\n".join(lines)
+    application = Application(run, load, device, options, files)
+    if application.predicts_labels:
+        judgement, explained = judge(application, run), None
+    else:
+        with application.about_data():
+            wanted = explain is not None or top is not None
+            explained = application.model.explain(application.samples) if wanted else None
+            judgement = _reconstructed(application, explained)
+    summary = "\n".join([*judgement.lines, *(_worst(application, judgement, top) if top else [])])
     if out is not None:
+        columns = judgement.columns
         application.write(out, np.column_stack(list(columns.values())), list(columns))
     if explain is not None:
         application.write(explain, explained, application.feature_names)
@@ -92,38 +122,46 @@ def score(
         tell(summary)
 
 
-def _summary(
-    model: StackedAutoencoder | StackedAutoencoderDetector, errors: Any, r2: float, outliers: Any
-) -> list[str]:
-    """What was found, a line each, with its unit."""
+def _reconstructed(application: Application, explained: Any) -> Judgement:
+    """The squared errors and R², a line each, with their units."""
     import numpy as np
 
+    from stackae import StackedAutoencoderDetector
+    from stackae_cli.applying import Judgement
+
+    model, names = application.model, application.feature_names
+    errors, r2 = -model.score_samples(application.samples), model.score(application.samples)
+    columns = {"squared_error": errors}
     lines = [
         f"rows                {len(errors):,}",
         f"squared error       {errors.mean():.5g} a row on the average, {unit_of(model)}",
         f"median, greatest    {np.median(errors):.5g}, {errors.max():.5g}",
         f"R²                  {r2:.5f} (1: exact; 0: no better than the columns' means)",
     ]
-    if outliers is not None:
-        share = 100 * outliers.mean()
+    if isinstance(model, StackedAutoencoderDetector):
+        columns["outlier"] = outliers = errors > -model.offset_
         lines.append(
-            f"outliers            {outliers.sum():,} rows, {share:.1f} %: a squared error over"
-            f" {-model.offset_:.5g}"
+            f"outliers            {outliers.sum():,} rows, {100 * outliers.mean():.1f} %: a squared error"
+            f" over {-model.offset_:.5g}"
         )
-    return lines
 
-
-def _worst(application: Application, errors: Any, explained: Any, top: int) -> list[str]:
-    """The rows with the largest errors, and the three columns of each that have most of it."""
-    import numpy as np
-
-    ids, names = application.data.ids, application.feature_names
-    lines = [f"{'row' if ids is None else application.source.id:<20}squared error, and the share of columns"]
-    for row in np.argsort(-errors, kind="stable")[:top]:
+    def tell_row(row: int) -> str:
         own = np.nan_to_num(explained[row])  # a missing cell has no error
         shares = own / (own.sum() or 1)
         most = [f"{names[k]} {shares[k]:.0%}" for k in np.argsort(-shares, kind="stable")[:3]]
-        lines.append(f"{row if ids is None else ids[row]!s:<20}{errors[row]:.5g}: {', '.join(most)}")
+        return f"{errors[row]:.5g}: {', '.join(most)}"
+
+    return Judgement(lines, columns, errors, "squared error, and the share of columns", tell_row)
+
+
+def _worst(application: Application, judgement: Judgement, top: int) -> list[str]:
+    """The rows that the model is worst on, a line each."""
+    import numpy as np
+
+    ids, badness = application.data.ids, judgement.badness
+    lines = ["", f"{'row' if ids is None else application.source.id:<20}{judgement.heading}"]
+    for row in np.argsort(-badness, kind="stable")[: min(top, (~np.isnan(badness)).sum())]:
+        lines.append(f"{row if ids is None else ids[row]!s:<20}{judgement.tell(row)}")
     return lines
 
 

@@ -164,7 +164,7 @@ def test_rows_without_the_labels_of_the_run_are_reported_with_no_labels_as_the_e
     assert done.code == 3
     assert "no column 'kind'" in done.err
     assert done.err.rstrip().endswith(
-        f"{run_of_csv} has kept it as its labels, and --no-labels makes the report without"
+        f"{run_of_csv} has kept it as its labels; --no-labels makes the report without"
     )
     assert stackae("report", run_of_csv, bare, "--no-labels", "--out", tmp_path / "r.html").code == 0
     done = stackae("report", run_of_csv, bare, "--labels", "sort", "--out", tmp_path / "2.html")
