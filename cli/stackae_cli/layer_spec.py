@@ -189,13 +189,44 @@ def _parse_part(part: str, spec: str, option: str = "--layer") -> tuple[str, Any
             )
         values[key] = _value(text)
     made = kind(**values)
+    _check(made, f"{name!r} in {spec!r}", option)
+    return parameter, made
+
+
+def parse_training(specs: Sequence[str], option: str) -> dict[str, Any]:
+    """The parameters of ``Training`` that settings such as ``optimizer=adamw,weight_decay=0.3`` give.
+
+    Raises
+    ------
+    click.BadParameter
+        There is no such parameter, it is set twice, or its value breaks its rule.
+    """
+    from stackae import Training
+
+    known = list(signature(Training).parameters)
+    given: dict[str, Any] = {}
+    for setting in (setting for spec in specs for setting in spec.replace(" ", "").split(",")):
+        key, _, text = setting.partition("=")
+        if key not in known or not text:
+            how = did_you_mean(key, known) if key not in known else f"; write {key}=VALUE"
+            raise click.BadParameter(
+                f"settings are {', '.join(known)}, got {setting!r}{how}", param_hint=option
+            )
+        if key in given:
+            raise click.BadParameter(f"sets {key} twice", param_hint=option)
+        given[key] = None if text == "none" else _value(text)
+    _check(Training(**given), ",".join(specs), option)
+    return given
+
+
+def _check(made: Any, spec: str, option: str) -> None:
+    """Refuse parameters that break a rule, in the words of the command line."""
     try:
         made.check_parameters()
     except ValueError as error:
         rule = re.fullmatch(r"The '(\w+)' parameter of \w+ (must be .*)\. Got (.*) instead\.", str(error))
         what = "{} {}, got {}".format(*rule.groups()) if rule else str(error)
-        raise click.BadParameter(f"{what} ({name!r} in {spec!r})", param_hint=option) from None
-    return parameter, made
+        raise click.BadParameter(f"{what} ({spec})", param_hint=option) from None
 
 
 def _value(text: str) -> Any:

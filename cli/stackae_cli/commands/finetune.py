@@ -28,6 +28,7 @@ from stackae_cli.run_folder import MODEL, is_done, leave, run_folder, sha256
 from stackae_cli.source import Source, data_of, say_what_is_ignored
 from stackae_cli.streams import result
 from stackae_cli.task import task_option, unlabelled_option
+from stackae_cli.training_options import setting_option, training_of
 
 if TYPE_CHECKING:
     from stackae import (
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
         StackedAutoencoder,
         StackedAutoencoderClassifier,
         StackedAutoencoderRegressor,
-        Training,
     )
     from stackae_cli.learning import Learned
 
@@ -88,6 +88,7 @@ _NOT_GIVEN = (None, False, "auto")
     type=float,
     help="The learning rate of each layer relative to the layer above [default: by the number of labels].",
 )
+@setting_option("--finetune", "of fine-tuning")
 @click.option(
     "--corruption",
     "corruptions",
@@ -219,31 +220,15 @@ def _run(
     )
 
 
-def _training(options: dict[str, Any]) -> Training:
-    """What is given of a training's parameters."""
-    from stackae import Training
-
-    given = {
-        "max_epochs": options["epochs"],
-        "batch_size": options["batch_size"],
-        "learning_rate": options["learning_rate"],
-        "weight_decay": options["weight_decay"],
-        "layerwise_rate": options["layerwise_rate"],
-    }
-    given = {name: value for name, value in given.items() if value is not None}
-    if options["corruptions"]:
-        given["corruption"] = [parse_corruption(spec) for spec in options["corruptions"] if spec != "none"]
-    training = Training(**given)
-    training.check_parameters()
-    return training
-
-
 def _given(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What is given of a predictor's parameters, and of a classifier's alone, all of them legal."""
-    from stackae import StackedAutoencoderClassifier
+    from stackae import StackedAutoencoderClassifier, Training
 
     common: dict[str, Any] = {name: options[name] for name in ("device", "random_state")}
-    common |= {"finetune": _training(options), "adversarial": options["adversarial"] or 0.0}
+    corruptions = [parse_corruption(spec) for spec in options["corruptions"] if spec != "none"]
+    corruption = {"corruption": corruptions} if options["corruptions"] else {}
+    training = training_of(options, "--finetune", "--epochs", **corruption) or Training()
+    common |= {"finetune": training, "adversarial": options["adversarial"] or 0.0}
     common["semi"] = parse_semi(options.get("semi") or ())  # None in the configuration of an earlier version
     of_classes: dict[str, Any] = {
         "label_smoothing": options["label_smoothing"] or 0.0,

@@ -33,9 +33,10 @@ from stackae_cli.resume import checkpoints_in, own_options, run_options, saying_
 from stackae_cli.run_folder import MODEL, is_done, leave, refuse_existing, run_folder
 from stackae_cli.source import Source, missing_values_of, say_what_looks_like_a_key
 from stackae_cli.streams import result
+from stackae_cli.training_options import setting_option, training_of
 
 if TYPE_CHECKING:
-    from stackae import StackedAutoencoder, Training
+    from stackae import StackedAutoencoder
     from stackae.data import DataSet
     from stackae.training.distributed import Processes
 
@@ -77,6 +78,8 @@ if TYPE_CHECKING:
     help="Peak learning rate of every phase [default: 0.002; 0.004 in fine-tuning on nearly two-valued"
     " data].",
 )
+@setting_option("--pretrain", "of the training of each layer")
+@setting_option("--finetune", "of fine-tuning")
 @click.option(
     "--scale",
     type=Choice(SCALES),
@@ -243,10 +246,13 @@ def _model(options: dict[str, Any]) -> StackedAutoencoder:
     """What the options describe, not fitted."""
     from stackae import StackedAutoencoder
 
+    no_finetuning = options["finetune_epochs"] == 0
+    if no_finetuning and options["finetune"]:
+        raise click.UsageError("--finetune sets what --finetune-epochs 0 leaves out; leave one of them out")
     model = StackedAutoencoder(
         [parse_layer(spec) for spec in options["layers"]] or None,
-        pretrain=_training(options["epochs"], options),
-        finetune=None if options["finetune_epochs"] == 0 else _training(options["finetune_epochs"], options),
+        pretrain=training_of(options, "--pretrain", "--epochs") or "auto",
+        finetune=None if no_finetuning else training_of(options, "--finetune", "--finetune-epochs") or "auto",
         output=options["output"],
         shortcut=None if options["shortcut"] == "none" else options["shortcut"],
         ordered=bool(options["ordered"]),  # None in the configuration of an earlier version
@@ -279,15 +285,3 @@ def _widths(model: StackedAutoencoder) -> str:
 
 def _shape(data: DataSet) -> dict[str, int]:
     return {"rows": data.X.shape[0], "features": data.X.shape[1]}
-
-
-def _training(max_epochs: int | None, options: dict[str, Any]) -> Training | str:
-    from stackae import Training
-
-    given = {
-        "max_epochs": max_epochs,
-        "batch_size": options["batch_size"],
-        "learning_rate": options["learning_rate"],
-    }
-    given = {name: value for name, value in given.items() if value is not None}
-    return Training(**given) if given else "auto"
