@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stackae_cli.options import note
@@ -10,6 +10,7 @@ from stackae_cli.options import note
 if TYPE_CHECKING:
     from stackae import StackedAutoencoder
     from stackae.data import DataSet
+    from stackae.serialization.table_info import TableInfo
 
 #: How many values are looked at for how columns vary; and the share of the variance that outweighs the rest.
 _VALUES_LOOKED_AT, _MOST_VARIANCE = 2**22, 0.5
@@ -27,15 +28,15 @@ def say_of_fitted(model: StackedAutoencoder, data: DataSet, options: Mapping[str
     options : dict
         Those of ``pretrain``.
     """
-    _say_what_is_left_out(options, model)
+    say_what_is_left_out(options, getattr(model, "table_", ()))
     _say_what_compresses_nothing(model)
     _say_what_outweighs(model, data)
     _say_how_many_suffice(model)
 
 
-def _say_what_is_left_out(options: Mapping[str, Any], model: StackedAutoencoder) -> None:
-    """Which columns of a table the model does not use, and why, but for those that were told."""
-    told = [column for column in getattr(model, "table_", ()) if column.kind == "drop"]
+def say_what_is_left_out(options: Mapping[str, Any], table: TableInfo | Sequence[Any]) -> None:
+    """Which columns of a table a model does not use, and why, but for those that were told."""
+    told = [column for column in table if column.kind == "drop"]
     reasons = {column.name: column.note.removesuffix(", left out") for column in told}
     left_out = [f"{name!r} ({why})" for name, why in reasons.items() if why != "left out, as told"]
     if left_out:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 import click
 
+from stackae_cli.options import note
 from stackae_cli.run_folder import CONFIG, read_config
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class Source:
         ----------
         model : fitted estimator, default=None
             Where it knows its columns by name, these are picked, in its order. None: all columns but those
-            that hold labels and ids.
+            that hold labels and ids, and but named columns of numbers without any value, which is said.
         labels, ids : bool, default=False
         **memory
             ``max_memory`` and ``cache_folder`` of :func:`stackae.data.load_data`.
@@ -121,14 +122,20 @@ class Source:
         from stackae.exceptions import DataFileError, ParameterError
 
         try:
-            return self.read_as_named(model, labels=labels, ids=ids, **memory)
+            data = self.read_as_named(model, labels=labels, ids=ids, **memory)
         except (DataFileError, ParameterError) as error:
             if labels and self.why_labels and f"no column {self.labels!r}" in str(error):
                 raise DataFileError(f"{error}; {self.why_labels}") from None
             if not self.is_told:
                 raise
-        without = replace(self, id=None, is_told=False)  # rows may have no such column
-        return without.read_as_named(model, labels=labels, ids=ids, **memory)
+            without = replace(self, id=None, is_told=False)  # rows may have no such column
+            return without.read(model, labels=labels, ids=ids, **memory)
+        if model is None and (empty := _empty_columns(data)):
+            shown, more = ", ".join(map(repr, empty[:5])), f" and {len(empty) - 5:,} more"
+            note(f"{self.data}: left out {shown}{more if len(empty) > 5 else ''} (all missing)")
+            without = replace(self, drop=(*self.drop, *empty))
+            return without.read_as_named(model, labels=labels, ids=ids, **memory)
+        return data
 
     def read_as_named(self, model: BaseEncoder | None, *, labels: bool, ids: bool, **memory: Any) -> DataSet:
         """The same, of rows that have all columns that are named."""
@@ -189,17 +196,34 @@ def _encoded(source: Source, data: DataSet, model: BaseEncoder | None, **memory:
     return replace(data, X=encode_stream(cast(Any, data.X), encoder=encoder, **memory))
 
 
+def _empty_columns(data: DataSet) -> list[str]:
+    """Named columns without any value that may be left out: not of tables, whose encoder leaves them out."""
+    names = data.feature_names
+    if names is None or _is_table(data):
+        return []
+    empty = (data.gaps == data.X.shape[0]).nonzero()[0]
+    return [names[k] for k in empty] if len(empty) < len(names) else []
+
+
+def _is_table(data: DataSet) -> bool:
+    from stackae.data.data_set import is_typed
+    from stackae.data.matrix import is_encoded
+
+    return is_typed(data.X) or is_encoded(data.X)
+
+
 def missing_values_of(source: Source, data: DataSet) -> float | None:
     """What stands for a missing cell in rows that have some, which is said; None where all are there."""
-    from stackae_cli.options import note
-
-    columns = data.gaps.nonzero()[0]
+    gaps = data.gaps.copy()
+    if _is_table(data):
+        gaps[gaps == data.X.shape[0]] = 0  # columns that are left out
+    columns = gaps.nonzero()[0]
     if not len(columns):
         return None
-    names = data.feature_names or [str(k) for k in range(len(data.gaps))]
-    shown = ", ".join(f"{names[k]!r} ({data.gaps[k]:,})" for k in columns[:5])
+    names = data.feature_names or [str(k) for k in range(len(gaps))]
+    shown = ", ".join(f"{names[k]!r} ({gaps[k]:,})" for k in columns[:5])
     more = f" and {len(columns) - 5:,} more" if len(columns) > 5 else ""
-    n_missing = int(data.gaps.sum())
+    n_missing = int(gaps.sum())
     cells = "1 cell is" if n_missing == 1 else f"{n_missing:,} cells are"
     note(f"{source.data}: {cells} missing, in {shown}{more}; filling them is learned")
     return float("nan")
@@ -207,8 +231,6 @@ def missing_values_of(source: Source, data: DataSet) -> float | None:
 
 def say_what_looks_like_a_key(source: Source, data: DataSet) -> None:
     """Say which columns of numbers look like identifiers, and are features all the same."""
-    from stackae_cli.options import note
-
     if found := data.numbered:
         one = len(found) == 1
         are = (
@@ -225,8 +247,6 @@ def data_of(run: str, data: str | None) -> str:
     UsageError
         The run does not say it.
     """
-    from stackae_cli.options import note
-
     if data is not None:
         return data
     own = config_of(run).get("data")
@@ -261,8 +281,6 @@ def config_of(run: str) -> dict[str, Any]:
 
 def say_what_is_ignored(source: Source, data: DataSet, run: str) -> None:
     """Say on standard error which columns of a file the model does not know."""
-    from stackae_cli.options import note
-
     kept = {source.labels, source.id, *source.drop, *kept_columns(run).values()}
     ignored = [name for name in data.ignored if name not in kept]
     if ignored:

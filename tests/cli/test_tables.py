@@ -321,3 +321,38 @@ def test_categories_of_parquet_are_filled_and_stay_categories(stackae, tmp_path)
     assert full["place"].notna().all()
     assert (full["place"][1:5].astype(str) == table["place"][1:5].astype(str)).all()
     assert isinstance(full["place"].dtype, pd.CategoricalDtype)
+
+
+def test_a_column_of_numbers_without_any_value_is_left_out(stackae, tmp_path):
+    rows = "".join(f"{k % 7}.5,,{(k * 5) % 11},{'' if k % 4 == 0 else k}\n" for k in range(40))
+    (tmp_path / "t.csv").write_text("a,none,b,c\n" + rows)
+    done = stackae("pretrain", tmp_path / "t.csv", "--out", tmp_path / "run", *SMALL)
+    assert done.code == 0, done.err
+    assert "t.csv: left out 'none' (all missing)" in done.err
+    assert "10 cells are missing, in 'c' (10); filling them is learned" in done.err
+    names = library.load(tmp_path / "run" / "model.safetensors").feature_names_in_
+    assert list(names) == ["a", "b", "c"]
+    done = stackae("transform", tmp_path / "run", tmp_path / "t.csv", "--out", tmp_path / "codes.csv")
+    assert done.code == 0, done.err
+    resumed = stackae("pretrain", tmp_path / "t.csv", "--out", tmp_path / "run", "--resume")
+    assert resumed.code == 0, resumed.err
+
+
+def test_an_empty_column_of_a_table_is_not_filled(stackae, tmp_path):
+    rows = "".join(f"{k % 7}.5,,{'Rome' if k % 3 else 'Oslo'}\n" for k in range(40))
+    (tmp_path / "t.csv").write_text("a,none,city\n" + rows)
+    done = stackae("pretrain", tmp_path / "t.csv", "--out", tmp_path / "run", *SMALL)
+    assert "left out 'none' (all missing)" in done.err
+    assert "missing, in" not in done.err
+
+
+def test_a_dry_run_names_the_columns_that_a_run_leaves_out(stackae, tmp_path):
+    rows = "".join(f"u{k:04},{k % 7}.5,1,{'Rome' if k % 3 else 'Oslo'}\n" for k in range(40))
+    (tmp_path / "t.csv").write_text("id,a,one,city\n" + rows)
+    dry, wet = (
+        stackae("pretrain", tmp_path / "t.csv", *SMALL, *more)
+        for more in (["--dry-run"], ["--out", tmp_path / "run"])
+    )
+    said = [next(line for line in done.err.splitlines() if "left out" in line) for done in (dry, wet)]
+    assert said[0] == said[1]
+    assert "'id' (identifier), 'one' (constant)" in said[0]

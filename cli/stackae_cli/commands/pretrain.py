@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stackae_cli.fitted import say_of_fitted
+from stackae_cli.fitted import say_of_fitted, say_what_is_left_out
 from stackae_cli.layer_spec import LayerSpec, known_words, parse_layer
 from stackae_cli.logs import Logs, image_shape, log_options
 from stackae_cli.options import (
@@ -187,13 +187,19 @@ def pretrain(
 
 def _show_plan(out: Path, options: dict[str, Any], resume: bool, is_own_folder: bool) -> None:
     """What the run would do."""
+    from stackae import TableEncoder
+    from stackae.data.data_set import is_typed
+
     model = _model(options)
     if not is_own_folder:
         refuse_existing(out, resume=resume)
     data = _data(options, None)
     model.set_params(missing_values=missing_values_of(Source.of(options), data))
+    samples: Any = data.named_samples
     with about(options["data"]):
-        result(repr(model.plan(data.named_samples)))
+        if is_typed(samples):
+            say_what_is_left_out(options, TableEncoder(model.columns).fit(samples).table_)
+        result(repr(model.plan(samples)))
 
 
 def _run(
