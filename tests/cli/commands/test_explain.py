@@ -134,7 +134,7 @@ def test_codes_that_jump_have_loadings_and_no_contributions(stackae, csv, tmp_pa
     assert stackae(*given, tmp_path / "l.csv").code == 0
     refused = stackae(*given, tmp_path / "m.csv", "--rows", tmp_path / "r.csv", "--code", 0)
     assert (refused.code, refused.err.count("\n")) == (2, 1)
-    assert "units of TopK jump to zero; use loadings" in refused.err
+    assert "units of topk jump to zero; use loadings" in refused.err
     assert not (tmp_path / "m.csv").exists()
 
 

@@ -67,7 +67,7 @@ def test_a_folder_of_shards_is_pretrained_on_within_its_memory(stackae, tmp_path
 def test_an_amount_of_memory_that_is_none_is_refused_before_anything_is_made(stackae, tmp_path):
     done = stackae("pretrain", "--out", tmp_path / "run", "--max-memory", "lots")
     assert done.code == 2
-    assert "max_memory must be bytes or a text like '500MB' or '2GiB', got 'lots'" in done.err
+    assert "--max-memory must be bytes or a text like '500MB' or '2GiB', got 'lots'" in done.err
     assert not (tmp_path / "run").exists()
 
 
@@ -139,7 +139,7 @@ def test_a_shortcut_that_cannot_be_is_refused(stackae, tmp_path):
     options = ("--layer", 8, "--shortcut", "pca")
     refused = stackae("pretrain", "digits", *options, "--out", tmp_path / "run")
     assert refused.code == 2
-    assert "shortcut='pca' cannot be: there is one layer" in refused.err
+    assert "--shortcut pca cannot be: there is one layer" in refused.err
     assert not (tmp_path / "run").exists()
 
 
