@@ -41,7 +41,7 @@ def read_large(path: StrPath, spec: TableSpec, budget: MemoryBudget) -> Table:
     found = Table(X, columns.features, ignored=columns.ignored)
     if beside:
         found = _with_what_is_beside(path, found, columns, kept)
-    return finished(path, found, stream.dialect)
+    return finished(path, found, stream.dialect, spec)
 
 
 def select(stream: TableStream, names: list[str]) -> TableStream:

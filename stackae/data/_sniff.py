@@ -123,7 +123,7 @@ def sniff(path: StrPath, text: str, layout: Layout, asked: Asked, *, whole: bool
         text = text[named.end() :]
         layout = replace(layout, skip=1)
         delimiter = delimiter or named[1]
-    layout = _divided(path, text, layout, delimiter, whole=whole)
+    layout = _divided(path, text, layout, delimiter, asked.decimal, whole=whole)
     rows = _rows(text, layout, whole=whole)
     first, others = rows[0], rows[1:]
     widths = {len(row) for row in others}
@@ -163,7 +163,9 @@ def _named(path: StrPath, cells: list[str], line: int) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _divided(path: StrPath, text: str, layout: Layout, delimiter: str | None, *, whole: bool) -> Layout:
+def _divided(
+    path: StrPath, text: str, layout: Layout, delimiter: str | None, decimal: str | None, *, whole: bool
+) -> Layout:
     """Choose the delimiter that gives rows of one width and cells that are something."""
     choices = [
         _dressed(text, replace(layout, delimiter=each))
@@ -172,6 +174,8 @@ def _divided(path: StrPath, text: str, layout: Layout, delimiter: str | None, *,
     if delimiter is not None:
         return choices[0]
     scores = {choice: _score(_rows(text, choice, whole=whole)) for choice in choices}
+    if decimal == ",":  # which divides no cells
+        scores[choices[0]] = 0.0
     best = max(choices, key=lambda choice: scores[choice])
     if re.search(r"\.(tsv|tab)\b", os.path.basename(os.fspath(path)).lower()) and scores[choices[2]]:
         return choices[2]
@@ -181,7 +185,7 @@ def _divided(path: StrPath, text: str, layout: Layout, delimiter: str | None, *,
         return spaced
     if best.delimiter == "," and _are_decimals(_rows(text, best, whole=whole)):
         return choices[1]
-    return best if scores[best] else choices[0]
+    return best if scores[best] else choices[decimal == ","]
 
 
 def _dressed(text: str, layout: Layout) -> Layout:

@@ -202,16 +202,19 @@ def check_labels(path: StrPath, shape: Sequence[int], dtype: np.dtype[Any], wher
         raise refusal(path, f"labels must be numbers or text, not {dtype}", where)
 
 
-def labels_of(path: StrPath, cells: list[str]) -> np.ndarray:
+def labels_of(
+    path: StrPath, cells: list[str], na: Sequence[str] = (), *, decimal_comma: bool = False
+) -> np.ndarray:
     """Return labels written as text: as numbers, NaN for those that are missing, or else as they stand.
 
-    Numbers that begin with a zero, such as 01, are codes, and stay text.
+    Numbers that begin with a zero, such as 01, are codes, and stay text. Cells of ``na`` are missing, too.
     """
+    cells = ["" if cell.strip() in na else cell for cell in cells]
     known = [cell for cell in cells if not says_nothing(cell)]
     is_code = any("_" in cell or _CODE.fullmatch(cell.strip()) for cell in known)
     for kind in () if is_code or not known else (int, float):
         try:
-            numbers = [kind(cell) for cell in known]
+            numbers = [kind(with_point(cell) if decimal_comma else cell) for cell in known]
         except ValueError:
             continue
         if kind is int and len(known) == len(cells) and all(-(2**63) <= n < 2**63 for n in numbers):
@@ -221,6 +224,12 @@ def labels_of(path: StrPath, cells: list[str]) -> np.ndarray:
         values = iter(numbers)
         return np.array([np.nan if says_nothing(cell) else next(values) for cell in cells], np.float64)
     return texts_of(path, cells)
+
+
+def with_point(cell: str) -> str:
+    """A number with a decimal comma, its thousands perhaps apart by points, as Python writes it."""
+    whole, comma, rest = cell.rpartition(",")
+    return f"{whole.replace('.', '')}.{rest}" if comma else cell
 
 
 def texts_of(path: StrPath, cells: list[str]) -> np.ndarray:

@@ -11,7 +11,16 @@ import numpy as np
 
 from stackae.data._numerals import is_number
 from stackae.data._parquet import Columns, as_labels, as_table, choose_features
-from stackae.data._table import StrPath, Table, TableSpec, find_columns, labels_of, names_asked_for, refusal
+from stackae.data._table import (
+    StrPath,
+    Table,
+    TableSpec,
+    find_columns,
+    labels_of,
+    names_asked_for,
+    refusal,
+    with_point,
+)
 from stackae.data.dialects import read_as
 from stackae.data.labels import says_nothing
 
@@ -30,13 +39,13 @@ def read_typed(path: StrPath, spec: TableSpec) -> Table:
     """Read a file in any dialect or format."""
     table, dialect = read_as(path, **asked_of(spec))
     columns = choose_typed(path, table.schema, dialect, spec, table)
-    return finished(path, as_table(path, table, columns), dialect)
+    return finished(path, as_table(path, table, columns), dialect, spec)
 
 
-def finished(path: StrPath, found: Table, dialect: Dialect) -> Table:
+def finished(path: StrPath, found: Table, dialect: Dialect, spec: TableSpec) -> Table:
     """The same with labels as they are written, and without names where a matrix has none."""
     if found.y is not None and dialect.format not in _TYPED:
-        found = replace(found, y=labels_of(path, found.y.tolist()))
+        found = replace(found, y=_labels_of(path, found.y.tolist(), dialect, spec))
     nameless = dialect.header is False and not hasattr(found.X, "schema")
     return replace(found, feature_names=None) if nameless else found
 
@@ -90,15 +99,27 @@ def read_typed_labels(path: StrPath, spec: TableSpec) -> np.ndarray:
     if dialect.format in _TYPED:
         return as_labels(path, table.schema.names[0], table.column(0))
     cells = ["" if cell is None else cell for cell in table.column(0).to_pylist()]
-    if spec.header is None and header is False and _names_the_others(cells):
+    comma = _has_decimal_comma(dialect, spec)
+    if spec.header is None and header is False and _names_the_others(cells, decimal_comma=comma):
         del cells[:1]
     if all(map(says_nothing, cells)):
         raise refusal(path, "no labels in it", mend="give at least one row")
-    return labels_of(path, cells)
+    return _labels_of(path, cells, dialect, spec)
 
 
-def _names_the_others(cells: list[str]) -> bool:
-    first, *others = cells
+def _labels_of(path: StrPath, cells: list[str], dialect: Dialect, spec: TableSpec) -> np.ndarray:
+    """Labels written as text, in numbers as the features are."""
+    return labels_of(path, cells, spec.na, decimal_comma=_has_decimal_comma(dialect, spec))
+
+
+def _has_decimal_comma(dialect: Dialect, spec: TableSpec) -> bool:
+    """Whether labels do: as the features, or where semicolons divide cells, or nothing does."""
+    decimal = spec.decimal or dialect.decimal
+    return decimal == "," or (decimal is None and dialect.delimiter in (";", None))
+
+
+def _names_the_others(cells: list[str], *, decimal_comma: bool) -> bool:
+    first, *others = [with_point(cell) for cell in cells] if decimal_comma else cells
     if is_number(first) or says_nothing(first):
         return False
     return all(is_number(cell) or says_nothing(cell) for cell in others) or first not in others

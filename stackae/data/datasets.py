@@ -226,7 +226,9 @@ def _data_set(table: Table, labels: str | None, spec: TableSpec, source: str, na
     """A table with its labels, which may be in a file of their own."""
     y = table.y
     if labels is not None:
-        y = read_labels(labels, header=spec.header if re.search(TEXT + r"\Z", labels.lower()) else None)
+        is_text = re.search(TEXT + r"\Z", labels.lower())
+        own = spec if is_text else TableSpec()
+        y = read_labels(labels, header=own.header, decimal=own.decimal, na=own.na)
         _check_lengths(labels, y, source, table.X)
     return DataSet(table.X, y, table.feature_names, name, table.ids, table.ignored)
 

@@ -195,7 +195,9 @@ def read_table(
     return _format_of(path).table(path, spec)
 
 
-def read_labels(path: StrPath, *, header: bool | None = None) -> np.ndarray:
+def read_labels(
+    path: StrPath, *, header: bool | None = None, decimal: str | None = None, na: Sequence[str] = ()
+) -> np.ndarray:
     """Read a file of labels, one per row, in the file's own type.
 
     Formats are ``.npy``, ``.npz`` with one array, IDX, and tables of one column in text, JSON lines, Excel,
@@ -208,6 +210,10 @@ def read_labels(path: StrPath, *, header: bool | None = None) -> np.ndarray:
         The file.
     header : bool, default=None
         Whether the first row of text is a header. None: inferred.
+    decimal : {".", ","}, default=None
+        The decimal sign of text. None: inferred.
+    na : sequence of str, default=()
+        Texts that mean a missing label, besides those below.
 
     Returns
     -------
@@ -236,7 +242,7 @@ def read_labels(path: StrPath, *, header: bool | None = None) -> np.ndarray:
     if read is None:
         known = ", ".join(known.shown for known in FORMATS if known.labels is not None)
         raise refusal(path, "labels are not read from this format", f"they are from {known}")
-    return read(path, TableSpec(header=header))
+    return read(path, TableSpec(header=header, decimal=decimal, na=na))
 
 
 def read_within(path: StrPath, spec: TableSpec, budget: MemoryBudget) -> Table:

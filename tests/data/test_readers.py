@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from stackae.data import _arrays, _npy, read_labels, read_table
+from stackae.data import _arrays, _npy, load_data, read_labels, read_table
 from stackae.data.labels import says_nothing
 from stackae.exceptions import DataFileError, ParameterError, StackaeWarning
 
@@ -1196,3 +1196,37 @@ def test_labels_of_an_npz_file_with_several_arrays_are_refused(tmp_path):
 def test_labels_of_idx_images_are_refused(tmp_path):
     (tmp_path / "y.idx3").write_bytes(idx_bytes(np.zeros((2, 2, 2), np.uint8)))
     refused(tmp_path / "y.idx3", "1-dimensional", "(2, 2, 2)", labels_file=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "labels"),
+    [
+        ("a;b;y\n1,5;2;1,54\n2,5;3;-0,5\n3,1;4;\n", {}, [1.54, -0.5, np.nan]),  # as the features
+        ("a;b;y\n1;2;1,54\n2;3;12\n3;4;1.234,5\n", {}, [1.54, 12, 1234.5]),  # where nothing else tells
+        ("a\tb\ty\n1\t2\t1,5\n2\t3\t2\n", {"decimal": ","}, [1.5, 2]),
+        ("a;b;y\n1;2;red,blue\n2;3;red\n3;4;7\n", {}, ["red,blue", "red", "7"]),
+        ('a,b,y\n1,2,"1,234"\n2,3,"2,000"\n', {}, ["1,234", "2,000"]),  # of which nobody can say what it is
+        ("a,b,y\n1,2,7\n2,3,?\n3,4,none\n", {"na": ["?", "none"]}, [7, np.nan, np.nan]),
+        ("a,b,y\n1,2,ant\n2,3,?\n3,4,bee\n", {"na": ["?"]}, ["ant", "", "bee"]),
+        ("a,b,y\n1,2,ant\n2,3,?\n3,4,bee\n", {}, ["ant", "?", "bee"]),
+    ],
+)
+def test_labels_are_written_as_the_features_are(tmp_path, text, options, labels):
+    (tmp_path / "t.csv").write_text(text)
+    y = load_data(str(tmp_path / "t.csv"), labels="y", **options).y
+    np.testing.assert_array_equal(y, labels)
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "labels"),
+    [
+        ("y\n1,54\n-0,5\n?\n3,25\n", {"na": ["?"]}, [1.54, -0.5, np.nan, 3.25]),
+        ("1,54\n-0,5\n12\n3,25\n", {"decimal": ","}, [1.54, -0.5, 12, 3.25]),
+    ],
+)
+def test_files_of_labels_have_decimal_commas_and_marks_of_their_own(tmp_path, text, options, labels):
+    (tmp_path / "y.csv").write_text(text)
+    np.testing.assert_array_equal(read_labels(tmp_path / "y.csv", **options), labels)
+    (tmp_path / "t.csv").write_text("a;b\n" + "".join(f"{k};{k % 2}\n" for k in range(len(labels))))
+    y = load_data(str(tmp_path / "t.csv"), labels=str(tmp_path / "y.csv"), decimal=",", na=["?"]).y
+    np.testing.assert_array_equal(y, labels)
