@@ -7,8 +7,7 @@ One stack is pretrained on the 60,000 training images without labels; StackedAut
 it, frozen, as its encoder and learns from 10 or 100 labels a class, drawn ten times: from the labelled images
 alone, and with semi= from the others too, in the ways that validation samples prefer: of 100 labels spread
 over the codes' neighbours; spread so, to the surer half of each class, with virtual adversarial training; of
-1,000 by the latter alone. Virtual adversarial training has 60 epochs, all else as many as by default. Beside
-it, on the same draws:
+1,000 by the latter alone. Beside it, on the same draws:
 
 - the same network and fine-tuning without pretraining (the encoder has its starting weights);
 - logistic regression on 32 principal components of the 60,000 images, and on raw pixels;
@@ -69,7 +68,6 @@ RECONSTRUCT = Training(35, "auto", 2e-3, corruption=GaussianNoise(0.1), **WHOLE)
 EMBED = Training(30, optimizer="adamw", weight_decay=0.3, **WHOLE)
 NEIGHBOURS = 10
 COMPONENTS = 32
-EPOCHS_OF_VAT = 60
 #: Labels a class, and how they go with semi=.
 LABELS: dict[int, dict[str, list[Any]]] = {
     10: {"propagation": ["propagation"], "propagation and VAT": [Propagation(surest=0.5), "vat"]},
@@ -128,7 +126,7 @@ class Methods:
     """What all draws share, made once; each method predicts from a draw's labelled samples and its seed."""
 
     def __init__(self, data: Images, *, convolutional: bool, quick: bool) -> None:
-        self.convolutional, self.quick = convolutional, quick
+        self.convolutional = convolutional
         short = Training(max_epochs=5)
         start = perf_counter()
         if convolutional:
@@ -167,7 +165,7 @@ class Methods:
         own = {
             "stackae": partial(self.fine_tuned, self.pretrained, None),
             **{
-                f"stackae, {name}": partial(self.fine_tuned, self.pretrained, semi, **self.longer(semi))
+                f"stackae, {name}": partial(self.fine_tuned, self.pretrained, semi)
                 for name, semi in LABELS[per_class].items()
             },
         }
@@ -182,11 +180,6 @@ class Methods:
             "logistic regression on pixels": partial(self.linear, np.asarray),
             "LabelSpreading": self.spread,
         }
-
-    def longer(self, semi: list[Any]) -> dict[str, int]:
-        """How long to train, if not as long as by default."""
-        is_long = "vat" in semi and not (self.convolutional or self.quick)
-        return {"max_epochs": EPOCHS_OF_VAT} if is_long else {}
 
     def few(self, labelled: np.ndarray) -> np.ndarray:
         """The labels of these samples, -1 for all others."""

@@ -28,7 +28,7 @@ import click
 
 from stackae.exceptions import DataError, DivergedError, ModelFileError, ParameterError
 from stackae_cli.streams import finish, prepare, tell
-from stackae_cli.wording import on_the_command_line
+from stackae_cli.wording import about_rows, on_the_command_line
 
 #: The program, and the variable by which a shell asks what completes a command line.
 _NAME, _COMPLETE = "stackae", "_STACKAE_COMPLETE"
@@ -116,7 +116,7 @@ def _exit_code(command: click.Command, args: list[str]) -> int:
         for kind, code in _CODES:
             if isinstance(error, kind):
                 told = _one_line(error)
-                return report(error, on_the_command_line(told) if code == 2 else told, code)
+                return report(error, on_the_command_line(told) if code == 2 else about_rows(told), code)
         return report(error, f"{type(error).__name__}: {_one_line(error)}; --debug shows where", 1)
     return 0
 

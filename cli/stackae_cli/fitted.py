@@ -31,6 +31,7 @@ def say_of_fitted(model: StackedAutoencoder, data: DataSet, options: Mapping[str
     say_what_is_left_out(options, getattr(model, "table_", ()))
     _say_what_compresses_nothing(model)
     _say_what_outweighs(model, data)
+    _say_what_is_worse_than_nothing(model)
     _say_how_many_suffice(model)
 
 
@@ -63,6 +64,18 @@ def _say_what_compresses_nothing(model: StackedAutoencoder) -> None:
         note(
             f"{n_codes:,} codes of {n_inputs:,} numbers compress nothing; the last --layer says how many"
             f" there are, as in --layer 256 --layer {max(1, n_inputs // 2)}"
+        )
+
+
+def _say_what_is_worse_than_nothing(model: StackedAutoencoder) -> None:
+    if (
+        model.history_
+        and model.history_[-1]["phase"] != "pretrain"
+        and model.health_[-1]["variance_reconstructed"] < 0
+    ):
+        note(
+            "the stack reconstructs worse than the columns' means: training went wrong; try a lower"
+            " --learning-rate, or more epochs"
         )
 
 

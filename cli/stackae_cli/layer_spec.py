@@ -153,9 +153,9 @@ def parse_layer(spec: str) -> int | str | Autoencoder:
     return Autoencoder(int(width), **chosen)
 
 
-def parse_corruption(spec: str) -> Corruption:
+def parse_corruption(spec: str, option: str = "--corruption") -> Corruption:
     """The corruption that a specification means: ``masking=0.2``, ``dropout=0.3,on=hidden``."""
-    corruption: Corruption = _parse_part(spec, spec, "--corruption")[1]
+    corruption: Corruption = _parse_part(spec, spec, option)[1]
     return corruption
 
 
@@ -214,7 +214,10 @@ def parse_training(specs: Sequence[str], option: str) -> dict[str, Any]:
             )
         if key in given:
             raise click.BadParameter(f"sets {key} twice", param_hint=option)
-        given[key] = None if text == "none" else _value(text)
+        if key == "corruption" and "=" in text:
+            given[key] = parse_corruption(text, option)
+        else:
+            given[key] = None if text.lower() == "none" else _value(text)
     _check(Training(**given), ",".join(specs), option)
     return given
 
@@ -225,7 +228,7 @@ def _check(made: Any, spec: str, option: str) -> None:
         made.check_parameters()
     except ValueError as error:
         rule = re.fullmatch(r"The '(\w+)' parameter of \w+ (must be .*)\. Got (.*) instead\.", str(error))
-        what = "{} {}, got {}".format(*rule.groups()) if rule else str(error)
+        what = "{} {}, got {}".format(*rule.groups()).replace("None", "none") if rule else str(error)
         raise click.BadParameter(f"{what} ({spec})", param_hint=option) from None
 
 

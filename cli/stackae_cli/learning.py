@@ -57,11 +57,7 @@ def read_learned(source: Source, encoder: BaseEncoder, options: Mapping[str, Any
 
     data = source.read(encoder, labels=True)
     if data.y is None:
-        unused = [*source.drop, *data.ignored]
-        which = f", perhaps {' or '.join(unused[:3])}, which the model does not use," if unused else ""
-        raise ParameterError(
-            f"{source.data} brings no labels; give --labels, a column of it{which} or a file"
-        )
+        raise ParameterError(no_labels_in(source, data))
     with about(source.data):
         if settled_task(options["task"], source, data.y, options["unlabelled"]) == CLASSIFY:
             labels = as_labels(data.y, UNLABELLED[options["unlabelled"]])
@@ -72,15 +68,34 @@ def read_learned(source: Source, encoder: BaseEncoder, options: Mapping[str, Any
     return Learned(data, numbers, ~np.isnan(numbers), False)
 
 
+def no_labels_in(source: Source, data: DataSet) -> str:
+    """What to say where rows bring no labels."""
+    unused = [*source.drop, *data.ignored]
+    which = f", perhaps {' or '.join(unused[:3])}, which the model does not use," if unused else ""
+    return f"{source.data} brings no labels; give --labels, a column of it{which} or a file"
+
+
 def numbers_of(y: Any, mend: str) -> np.ndarray:
     """Labels as numbers, NaN where there is none; otherwise a ``DataError`` that ends in what mends it."""
     from stackae.data.labels import as_targets
     from stackae.exceptions import DataError
 
+    targets = as_targets(y)
     try:
-        return np.asarray(as_targets(y), dtype=np.float64)
-    except ValueError as error:
-        raise DataError(f"labels must be numbers for a regression: {error}; {mend}") from None
+        return np.asarray(targets, dtype=np.float64)
+    except ValueError:
+        row, label = next((k, label) for k, label in enumerate(targets.ravel()) if not _is_number(label))
+        raise DataError(
+            f"labels must be numbers for a regression, got {label!r} in row {row}; {mend}"
+        ) from None
+
+
+def _is_number(label: Any) -> bool:
+    try:
+        float(label)
+    except ValueError:
+        return False
+    return True
 
 
 def judged(

@@ -33,12 +33,11 @@ def judge(application: Application, run: str) -> Judgement:
     from stackae import StackedAutoencoderClassifier
     from stackae.data import fingerprint
     from stackae.exceptions import ParameterError
+    from stackae_cli.learning import no_labels_in
 
     data, source = application.data, application.source
     if data.y is None:
-        raise ParameterError(
-            f"{source.data} brings no labels to judge predictions by; give --labels, a column of it or a file"
-        )
+        raise ParameterError(no_labels_in(source, data))
     if dict(config_of(run).get("ran", {})).get("fingerprint") == fingerprint(data.X):
         note(f"{source.data}: the model learned from these rows, so its score on them flatters it")
     with application.about_data():
@@ -53,20 +52,18 @@ def _classes(model: StackedAutoencoderClassifier, X: Any, y: Any) -> Judgement:
     from stackae.data.labels import as_labels
     from stackae.evaluation.statistics import of_share
 
-    classes = model.classes_.tolist()
-    values, known = as_labels(y, None if {-1, "-1"} & set(classes) else -1)
-    place = {label: k for k, label in enumerate(classes)}
-    own = np.array([place.get(label, -1) for label in values.tolist()], dtype=np.intp)
-    _check_known(values, own, classes)
+    values, known = as_labels(y, None if {-1, "-1"} & set(model.classes_.tolist()) else -1)
+    names = _with_others(model.classes_.tolist(), values)
+    places = {label: k for k, label in enumerate(names)}
+    own = np.array([places[label] for label in values.tolist()], dtype=np.intp)
     proba = model.predict_proba(X)
-    predicted = proba.argmax(axis=1)
-    right = own == predicted[known]
-    is_class = own >= 0
+    predicted, is_class = proba.argmax(axis=1), own < proba.shape[1]
     rows, found = np.flatnonzero(known), predicted[known]
+    right = own == found
     probability = np.full(len(known), np.nan)
-    probability[known] = np.where(is_class, proba[rows, own], 0.0)
+    probability[rows] = np.where(is_class, proba[rows, np.where(is_class, own, 0)], 0.0)
 
-    every = np.arange(len(classes))
+    every = np.arange(len(names))
     precision, recall, _, support = precision_recall_fscore_support(
         own, found, labels=every, zero_division=np.nan
     )
@@ -77,18 +74,18 @@ def _classes(model: StackedAutoencoderClassifier, X: Any, y: Any) -> Judgement:
         _rows(known),
         f"accuracy            {_percent(share)} (95 % interval {100 * low:.1f} to {_percent(high)}); the most"
         f" frequent class is {_percent(most_frequent)} of the rows",
-        f"balanced accuracy   {_percent(recall[support > 0].mean())}, the mean recall of the classes",
+        f"balanced accuracy   {_percent(recall[support > 0].mean())}, the mean recall of the labels' classes",
         f"certainty           {_percent(proba[rows, found].mean())}, the mean probability of the predicted"
         " classes",
-        f"log loss            {loss:.4g}",
-        *_confusions(confusion_matrix(own, found, labels=every), classes),
+        f"log loss            {loss:.4g}" + ("" if is_class.all() else " of the labels that the model knows"),
+        *_confusions(confusion_matrix(own, found, labels=every), names),
         "",
         f"{'class':<20}{'rows':>8}{'recall':>10}{'precision':>12}",
     ]
     worst_first = np.argsort(np.where(support > 0, recall, np.inf), kind="stable")
     shown = every if len(every) <= _MOST_CLASSES else worst_first[:_MOST_CLASSES]
     lines += [
-        f"{_short(classes[k]):<20}{support[k]:>8,}{_percent(recall[k]):>10}{_percent(precision[k]):>12}"
+        f"{_short(names[k]):<20}{support[k]:>8,}{_percent(recall[k]):>10}{_percent(precision[k]):>12}"
         for k in shown
     ]
     if len(every) > len(shown):
@@ -98,7 +95,7 @@ def _classes(model: StackedAutoencoderClassifier, X: Any, y: Any) -> Judgement:
     given = dict(zip(rows.tolist(), values.tolist(), strict=True))
 
     def tell(row: int) -> str:
-        return f"{_short(given[row]):<20}{_short(classes[predicted[row]]):<20}{_percent(probability[row])}"
+        return f"{_short(given[row]):<20}{_short(names[predicted[row]]):<20}{_percent(probability[row])}"
 
     heading = f"{'label':<20}{'predicted':<20}probability of the label"
     return Judgement(
@@ -118,7 +115,7 @@ def _numbers(model: StackedAutoencoderRegressor, X: Any, y: Any) -> Judgement:
         raise ParameterError(
             f"the model predicts {predicted.shape[1]} numbers for each row; judge it in Python, by its score"
         )
-    targets = numbers_of(y, "they are not what the model predicts")
+    targets = numbers_of(y, "correct it, or say by --na that it is no label")
     known = ~np.isnan(targets)
     _check_any(known)
     errors = predicted - targets
@@ -135,23 +132,39 @@ def _numbers(model: StackedAutoencoderRegressor, X: Any, y: Any) -> Judgement:
     def tell(row: int) -> str:
         return f"{targets[row]:<20.6g}{predicted[row]:<20.6g}{errors[row]:.6g}"
 
-    return Judgement(lines, {"error": errors}, np.abs(errors), f"{'label':<20}{'predicted':<20}error", tell)
+    return Judgement(
+        lines, {"error": errors}, np.abs(errors), f"{'label':<20}{'predicted':<20}predicted - label", tell
+    )
 
 
-def _check_known(values: np.ndarray, own: np.ndarray, classes: list[Any]) -> None:
-    """Refuse labels none of which is a class; say which are not."""
+def _with_others(classes: list[Any], values: np.ndarray) -> list[Any]:
+    """The model's classes, then labels that are none, which are said and count as wrong.
+
+    Raises
+    ------
+    DataError
+        No label is a class.
+    """
     from stackae.exceptions import DataError
 
-    _check_any(own)
-    others = Counter(label for label, k in zip(values.tolist(), own, strict=True) if k < 0)
-    shown = _some([label for label, _ in others.most_common()])
-    if others.total() == len(own):
+    _check_any(values)
+    known = set(classes)
+    others = Counter(label for label in values.tolist() if label not in known)
+    if not others:
+        return classes
+    shown, spelt = _some([*dict(others.most_common())]), {str(label).strip().casefold() for label in classes}
+    same = any(str(label).strip().casefold() in spelt for label in others)
+    alike = "; they differ in their spelling or type alone" if same else ""
+    if others.total() == len(values):
         raise DataError(
-            f"no label is a class of the model: they are {shown}, where it knows {_some(classes)}; give"
-            " another --labels COLUMN or FILE"
+            f"no label is a class of the model: they are {shown}, where it knows"
+            f" {_some(classes)}{alike}; give another --labels COLUMN or FILE"
         )
-    if others:
-        note(f"{others.total():,} rows have labels that the model does not know ({shown}): counted as wrong")
+    note(
+        f"{others.total():,} rows have labels that the model does not know ({shown}): counted as"
+        f" wrong{alike.replace('they', 'some')}"
+    )
+    return [*classes, *dict(others.most_common())]
 
 
 def _some(labels: list[Any]) -> str:
@@ -165,16 +178,18 @@ def _check_any(labels: np.ndarray) -> None:
         raise DataError("no row has a label; give another --labels COLUMN or FILE")
 
 
-def _confusions(matrix: np.ndarray, classes: list[Any]) -> list[str]:
+def _confusions(matrix: np.ndarray, names: list[Any]) -> list[str]:
     """Which class is taken for which, most often first."""
     wrong = matrix - np.diag(np.diag(matrix))
     pairs = [np.unravel_index(k, wrong.shape) for k in np.argsort(-wrong, axis=None, kind="stable")]
+    mistakes = [(a, b) for a, b in pairs if wrong[a, b]]
     told = [
-        f"{_short(classes[a])} for {_short(classes[b])} ({wrong[a, b]:,})"
-        for a, b in pairs[:_MOST_CONFUSIONS]
-        if wrong[a, b]
+        f"{_short(names[a])} taken for {_short(names[b])} ({wrong[a, b]:,})"
+        for a, b in mistakes[:_MOST_CONFUSIONS]
     ]
-    return [f"mistaken            {', '.join(told)}"] if told else []
+    if rest := sum(wrong[pair] for pair in mistakes[_MOST_CONFUSIONS:]):
+        told.append(f"others ({rest:,})")
+    return [f"mistakes            {', '.join(told)}"] if told else []
 
 
 def _rows(known: np.ndarray) -> str:

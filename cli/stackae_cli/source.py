@@ -78,7 +78,7 @@ class Source:
         whole_or_half = self.data == name or half in ("train", "test")
         return name if name in DATA_SETS and whole_or_half else None
 
-    def with_labels_of(self, run: str, mend: str = "give --labels, another column or a file") -> Self:
+    def with_labels_of(self, run: str, mend: str = "give --labels COLUMN or FILE") -> Self:
         """The same where labels are named; else with the column that a run has kept as its labels.
 
         ``mend`` is what to do if rows have no such column.
@@ -86,7 +86,7 @@ class Source:
         if self.labels is not None or self.data_set is not None:
             return self
         kept = kept_columns(run).get("labels")
-        why = f"{run} has kept it as its labels; {mend}"
+        why = f"{run} expects its labels there; {mend}"
         return self if kept is None else replace(self, labels=kept, why_labels=why)
 
     def as_told(self, run: str) -> Self:

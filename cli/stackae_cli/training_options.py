@@ -23,14 +23,25 @@ _OPTIONS = {
 }
 
 
+#: What there is to be set, said below the options.
+SETTINGS = (
+    "A SETTING is NAME=VALUE, or several joined by commas: max_epochs, or updates, from which epochs follow;"
+    " batch_size; learning_rate (its peak); schedule of the rate (constant, cosine, one-cycle); optimizer"
+    " (adam, adamw, sgd); momentum (of sgd); weight_decay; validation_fraction (share of the rows held out;"
+    " 0: none); patience (epochs without improvement on these that end a phase; none: no early end); tol"
+    " (the least improvement, as a share of the loss); in fine-tuning corruption (of input or code, or"
+    " none) and layerwise_rate (of each layer, relative to the one above)."
+)
+
+
 def setting_option(name: str, what: str) -> Callable[[F], F]:
     """``--pretrain`` or ``--finetune``: any parameter of a training."""
     return click.option(
         name,
         multiple=True,
         metavar="SETTING",
-        help=f"A setting {what} without an option of its own, such as patience=none, validation_fraction=0"
-        " or optimizer=adamw,weight_decay=0.3: the parameters of Training in Python (repeatable).",
+        help=f"Set parameters {what} that have no option of their own, such as optimizer=adamw,patience=none"
+        " (repeatable; which there are is said below).",
     )
 
 
@@ -59,6 +70,10 @@ def training_of(options: Mapping[str, Any], settings: str, epochs: str, **more: 
     if twice := [name for name in set_here if name in given]:
         raise click.BadParameter(
             f"{twice[0]} is given by {said[twice[0]]}, too; leave one of them out", param_hint=settings
+        )
+    if "updates" in set_here and "max_epochs" in given:
+        raise click.BadParameter(
+            f"updates and {epochs} both say how long to train; leave one of them out", param_hint=settings
         )
     training = Training(**given, **set_here)
     training.check_parameters()

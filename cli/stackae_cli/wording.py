@@ -23,6 +23,7 @@ _RULES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
         lambda found: f"{_option(found)} must be {found[2]}, got {found[3]}",
     ),
     (r"layers\[(\d+)\]", _layer),
+    (r"--layers must be .*, got 'auto' in (layer \d+)", r"--layer auto must be the last, got it as \1"),
     (
         r"a layer takes (\w+) from its stack, got \1=\S+ in (layer \d+); give it to StackedAutoencoder",
         r"\1 is for all layers: leave it out of \2, and give --\1",
@@ -53,6 +54,23 @@ _RULES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
 )
 
 
+#: The same of rows.
+_OF_ROWS = (
+    (r"impute the column, or set missing_values=np\.nan", "fill it, or pretrain on rows with missing values"),
+    (
+        r"impute needs an estimator fitted with missing_values=np\.nan, got missing_values=None",
+        "impute needs a model that was pretrained on rows with missing values",
+    ),
+)
+
+
+def about_rows(message: str) -> str:
+    """A message about rows, without parameters of Python's."""
+    for pattern, words in _OF_ROWS:
+        message = re.sub(pattern, words, message)
+    return message
+
+
 def on_the_command_line(message: str) -> str:
     """A message about parameters, as somebody can follow it who gave options.
 
@@ -62,6 +80,7 @@ def on_the_command_line(message: str) -> str:
     >>> on_the_command_line("TopK(k=9) needs at least so many units, got 8; lower k or raise n_components")
     'topk,k=9 needs at least so many units, got 8; lower k or widen the layer'
     """
+    message = about_rows(message)
     for pattern, words in _RULES:
         message = re.sub(pattern, words, message)
     names = {kind.__name__: name for table in TABLES.values() for name, kind in table.items()}

@@ -259,6 +259,8 @@ def find_columns(path: StrPath, names: Sequence[str], spec: TableSpec) -> Places
     if unknown := [name for name, column in named.items() if column is None]:
         is_place = _PLACE.fullmatch(unknown[0])
         more = "; places count from 1, or from -1 at the end" if is_place else did_you_mean(unknown[0], names)
+        if unknown[0] == spec.labels and re.search(r"[/\\]|\.\w+$", unknown[0]):
+            more = ", and there is no file of that name"
         raise refusal(path, f"no column {unknown[0]!r}", mend=f"it has {listed(names)}{more}")
     drop = {named[name] for name in spec.drop}
     label, id_ = (None if name is None else named[name] for name in (spec.labels, spec.ids))
@@ -272,8 +274,8 @@ def find_columns(path: StrPath, names: Sequence[str], spec: TableSpec) -> Places
     features = rest if spec.features is None else list(spec.features)
     if known := [name for name in features if name in apart]:
         raise ParameterError(
-            f"{os.fspath(path)}: column {known[0]!r} cannot be dropped, nor hold labels or ids: the model"
-            " knows it as a feature; pretrain one without it (--labels, --id or --drop)"
+            f"{os.fspath(path)}: column {known[0]!r} is a feature of the model, so that it can neither be"
+            " dropped nor hold labels or ids; give another, or pretrain without it (--labels, --id or --drop)"
         )
     if missing := [name for name in features if name not in places]:
         raise refusal(path, f"no column {listed(missing)}, which the model knows", f"it has {listed(names)}")

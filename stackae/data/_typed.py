@@ -95,7 +95,7 @@ def read_typed_labels(path: StrPath, spec: TableSpec) -> np.ndarray:
     table, dialect = read_as(path, **asked_of(replace(spec, header=header, labels="1")))
     if table.num_columns != 1:
         what = f"labels are one column, this file has {table.num_columns}"
-        raise refusal(path, what, mend="leave the others out (names of rows too), or name the column")
+        raise refusal(path, what, mend="leave the others out, names of rows too")
     if dialect.format in _TYPED:
         return as_labels(path, table.schema.names[0], table.column(0))
     cells = ["" if cell is None else cell for cell in table.column(0).to_pylist()]

@@ -214,7 +214,7 @@ def _in_shards(
     for what, column in (("labels", spec.labels), ("ids", spec.ids)):
         if column is not None:
             said = f"the column {column!r} cannot be the {what} of a table in parts"
-            mend = f"give a file of labels, or leave the column out (--drop {column})"
+            mend = f"give a file of labels; to pretrain, leave the column out (--drop {column})"
             if what == "ids":
                 are_parquet = os.fspath(paths[0]).lower().endswith(".parquet")
                 mend = "give --out a folder, or leave the ids out" if are_parquet else "leave the ids out"

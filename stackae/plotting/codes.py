@@ -22,7 +22,7 @@ _METHODS = ("auto", "codes", "pca", "tsne", "umap")
 _MARKERS = ("o", "^", "s")
 #: Classes that have a colour and a shape of their own; the others share a grey.
 _MOST_CLASSES = 20
-_UNKNOWN, _OTHERS = "no label", "others"
+NO_LABEL, OTHERS = "no label", "others"
 
 
 class CodesDisplay(Display):
@@ -169,17 +169,17 @@ class CodesDisplay(Display):
         names = [str(value) for value in values]
         if len(names) > _MOST_CLASSES:
             most = np.sort(np.argsort(-counts, kind="stable")[: _MOST_CLASSES - 1])
-            names = [*(names[k] for k in most), _OTHERS]
-        return names if self._labels.known.all() else [*names, _UNKNOWN]
+            names = [*(names[k] for k in most), OTHERS]
+        return names if self._labels.known.all() else [*names, NO_LABEL]
 
     def _draw_classes(self, ax: Any, size: float) -> None:
         assert self._labels is not None
         assert self.classes_ is not None
-        named = np.full(len(self.points), _UNKNOWN, dtype=object)
+        named = np.full(len(self.points), NO_LABEL, dtype=object)
         named[self._labels.known] = [str(value) for value in self._labels.values]
-        if _OTHERS in self.classes_:
-            named[~np.isin(named.astype(str), self.classes_)] = _OTHERS
-        greys = [name for name in self.classes_ if name in (_UNKNOWN, _OTHERS)]
+        if OTHERS in self.classes_:
+            named[~np.isin(named.astype(str), self.classes_)] = OTHERS
+        greys = [name for name in self.classes_ if name in (NO_LABEL, OTHERS)]
         colours = COLOURS[:-1] if len(self.classes_) < len(COLOURS) else TEN_COLOURS
         for place, name in enumerate(self.classes_):
             row, colour = divmod(place, len(colours))
@@ -217,7 +217,7 @@ class CodesDisplay(Display):
         known = self._labels.known
         if not known.all():
             crosses = {"color": GREY, "marker": "x", "linewidths": 0.8}
-            ax.scatter(*self.points[~known].T, s=size, label=_UNKNOWN, **crosses)
+            ax.scatter(*self.points[~known].T, s=size, label=NO_LABEL, **crosses)
             ax.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False, fontsize="small", borderpad=0)
         values = np.asarray(self._labels.values, np.float64)
         order = np.argsort(values, kind="stable")  # the greatest are seen

@@ -22,6 +22,7 @@ from stackae.plotting import (
     ScreeDisplay,
     WeightsDisplay,
 )
+from stackae.plotting.codes import NO_LABEL, OTHERS
 from stackae.plotting.display import Display
 from stackae.report.contents import Figure
 
@@ -104,7 +105,8 @@ def of_codes(model: Any, X: Any, y: Any, name: str | None) -> Figure:
         display.plot()
     n, (one, two) = len(display.points), display.axis_names
     if display.classes_ is not None:
-        coloured = f"coloured by {len(display.classes_)} classes: {_listed(display.classes_)}"
+        named = [name for name in display.classes_ if name not in (NO_LABEL, OTHERS)]
+        coloured = f"coloured by {len(named)} classes: {_listed(display.classes_)}"
     else:
         coloured = "coloured by reconstruction error" if by_error else "coloured by label"
     if y is None and not by_error:

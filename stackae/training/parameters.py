@@ -142,7 +142,7 @@ class Training(Constrained):
         if not (isinstance(self.max_epochs, str) or isinstance(self.updates, str)):
             raise InvalidParameterError(
                 "The 'updates' parameter of Training must be 'auto' where 'max_epochs' is a number."
-                f" Got {self.updates!r}, and {self.max_epochs!r} epochs, instead."
+                f" Got {self.updates!r} beside max_epochs={self.max_epochs!r} instead."
             )
         for k, part in enumerate(self.corruption if isinstance(self.corruption, (list, tuple)) else ()):
             if not (isinstance(part, Corruption) or (isinstance(part, str) and part in CORRUPTIONS)):

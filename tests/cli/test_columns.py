@@ -91,10 +91,10 @@ def test_a_column_that_the_model_knows_cannot_be_labels_ids_or_dropped(stackae, 
         done = stackae("transform", run, path, *options, "--out", tmp_path / "c.csv")
         assert done.code == 2, done.err
         assert "column 'a'" in done.err
-        assert "the model knows" in done.err
+        assert "is a feature of the model" in done.err
         assert done.err.count("\n") == 1
     done = stackae("finetune", run, path, "--labels", "a", "--out", tmp_path / "r")
-    assert (done.code, "the model knows" in done.err) == (2, True)
+    assert (done.code, "is a feature of the model" in done.err) == (2, True)
 
 
 @pytest.mark.filterwarnings("always::stackae.exceptions.StackaeWarning")

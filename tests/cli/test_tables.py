@@ -143,7 +143,7 @@ def test_impute_of_a_run_on_whole_rows_of_numbers_is_refused(stackae, csv, tmp_p
     assert stackae("pretrain", csv, "--labels", "kind", "--out", tmp_path / "run", *SMALL).code == 0
     done = stackae("impute", tmp_path / "run", csv, "--out", tmp_path / "full.csv")
     assert done.code == 2
-    assert "impute needs an estimator fitted with missing_values" in done.err
+    assert "impute needs a model that was pretrained on rows with missing values" in done.err
     assert not (tmp_path / "full.csv").exists()
 
 

@@ -39,6 +39,19 @@ def test_fine_tuning_with_labels_takes_them_too(stackae, finished_run, tmp_path)
     assert [type(part) for part in training.corruption] == [Dropout]
 
 
+def test_a_corruption_takes_its_level_and_none_may_be_spelt_as_in_python():
+    given = parse_training(["corruption=masking=0.2", "patience=None"], "--finetune")
+    assert repr(given["corruption"]) == "Masking(level=0.2)"
+    assert given["patience"] is None
+
+
+@pytest.mark.parametrize("command", ["pretrain", "finetune"])
+def test_the_help_names_every_setting(stackae, command):
+    said = " ".join(stackae(command, "--help").out.split())
+    of_settings = said[said.index("A SETTING is") :]
+    assert all(name in of_settings for name in inspect.signature(Training).parameters)
+
+
 def test_every_parameter_can_be_set():
     words = {"optimizer": "sgd", "schedule": "cosine", "patience": "none", "corruption": "none"}
     whole = dict.fromkeys(("max_epochs", "batch_size", "updates"), "7")
@@ -65,6 +78,9 @@ def test_every_parameter_can_be_set():
             "batch_size is given by --batch-size, too; leave one of them out",
         ),
         (("--finetune", "tol=1", "--finetune-epochs", "0"), "leave one of them out"),
+        (("--pretrain", "updates=9", "--epochs", "9"), "updates and --epochs both say how long to train"),
+        (("--pretrain", "patience=often"), "patience must be a whole number of at least 1, 'auto' or none"),
+        (("--pretrain", "corruption=masking=0.2"), "each layer has its own, as in --layer 256:masking=0.25"),
     ],
 )
 def test_settings_that_are_none_are_refused_before_any_work(stackae, tmp_path, options, message):

@@ -19,7 +19,7 @@ def test_a_smaller_last_batch_is_an_update_too():
 
 
 def test_a_budget_beside_a_number_of_epochs_is_refused():
-    with pytest.raises(InvalidParameterError, match=r"'updates' parameter .* 70, and 3 epochs"):
+    with pytest.raises(InvalidParameterError, match=r"'updates' parameter .* 70 beside max_epochs=3"):
         Training(max_epochs=3, updates=70).check_parameters()
 
 

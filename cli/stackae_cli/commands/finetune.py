@@ -28,7 +28,7 @@ from stackae_cli.run_folder import MODEL, is_done, leave, run_folder, sha256
 from stackae_cli.source import Source, data_of, say_what_is_ignored
 from stackae_cli.streams import result
 from stackae_cli.task import task_option, unlabelled_option
-from stackae_cli.training_options import setting_option, training_of
+from stackae_cli.training_options import SETTINGS, setting_option, training_of
 
 if TYPE_CHECKING:
     from stackae import (
@@ -45,7 +45,7 @@ _OF_CLASSES = ("label_smoothing", "balanced", "calibration", "unlabelled")
 _NOT_GIVEN = (None, False, "auto")
 
 
-@click.command()
+@click.command(epilog=SETTINGS)
 @model_on_rows
 @click.option(
     "--labels",

@@ -33,7 +33,7 @@ from stackae_cli.resume import checkpoints_in, own_options, run_options, saying_
 from stackae_cli.run_folder import MODEL, is_done, leave, refuse_existing, run_folder
 from stackae_cli.source import Source, missing_values_of, say_what_looks_like_a_key
 from stackae_cli.streams import result
-from stackae_cli.training_options import setting_option, training_of
+from stackae_cli.training_options import SETTINGS, setting_option, training_of
 
 if TYPE_CHECKING:
     from stackae import StackedAutoencoder
@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 
 @click.command(
     no_args_is_help=True,
-    epilog=f"A SPEC is a width, then parts, joined by colons: 256, 256:masking=0.25, 1000:kl=0.05,weight=3."
+    epilog=f"{SETTINGS}\n\n"
+    "A SPEC is a width, then parts, joined by colons: 256, 256:masking=0.25, 1000:kl=0.05,weight=3."
     f" Parts: {', '.join(known_words())}. A width alone is a denoising layer. Shapes are in the order of the"
     " columns: 16:convolutional=28x28x3 is height x width x channels, 8:recurrent=128x3 steps x channels;"
     " 16:kmeans_filters=8x8,kernel_size=3 gives a parameter of the network;"
@@ -244,7 +245,8 @@ def _run(
     seconds = sum(record["seconds"] for record in model.history_)
     what = f"{_widths(model)} fitted on {len(data.X):,} rows in {model.n_iter_} epochs, {seconds:.1f} s"
     if len(model.health_) == 1 or model.history_[-1]["phase"] == "finetune":  # as a whole
-        what += f", R² {model.health_[-1]['variance_reconstructed']:.3f} of the scaled columns"
+        r2 = model.health_[-1]["variance_reconstructed"]
+        what += f", R² {r2:.3f} of the scaled columns" if r2 > -10 else f", R² {r2:.3g} of the scaled columns"
     say_written(out / MODEL, what)
 
 

@@ -38,7 +38,7 @@ _STANDARD = "in squared standard deviations"
     metavar="FILE",
     help="Write to .npy, .csv or .parquet, for each row, its squared error and, with a detector, whether it"
     " is an outlier (1); of a classifier whether it is right (1), and the probability of the label; of a"
-    " regressor the error. -: CSV to standard output.",
+    " regressor the prediction minus the label. -: CSV to standard output.",
 )
 @click.option(
     "--explain",
@@ -97,7 +97,8 @@ def score(
                 raise ParameterError(f"--explain is about reconstructions, and {run} predicts; leave it out")
         elif options["labels"] is not None:
             raise ParameterError(
-                f"--labels is for classifiers and regressors, and {run} is none; leave it out"
+                f"--labels is for classifiers and regressors, and {run} is none; leave it out, or"
+                " fine-tune the run"
             )
         return model
 
@@ -132,11 +133,14 @@ def _reconstructed(application: Application, explained: Any) -> Judgement:
     model, names = application.model, application.feature_names
     errors, r2 = -model.score_samples(application.samples), model.score(application.samples)
     columns = {"squared_error": errors}
+    of_what = (
+        "in the columns' own units" if not hasattr(model, "table_encoder_") else "on the average of columns"
+    )
     lines = [
         f"rows                {len(errors):,}",
         f"squared error       {errors.mean():.5g} a row on the average, {unit_of(model)}",
         f"median, greatest    {np.median(errors):.5g}, {errors.max():.5g}",
-        f"R²                  {r2:.5f} (1: exact; 0: no better than the columns' means)",
+        f"R²                  {r2:.5f} {of_what} (1: exact; 0: no better than the columns' means)",
     ]
     if isinstance(model, StackedAutoencoderDetector):
         columns["outlier"] = outliers = errors > -model.offset_

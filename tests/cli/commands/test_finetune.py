@@ -115,7 +115,7 @@ def impossible(pretrained, tmp_path_factory):
         ("finetune PRETRAINED rows.npy --out r", 2, "give --labels"),
         ("finetune PRETRAINED rows.npy --labels few.npy --out r", 3, "5 labels for the 1,437 rows"),
         ("finetune PRETRAINED digits --out r --corruption haze", 2, "must be one of masking"),
-        ("finetune PRETRAINED digits --out r --layerwise-rate nan", 2, "'layerwise_rate'"),
+        ("finetune PRETRAINED digits --out r --layerwise-rate nan", 2, "--layerwise-rate must be"),
         (
             "finetune PRETRAINED digits --out r --task regress --balanced",
             2,
@@ -469,8 +469,8 @@ def test_labels_of_numbers_do_not_spread(stackae, pretrained, tmp_path):
             "--semi: eps must be a number above 0 or 'auto', got 'zz' ('vat' in 'vat=zz')",
         ),
         (("--semi", "vat=0.5,wei=2"), "takes eps, weight, n_iter, got 'wei'"),
-        (("--label-smoothing", 3), "must be a number of at least 0 and below 1. Got 3.0 instead."),
-        (("--adversarial", -1), "must be a number of at least 0. Got -1.0 instead."),
+        (("--label-smoothing", 3), "--label-smoothing must be a number of at least 0 and below 1, got 3.0"),
+        (("--adversarial", -1), "--adversarial must be a number of at least 0, got -1.0"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_before_anything_is_read(

@@ -84,7 +84,7 @@ def test_a_report_that_fails_costs_no_model_and_one_line(stackae, csv, tmp_path,
     done = stackae("pretrain", "--report", csv, "--labels", "kind", "--out", run, *SMALL)
     assert done.code == 0
     reason = "no room for it" if str(error) else "MemoryError"
-    assert done.err.splitlines()[-1] == f"stackae: the report was left out: {reason}"
+    assert f"stackae: the report was left out: {reason}" in done.err.splitlines()
     assert sorted(path.name for path in run.iterdir()) == [n for n in OF_A_RUN if n[:3] not in ("REA", "rep")]
 
 
@@ -93,7 +93,7 @@ def test_where_jinja2_is_missing_the_run_says_so_in_one_line(stackae, csv, tmp_p
     done = stackae("pretrain", "--report", csv, "--out", tmp_path / "run", "--drop", "kind", *SMALL)
     assert done.code == 0
     expected = "the report was left out: a report needs jinja2 and matplotlib; pip install 'stackae[report]'"
-    assert done.err.splitlines()[-1] == f"stackae: {expected}"
+    assert f"stackae: {expected}" in done.err.splitlines()
     done = stackae("report", tmp_path / "run", "--out", tmp_path / "r.html")
     assert done.code == 2
     assert "a report needs jinja2 and matplotlib" in done.err
@@ -164,7 +164,7 @@ def test_rows_without_the_labels_of_the_run_are_reported_with_no_labels_as_the_e
     assert done.code == 3
     assert "no column 'kind'" in done.err
     assert done.err.rstrip().endswith(
-        f"{run_of_csv} has kept it as its labels; --no-labels makes the report without"
+        f"{run_of_csv} expects its labels there; --no-labels makes the report without"
     )
     assert stackae("report", run_of_csv, bare, "--no-labels", "--out", tmp_path / "r.html").code == 0
     done = stackae("report", run_of_csv, bare, "--labels", "sort", "--out", tmp_path / "2.html")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from helpers import SMALL
@@ -73,11 +75,11 @@ def test_a_classifier_is_judged_by_the_labels_of_other_rows(stackae, table, fine
     ]
     assert f"balanced accuracy   {100 * recall.mean():.1f} %" in done.out
     missed = [
-        f"{a} for {b} ({n})"
+        f"{a} taken for {b} ({n})"
         for a, b in (("ant", "beetle"), ("beetle", "ant"))
         if (n := ((y == a) & (predicted == b)).sum())
     ]
-    said = next(line for line in done.out.splitlines() if line.startswith("mistaken"))
+    said = next(line for line in done.out.splitlines() if line.startswith("mistakes"))
     assert sorted(said[20:].split(", ")) == sorted(missed)
     written = np.genfromtxt(out, delimiter=",", names=True)
     np.testing.assert_array_equal(np.isnan(written["right"]), ~known)
@@ -107,9 +109,15 @@ def test_the_rows_of_training_flatter(stackae, table, fine_tuned):
 def test_labels_that_the_model_does_not_know_are_wrong(stackae, table, fine_tuned):
     run = fine_tuned(table("train.csv", ["ant", "grasshopper"] * 30))
     done = stackae("score", run, table("new.csv", ["ant", "bee"] * 10))
-    assert "10 rows have labels that the model does not know ('bee'): counted as wrong" in done.err
+    assert "10 rows have labels that the model does not know ('bee'): counted as wrong\n" in done.err
     assert "accuracy            50.0 %" in done.out
     assert "the most frequent class is 50.0 % of the rows" in done.out
+    assert "balanced accuracy   50.0 %" in done.out
+    assert "bee taken for ant (10)" in done.out
+    assert table_of_classes(done.out)[-1] == ["bee", "10", "0.0%", "-"]
+    assert re.search(r"log loss            \S+ of the labels that the model knows", done.out)
+    done = stackae("score", run, table("capital.csv", ["ant", "Grasshopper"] * 10))
+    assert "('Grasshopper'): counted as wrong; some differ in their spelling or type alone" in done.err
     none = table("none.csv", ["mite", "bee"] * 10)
     refused = stackae("score", run, none)
     assert refused.code == 3
@@ -130,6 +138,30 @@ def test_of_many_classes_those_that_are_found_least_are_told(stackae, table, fin
     recalls = [float(row[2].rstrip("%")) for row in rows]
     assert len(recalls) == 20
     assert recalls == sorted(recalls)
+
+
+def test_of_many_mistakes_the_rest_are_counted(stackae, table, fine_tuned):
+    names = ["k" * n for n in range(1, 13)]
+    run = fine_tuned(table("train.csv", names * 8))
+    done = stackae("score", run, table("new.csv", names * 5, seed=1), "--out", "-")
+    line = next(line for line in done.err.splitlines() if line.startswith("mistakes"))
+    counts = [int(n) for n in re.findall(r"\((\d+)\)", line)]
+    assert "others (" in line
+    assert len(counts) == 6
+    right = [line.split(",")[0] for line in done.out.splitlines()[1:]]
+    assert sum(counts) == right.count("0")
+
+
+def test_a_label_that_is_no_number_is_named_with_its_row(stackae, table, fine_tuned):
+    run = fine_tuned(table("train.csv", [f"{k % 7}.5" for k in range(60)]))
+    new = table("new.csv", ["1.5", "?", "2.5"])
+    refused = stackae("score", run, new)
+    assert refused.code == 3
+    assert refused.err.endswith(
+        "labels must be numbers for a regression, got '?' in row 1; correct it, or say by --na that it is no"
+        " label\n"
+    )
+    assert stackae("score", run, new, "--na", "?").code == 0
 
 
 def test_whole_numbers_are_the_same_classes_in_a_file_of_text(stackae, table, fine_tuned):
@@ -166,7 +198,8 @@ def test_what_goes_with_one_kind_alone_is_refused_of_the_other(
     refused = stackae("score", finished_run, "digits:test", "--labels", "kind")
     assert refused.code == 2
     assert refused.err.endswith(
-        f"--labels is for classifiers and regressors, and {finished_run} is none; leave it out\n"
+        f"--labels is for classifiers and regressors, and {finished_run} is none; leave it out, or"
+        " fine-tune the run\n"
     )
     run = fine_tuned(table("train.csv", ["ant", "beetle"] * 30))
     refused = stackae("score", run, "--explain", tmp_path / "why.csv")
@@ -177,6 +210,6 @@ def test_what_goes_with_one_kind_alone_is_refused_of_the_other(
     refused = stackae("score", run, bare)
     assert refused.code == 3
     assert refused.err == (
-        f"stackae: error: {bare}: no column 'kind'; it has 'a', 'b', 'c'; {run} has kept it as its labels;"
-        " give --labels, another column or a file\n"
+        f"stackae: error: {bare}: no column 'kind'; it has 'a', 'b', 'c'; {run} expects its labels there;"
+        " give --labels COLUMN or FILE\n"
     )
