@@ -134,7 +134,9 @@ class Predictor(DeepEncoder):
         finally:
             for parameter in moved:
                 parameter.requires_grad_(True)
-        return normalize(slope.nan_to_num(), dim=1, eps=torch.finfo(slope.dtype).tiny)
+        slope = slope.nan_to_num()
+        largest = slope.abs().amax(1, keepdim=True)  # of sure predictions so small that its square is zero
+        return normalize(slope / largest.clamp_min(torch.finfo(slope.dtype).tiny), dim=1)
 
     def freeze_unused(self, rows: Tensor) -> None:
         """Leave out of training what nothing that is minimised depends on: the decoders, as a rule."""

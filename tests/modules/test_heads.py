@@ -92,3 +92,14 @@ def test_a_sample_is_moved_where_its_cost_grows_fastest(layers, generator):
     torch.testing.assert_close(module.objective(both, z, generator), cost(z + 0.3 * step) / 8)
     assert module.objective(both) < module.objective(both, z, generator)  # outside of training nothing moves
     assert all(parameter.requires_grad for parameter in module.parameters())
+
+
+@pytest.mark.parametrize("factor", [1e-15, 1e-25, 1e-33, 0.0])
+def test_a_step_has_length_one_however_small_the_slope(factor, layers, generator):
+    """Of a sure prediction it is so small that its square is zero in float32."""
+    module = ClassPredictor(layers[:1], 2)
+    torch.nn.init.normal_(module.head.weight, generator=generator)
+    z, targets = torch.rand(8, 6, generator=generator), torch.ones(8, 1)
+    step = module.steepest(z, lambda outputs: module.cost(outputs, targets))
+    small = module.steepest(z, lambda outputs: factor * module.cost(outputs, targets))
+    torch.testing.assert_close(small, step * (factor > 0), rtol=1e-3, atol=1e-4)
