@@ -93,7 +93,7 @@ def numbers_of(y: Any, mend: str) -> np.ndarray:
 def _is_number(label: Any) -> bool:
     try:
         float(label)
-    except ValueError:
+    except (TypeError, ValueError):
         return False
     return True
 

@@ -124,7 +124,7 @@ def test_what_obs_has_not_is_refused_with_what_it_has(path):
     refused(path, "no column 'other' for the ids", ids="other")
     refused(path, "no column 'other'", drop=["other"])
     refused(path, "no header", header=True)
-    with pytest.raises(ParameterError, match="cannot be dropped"):
+    with pytest.raises(ParameterError, match="neither be dropped"):
         load_data(path, features=GENES, drop=["gene0"])
 
 

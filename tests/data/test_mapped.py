@@ -224,7 +224,11 @@ def test_a_value_that_is_not_finite_is_refused_with_its_row(tmp_path):
 @pytest.mark.parametrize(
     ("ending", "asked", "mend"),
     [
-        (".parquet", {"labels": "b"}, r"give a file of labels, or leave the column out \(--drop b\)$"),
+        (
+            ".parquet",
+            {"labels": "b"},
+            r"give a file of labels; to pretrain, leave the column out \(--drop b\)$",
+        ),
         (".parquet", {"ids": "b"}, "give --out a folder, or leave the ids out$"),
         (".npy", {"ids": "1"}, "; leave the ids out$"),
     ],
