@@ -117,7 +117,7 @@ def _numbers(model: StackedAutoencoderRegressor, X: Any, y: Any) -> Judgement:
         )
     targets = numbers_of(y, "correct it, or say by --na that it is no label")
     known = ~np.isnan(targets)
-    _check_any(known)
+    _check_any(int(known.sum()))
     errors = predicted - targets
     size = np.abs(errors[known])
     lines = [
@@ -147,7 +147,7 @@ def _with_others(classes: list[Any], values: np.ndarray) -> list[Any]:
     """
     from stackae.exceptions import DataError
 
-    _check_any(values)
+    _check_any(len(values))
     known = set(classes)
     others = Counter(label for label in values.tolist() if label not in known)
     if not others:
@@ -171,18 +171,17 @@ def _some(labels: list[Any]) -> str:
     return ", ".join(map(repr, labels[:3])) + (", ..." if len(labels) > 3 else "")
 
 
-def _check_any(labels: np.ndarray) -> None:
+def _check_any(n_labelled: int) -> None:
     from stackae.exceptions import DataError
 
-    if not len(labels) or (labels.dtype == bool and not labels.any()):
+    if not n_labelled:
         raise DataError("no row has a label; give another --labels COLUMN or FILE")
 
 
 def _confusions(matrix: np.ndarray, names: list[Any]) -> list[str]:
     """Which class is taken for which, most often first."""
     wrong = matrix - np.diag(np.diag(matrix))
-    pairs = [np.unravel_index(k, wrong.shape) for k in np.argsort(-wrong, axis=None, kind="stable")]
-    mistakes = [(a, b) for a, b in pairs if wrong[a, b]]
+    mistakes = sorted(zip(*wrong.nonzero(), strict=True), key=lambda pair: -wrong[pair])
     told = [
         f"{_short(names[a])} taken for {_short(names[b])} ({wrong[a, b]:,})"
         for a, b in mistakes[:_MOST_CONFUSIONS]

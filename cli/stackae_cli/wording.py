@@ -16,6 +16,8 @@ def _option(found: re.Match[str]) -> str:
     return f"--{found[1].replace('_', '-')}"
 
 
+#: Around a word that is none of a path, or of a name in quotes, which are the user's own.
+_BARE = r"(?<![\w/\\.'-])", r"(?![\w/\\.'-])"
 #: What parameters are called here, in the order in which they are looked for.
 _RULES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (
@@ -48,7 +50,7 @@ _RULES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"\b(?:network|code)=(?=[A-Z])", ""),
     (r"\b(activation|on)='(\w+)'", r"\1=\2"),
     (r"=True\b", "=true"),
-    (r"\b(batch_size|max_memory)\b", _option),
+    (rf"{_BARE[0]}(batch_size|max_memory){_BARE[1]}", _option),
     (r"leave it 'auto'", "leave it out"),
     (r"raise n_components", "widen the layer"),
 )
@@ -85,7 +87,7 @@ def on_the_command_line(message: str) -> str:
         message = re.sub(pattern, words, message)
     names = {kind.__name__: name for table in TABLES.values() for name, kind in table.items()}
     return re.sub(
-        rf"\b({'|'.join(map(re.escape, names))})\b(?:\(([^()]*)\))?",
+        rf"{_BARE[0]}({'|'.join(map(re.escape, names))}){_BARE[1]}(?:\(([^()]*)\))?",
         lambda found: names[found[1]] + (f",{found[2].replace(', ', ',')}" if found[2] else ""),
         message,
     )

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from stackae_cli.wording import on_the_command_line
+
 #: What only somebody who writes Python can follow.
 PYTHON = re.compile(
     r"\w='|=True|=False|=None|layers\[|\.\.\.|n_components|max_memory|batch_size|[a-z][A-Z]|[A-Z]\w+\("
@@ -95,3 +97,10 @@ def test_refusals_speak_of_options(stackae, options, message):
     assert (refused.code, refused.out) == (2, "")
     assert refused.err == f"stackae: error: {message}\n"
     assert not PYTHON.search(message)
+
+
+@pytest.mark.parametrize(
+    "own", ["runs/L1: exists", "'max_memory' and 'TopK' are columns", "Dense.csv, Masking-2"]
+)
+def test_names_of_the_users_own_stay(own):
+    assert on_the_command_line(own) == own

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import SMALL
 from sklearn.metrics import log_loss, precision_recall_fscore_support
@@ -169,6 +170,17 @@ def test_whole_numbers_are_the_same_classes_in_a_file_of_text(stackae, table, fi
     assert load(run / "model.safetensors").classes_.dtype.kind == "i"
     done = stackae("score", run, table("new.csv", [3, 1000, "", 3, -1] * 8, seed=1))
     assert "rows                40, 24 of them with a label" in done.out, done.err
+
+
+def test_truth_values_may_all_be_false(stackae, fine_tuned, tmp_path):
+    rng = np.random.default_rng(0)
+    for name, truth in (("train", np.arange(60) % 2 == 0), ("new", np.zeros(20, bool))):
+        frame = pd.DataFrame(rng.normal(size=(len(truth), 3)) + truth[:, None], columns=["a", "b", "c"])
+        frame.assign(kind=truth).to_parquet(tmp_path / f"{name}.parquet")
+    run = fine_tuned(tmp_path / "train.parquet")
+    done = stackae("score", run, tmp_path / "new.parquet")
+    assert done.code == 0, done.err
+    assert "the most frequent class is 100.0 % of the rows" in done.out
 
 
 def test_a_regressor_is_judged_in_the_numbers_own_units(stackae, table, fine_tuned, tmp_path):
