@@ -37,7 +37,7 @@ class Source:
     na : tuple of str
         Cells that stand for a gap too.
     columns : tuple of str
-        What columns are, as NAME=KIND.
+        What columns are, as NAME=KIND; of the kind ``drop`` they are in ``drop``.
     may_be_there : tuple of str
         Columns by their places that a run has left out, and rows may have or not.
     is_told : bool
@@ -67,6 +67,9 @@ class Source:
         known = {field.name: options[field.name] for field in fields(cls) if field.name in options}
         home = known.get("data_home")
         several = {name: tuple(known.get(name, ())) for name in ("drop", "na", "columns")}
+        left_out = [pair for pair in several["columns"] if pair.endswith("=drop")]
+        several["drop"] += tuple(pair.removesuffix("=drop") for pair in left_out)
+        several["columns"] = tuple(pair for pair in several["columns"] if pair not in left_out)
         return cls(**{**known, **several, "data_home": None if home is None else Path(home)})
 
     @property

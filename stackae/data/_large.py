@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from stackae._utils.memory import MemoryBudget
-from stackae.data._parquet import Columns, as_table, fill
+from stackae.data._parquet import Columns, beside, fill
 from stackae.data._table import StrPath, Table, TableSpec, check_shape
 from stackae.data._typed import asked_of, choose_typed, finished
 from stackae.data.dialects import TableStream, stream_as
@@ -29,18 +29,18 @@ def read_large(path: StrPath, spec: TableSpec, budget: MemoryBudget) -> Table:
 
     Columns of numbers are copied to the disk, as one matrix; of others ``X`` is a stream of typed batches.
     """
+    import pyarrow as pa
+
     stream = stream_as(path, budget.n_bytes // _SHARE, budget.folder, **asked_of(spec))
     columns = choose_typed(path, stream.schema, stream.dialect, spec)
-    beside = [name for name in (columns.label, columns.id) if name is not None]
     X: Any
     if columns.dtype is None:
         X = select(stream, columns.features)
-        kept = [batch.select(beside) for batch in stream] if beside else []
+        kept = [batch.select(columns.apart) for batch in stream] if columns.apart else []
     else:
-        X, kept = _copied(path, stream, columns, beside, budget.folder)
-    found = Table(X, columns.features, ignored=columns.ignored)
-    if beside:
-        found = _with_what_is_beside(path, found, columns, kept)
+        X, kept = _copied(path, stream, columns, budget.folder)
+    y, ids = beside(path, pa.Table.from_batches(kept), columns) if kept else (None, None)
+    found = Table(X, columns.features, y, ids, columns.ignored)
     return finished(path, found, stream.dialect, spec)
 
 
@@ -53,11 +53,7 @@ def select(stream: TableStream, names: list[str]) -> TableStream:
 
 
 def _copied(
-    path: StrPath,
-    stream: TableStream,
-    columns: Columns,
-    beside: list[str],
-    folder: str | os.PathLike[str] | None,
+    path: StrPath, stream: TableStream, columns: Columns, folder: str | os.PathLike[str] | None
 ) -> tuple[MappedMatrix, list[Any]]:
     """The features as a matrix on the disk, and the columns beside them."""
     import pyarrow as pa
@@ -70,13 +66,5 @@ def _copied(
         part = np.empty((len(batch), shape[1]), columns.dtype)
         fill(path, part, columns.features, pa.Table.from_batches([batch]))
         rows.append(part)
-        kept += [batch.select(beside)] if beside else []
+        kept += [batch.select(columns.apart)] if columns.apart else []
     return rows.matrix(), kept
-
-
-def _with_what_is_beside(path: StrPath, found: Table, columns: Columns, kept: Iterable[Any]) -> Table:
-    """The same with labels and ids."""
-    import pyarrow as pa
-
-    beside = as_table(path, pa.Table.from_batches(kept), columns._replace(features=[], dtype=None))
-    return Table(found.X, found.feature_names, beside.y, beside.ids, found.ignored)

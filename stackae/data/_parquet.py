@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from stackae.data._numerals import is_number
 from stackae.data._table import (
@@ -40,13 +41,17 @@ class Columns(NamedTuple):
     dtype: np.dtype[Any] | None  # of the matrix that the features make; None: they are kept as a table
     n_samples: int
 
+    @property
+    def apart(self) -> list[str]:
+        """The columns that are no features: labels and ids."""
+        return sorted({name for name in (self.label, self.id) if name is not None})
+
 
 def read_parquet(path: StrPath, spec: TableSpec) -> Table:
     """Read a ``.parquet`` file; page checksums are compared where the file has them."""
     with open_parquet(path) as parquet:
         columns = choose_columns(path, parquet, spec)
-        apart = {name for name in (columns.label, columns.id) if name is not None}
-        table = parquet.read(columns=[*columns.features, *sorted(apart)])
+        table = parquet.read(columns=[*columns.features, *columns.apart])
         return as_table(path, table, columns)
 
 
@@ -60,9 +65,16 @@ def as_table(path: StrPath, table: pa.Table, columns: Columns) -> Table:
         check_shape(path, (table.num_rows, len(features)))
         X = np.empty((table.num_rows, len(features)), dtype)
         fill(path, X, features, table)
+    return Table(X, features, *beside(path, table, columns), columns.ignored)
+
+
+def beside(
+    path: StrPath, table: pa.Table, columns: Columns
+) -> tuple[npt.NDArray[Any] | None, npt.NDArray[Any] | None]:
+    """The labels and the ids, where they are wanted."""
     y = None if columns.label is None else as_labels(path, columns.label, table.column(columns.label))
     ids = None if columns.id is None else _ids(path, table.column(columns.id))
-    return Table(X, features, y, ids, columns.ignored)
+    return y, ids
 
 
 @contextmanager

@@ -234,7 +234,7 @@ def with_point(cell: str) -> str:
 
 def texts_of(path: StrPath, cells: list[str]) -> np.ndarray:
     """Return texts as an array, unless one of them is so long that the array would be enormous."""
-    longest = max(map(len, cells))
+    longest = max(map(len, cells), default=0)
     if longest > _LONGEST_LABEL:
         raise refusal(path, f"a label of {longest:,} characters", f"at most {_LONGEST_LABEL:,} are read")
     return np.array(cells, dtype=np.str_)

@@ -191,8 +191,7 @@ def _load_file(
             return _in_shards(path, spec, labels, memory, cache_folder)
         folder = os.path.basename(os.path.normpath(path))
         return _data_set(read_images(path, spec, budget), labels, spec, path, folder)
-    is_large = may_be_large(path) and may_exceed([path], memory)
-    if is_large and (spec.labels, spec.ids, labels) == (None, None, None):
+    if may_be_large(path) and may_exceed([path], memory):
         return _in_shards([path], spec, labels, memory, cache_folder)
     table = read_within(path, spec, budget)
     name = os.path.basename(file)
@@ -211,14 +210,6 @@ def _in_shards(
     if not paths:
         raise ParameterError("a table in parts needs at least one file, got none")
     name = os.path.basename(os.path.normpath(source if isinstance(source, str) else os.fspath(paths[0])))
-    for what, column in (("labels", spec.labels), ("ids", spec.ids)):
-        if column is not None:
-            said = f"the column {column!r} cannot be the {what} of a table in parts"
-            mend = f"give a file of labels; to pretrain, leave the column out (--drop {column})"
-            if what == "ids":
-                are_parquet = os.fspath(paths[0]).lower().endswith(".parquet")
-                mend = "give --out a folder, or leave the ids out" if are_parquet else "leave the ids out"
-            raise refusal(source if isinstance(source, str) else paths[0], said, mend=mend)
     return _data_set(read_shards(paths, spec, memory, cache_folder), labels, spec, name, name)
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from stackae.data._dialect import Dialect
 from stackae.data._large import may_exceed, select
 from stackae.data._npy import map_npy
-from stackae.data._parquet import choose_columns, copy_parquet, open_parquet
+from stackae.data._parquet import Columns, beside, choose_columns, copy_parquet, open_parquet
 from stackae.data._table import StrPath, Table, TableSpec, check_shape, refusal
 from stackae.data.dialects import TableStream, stream_as
 from stackae.data.mapped import MappedMatrix, scratch_array
@@ -57,7 +58,7 @@ def read_shards(
     paths : sequence of path-like
         Of one kind, in the order of the rows.
     spec : TableSpec
-        Without labels and ids: what stands in files of their own.
+        Labels and ids are columns of Parquet files.
     memory : int
         Bytes that the rows of Parquet files may take; more of them are copied to the disk, in one pass.
         ``.npy`` files are read from where they lie.
@@ -103,8 +104,10 @@ def _read_parquet(
                 raise refusal(path, what, mend="parts of one table have the same columns in the same order")
         shape = (sum(chosen.n_samples for chosen in columns), len(features))
         check_shape(paths[0], shape)
+        y, ids = _beside(paths, files, columns)
         if any(chosen.dtype is None for chosen in columns):
-            return Table(_typed(paths, features, may_exceed(paths, memory)), features)
+            X = _typed(paths, features, may_exceed(paths, memory))
+            return Table(X, features, y, ids, columns[0].ignored)
         dtype = np.result_type(*(chosen.dtype for chosen in columns))
         large = shape[0] * shape[1] * dtype.itemsize > memory
         X = scratch_array(shape, dtype, folder) if large else np.empty(shape, dtype)
@@ -112,7 +115,32 @@ def _read_parquet(
         for path, file, chosen in zip(paths, files, columns, strict=True):
             copy_parquet(path, file, features, X[start : start + chosen.n_samples])
             start += chosen.n_samples
-    return Table(MappedMatrix([X]) if large else X, features, ignored=columns[0].ignored)
+    return Table(MappedMatrix([X]) if large else X, features, y, ids, columns[0].ignored)
+
+
+def _beside(
+    paths: Sequence[StrPath], files: Sequence[Any], columns: Sequence[Columns]
+) -> list[npt.NDArray[Any] | None]:
+    """The labels and the ids of all files, which are held."""
+    parts = [
+        beside(path, file.read(columns=chosen.apart), chosen)
+        for path, file, chosen in zip(paths, files, columns, strict=True)
+    ]
+    return [_below_another(paths, own) for own in zip(*parts, strict=True)]
+
+
+def _below_another(
+    paths: Sequence[StrPath], parts: Sequence[npt.NDArray[Any] | None]
+) -> npt.NDArray[Any] | None:
+    """Labels or ids of several files as one array; None where none are wanted."""
+    arrays = [part for part in parts if part is not None]
+    are_text = [array.dtype.kind == "U" for array in arrays]
+    for path, is_text in zip(paths, are_text, strict=False):
+        if is_text != are_text[0]:
+            held, other = ("text", "numbers") if is_text else ("numbers", "text")
+            what = f"labels or ids are {held}, where they are {other} in {os.fspath(paths[0])}"
+            raise refusal(path, what, mend="parts of one table have the same types")
+    return np.concatenate(arrays) if arrays else None
 
 
 def _typed(paths: Sequence[StrPath], features: list[str], is_large: bool) -> Any:

@@ -54,9 +54,19 @@ def test_columns_are_what_they_are_said_to_be(stackae, mixed, tmp_path):
     model = library.load(tmp_path / "run" / "model.safetensors")
     assert {column.name: column.kind for column in model.table_} == {
         "place": "category",
-        "size": "drop",
         "zip": "category",
     }
+
+
+def test_a_column_of_the_kind_drop_is_dropped_and_the_others_stay_numbers(stackae, tmp_path):
+    numbers = np.random.default_rng(0).normal(size=(60, 4))
+    pd.DataFrame(numbers, columns=list("abcn")).to_csv(tmp_path / "t.csv", index=False)
+    for run, *option in (("kind", "--column", "n=drop"), ("dropped", "--drop", "n")):
+        done = stackae("pretrain", tmp_path / "t.csv", *option, "--out", tmp_path / run, *SMALL)
+        assert done.code == 0, done.err
+    kind, dropped = (library.load(tmp_path / run / "model.safetensors") for run in ("kind", "dropped"))
+    assert not hasattr(kind, "table_")
+    np.testing.assert_array_equal(kind.transform(numbers[:, :3]), dropped.transform(numbers[:, :3]))
 
 
 @pytest.mark.parametrize("given", ["zip", "zip=colour", "=number"])

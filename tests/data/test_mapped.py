@@ -12,7 +12,9 @@ import pytest
 
 from stackae import StackedAutoencoder
 from stackae.data import MappedMatrix, fingerprint, load_data, mapped
+from stackae.data._table import TableSpec
 from stackae.data.mapped import ScratchRows, lies_in_a_file, scratch_array
+from stackae.data.shards import read_shards, shards_of
 from stackae.exceptions import DataError, DataFileError, ParameterError
 
 X = np.random.default_rng(0).normal(size=(500, 6)).astype(np.float32)
@@ -221,22 +223,53 @@ def test_a_value_that_is_not_finite_is_refused_with_its_row(tmp_path):
         StackedAutoencoder((2,)).fit(load_data(tmp_path).named_samples)
 
 
+def labelled_shards(tmp_path, *labels):
+    """Two rows a file: a number, a label and the row's name."""
+    for k, own in enumerate(labels):
+        table = pa.table({"a": [1.0 + 2 * k, 2.0 + 2 * k], "y": own, "n": [f"r{2 * k}", f"r{2 * k + 1}"]})
+        pq.write_table(table, tmp_path / f"{k}.parquet")
+    return tmp_path
+
+
+@pytest.mark.parametrize("memory", [2**30, 1])
 @pytest.mark.parametrize(
-    ("ending", "asked", "mend"),
+    ("labels", "found"),
     [
-        (
-            ".parquet",
-            {"labels": "b"},
-            r"give a file of labels; to pretrain, leave the column out \(--drop b\)$",
-        ),
-        (".parquet", {"ids": "b"}, "give --out a folder, or leave the ids out$"),
-        (".npy", {"ids": "1"}, "; leave the ids out$"),
+        ((["ant", None], ["bee", "wasps"]), ["ant", "", "bee", "wasps"]),
+        (([1, 2], [3, None]), [1, 2, 3, np.nan]),
+        (([True, False], [False, False]), [True, False, False, False]),
     ],
 )
-def test_labels_and_ids_of_shards_are_refused_with_what_will_do(tmp_path, ending, asked, mend):
+def test_labels_and_ids_are_columns_of_parquet_shards(tmp_path, labels, found, memory):
+    paths = shards_of(labelled_shards(tmp_path, *labels))
+    data = read_shards(paths, TableSpec(labels="y", ids="n"), memory, tmp_path)
+    np.testing.assert_array_equal(data.y, found)
+    assert data.ids.tolist() == ["r0", "r1", "r2", "r3"]
+    assert (data.feature_names, np.asarray(data.X[:]).ravel().tolist()) == (["a"], [1.0, 2.0, 3.0, 4.0])
+
+
+@pytest.mark.parametrize("memory", [2**30, 1])
+def test_shards_of_typed_columns_have_labels_too(tmp_path, memory):
+    paths = shards_of(labelled_shards(tmp_path, [1, 2], [3, 4]))
+    data = read_shards(paths, TableSpec(labels="y"), memory, tmp_path)
+    assert data.y.tolist() == [1, 2, 3, 4]
+    assert list(data.feature_names) == ["a", "n"]
+
+
+def test_labels_that_are_text_in_one_shard_and_numbers_in_another_are_refused(tmp_path):
+    folder = labelled_shards(tmp_path, ["1", "2"], [3, 4])
+    with pytest.raises(DataFileError, match=r"1\.parquet: labels or ids are numbers, where they are text in"):
+        load_data(folder, labels="y", drop=["n"])
+
+
+def test_a_shard_without_rows_has_no_labels(tmp_path):
+    folder = labelled_shards(tmp_path, ["ant", "bee"])
+    pq.write_table(pq.read_table(folder / "0.parquet").slice(0, 0), folder / "1.parquet")
+    assert load_data(folder, labels="y", ids="n").y.tolist() == ["ant", "bee"]
+
+
+@pytest.mark.parametrize("asked", [{"labels": "1"}, {"ids": "1"}])
+def test_labels_and_ids_of_shards_without_columns_are_refused(tmp_path, asked):
     np.save(tmp_path / "0.npy", np.ones((4, 2)))
-    if ending == ".parquet":
-        (tmp_path / "0.npy").unlink()
-        pq.write_table(pa.table({"a": [1.0, 2.0], "b": [3.0, 4.0]}), tmp_path / "0.parquet")
-    with pytest.raises(DataFileError, match=mend):
-        load_data(str(tmp_path), **asked)
+    with pytest.raises(DataFileError, match="has no column names, so '1' cannot be found"):
+        load_data(tmp_path, **asked)
